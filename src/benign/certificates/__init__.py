@@ -1,0 +1,1 @@
+"""What was proved, as small JSON documents, and the checker that proves it again."""

@@ -1,0 +1,1 @@
+"""Finding, classifying and judging the stationary points of a meta-objective."""

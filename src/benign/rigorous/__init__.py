@@ -1,0 +1,1 @@
+"""Proof arithmetic: exact numbers, outward-rounded intervals, balls. Never imports JAX."""

@@ -1,0 +1,183 @@
+"""Every local minimum of a scalar family under the normalised step, piece by piece.
+
+In one dimension ∇g/‖∇g‖ is the sign of W − W*_τ, so each shot moves the gain by η towards the optimum
+of the task's adaptation cost: F_τ(W) = W + s_τη with an integer s_τ that changes only where W crosses
+a *break* W*_τ + jη, |j| < m. Between two breaks h(W) = Σ ω_τ f_τ(W + s_τη) is a sum of strictly convex
+functions on an interval whose ends are exact numbers x ± √y. So every piece has at most one minimum,
+and the signs of h' at its two ends say whether that is inside or at an end.
+
+At a break h jumps (its gradient does not exist there), and a descent may end at the lower side. At
+the rim of an intermediate set h ends at a finite value, and a descent may run into it. Both are
+reported as what they are: `Kind.JUMP`, `Kind.JUMP_MINIMUM`, `Kind.EDGE_MINIMUM`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from benign.errors import ProblemError
+from benign.rigorous.problem import Problem
+from benign.rigorous.scalar import ScalarPlant, scalar_plants
+from benign.rigorous.surd import Surd, optimum, stabilising_set
+
+
+@dataclass(frozen=True)
+class Break:
+    """A place where h jumps, and the tasks that turn there."""
+
+    at: Surd
+    tasks: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class End:
+    """An end of a piece: where, at which break (None: a rim), and whether h → ∞ there."""
+
+    at: Surd
+    turn: int | None
+    steep: bool
+
+
+@dataclass(frozen=True)
+class Piece:
+    """An open interval of the domain on which F_τ(W) = W + s_τη with the same `shifts` s_τ."""
+
+    left: End
+    right: End
+    shifts: np.ndarray
+
+
+def moves(region: int, shots: int) -> list[int]:
+    """Multiples of η by which a gain has moved before each shot and at last.
+
+    `region` counts the breaks W* + jη, j = 1 − m … m − 1, of the task that lie left of the gain: W is
+    right of the j-th if and only if j ≤ region − m. A gain moved by s goes down if W + sη > W*.
+    """
+    path = [0]
+    for _ in range(shots):
+        s = path[-1]
+        path.append(s - 1 if -s <= region - shots else s + 1)
+    return path
+
+
+def breaks(plants: Sequence[ScalarPlant], eta: Fraction, shots: int) -> list[Break]:
+    """All breaks from left to right, equal ones joined (an exact decision)."""
+    at: dict[Surd, list[int]] = defaultdict(list)
+    for task, plant in enumerate(plants):
+        centre = optimum(plant)
+        if centre is None:
+            raise ProblemError(
+                f"task {task}: with q = 0 and √γ|a| = 1 its adaptation cost has no optimum, so the "
+                "normalised step has no place to turn; give Q a positive entry"
+            )
+        for j in range(1 - shots, shots):
+            at[centre + j * eta].append(task)
+    return [Break(surd, tuple(tasks)) for surd, tasks in sorted(at.items(), key=lambda x: x[0])]
+
+
+class Windows:
+    """For each task and region, the open window of gains that stay stabilising all the way."""
+
+    def __init__(
+        self, f: Sequence[ScalarPlant], g: Sequence[ScalarPlant], eta: Fraction, shots: int
+    ) -> None:
+        self.paths = [moves(region, shots) for region in range(2 * shots)]
+        self.low = [[self._end(f[t], g[t], eta, path, 0) for path in self.paths]
+                    for t in range(len(f))]  # fmt: skip
+        self.high = [[self._end(f[t], g[t], eta, path, 1) for path in self.paths]
+                     for t in range(len(f))]  # fmt: skip
+        self._low = np.array([[e[0].bounds if e else (-np.inf,) * 2 for e in row]
+                              for row in self.low])  # fmt: skip
+        self._high = np.array([[e[0].bounds if e else (np.inf,) * 2 for e in row]
+                               for row in self.high])  # fmt: skip
+
+    @staticmethod
+    def _end(
+        f: ScalarPlant, g: ScalarPlant, eta: Fraction, path: list[int], side: int
+    ) -> tuple[Surd, bool] | None:
+        """The binding rim on one side, and whether it is one where h → ∞; None if there is none."""
+        ends: list[tuple[Surd, bool]] = []
+        for stage, s in enumerate(path):
+            last = stage == len(path) - 1
+            rims = stabilising_set(f if last else g)
+            if rims is not None:
+                ends.append((rims[side] + -s * eta, last and f.is_coercive))
+        if not ends:
+            return None
+        pick = max if side == 0 else min
+        at = pick(end[0] for end in ends)
+        return at, any(steep for end, steep in ends if end == at)
+
+    def window(self, region: np.ndarray) -> tuple[tuple[Surd, bool], tuple[Surd, bool]]:
+        """The window common to all tasks, given each one's region."""
+        tasks = np.arange(region.size)
+        low, high = self._low[tasks, region], self._high[tasks, region]
+        # Float bounds choose the few candidates; exact comparison decides among them.
+        lows = [self.low[t][region[t]] for t in np.flatnonzero(low[:, 1] >= low[:, 0].max())]
+        highs = [self.high[t][region[t]] for t in np.flatnonzero(high[:, 0] <= high[:, 1].min())]
+        left = max(end[0] for end in lows if end)
+        right = min(end[0] for end in highs if end)
+        return (
+            (left, any(end[1] for end in lows if end and end[0] == left)),
+            (right, any(end[1] for end in highs if end and end[0] == right)),
+        )
+
+
+def pieces(problem: Problem) -> tuple[list[Break], list[Piece]]:
+    """The breaks, and the pieces on which the domain of h is not empty, from left to right.
+
+    Raises:
+        ProblemError: a cost that vanishes, or an adaptation cost without an optimum.
+    """
+    f, g = scalar_plants(problem)
+    for task, plant in zip(problem.tasks, g, strict=True):
+        if plant.s == 0:
+            raise ProblemError(
+                f"task `{task.name}`: S0 = 0 makes its adaptation cost vanish, so a normalised "
+                "step has no direction; give S0 a positive entry"
+            )
+    if all(plant.s == 0 for plant in f):
+        raise ProblemError("S0 = 0 in every task: every cost vanishes; give S0 positive entries")
+    eta, shots = problem.step.eta, problem.step.shots
+    turns = breaks(g, eta, shots)
+    windows = Windows(f, g, eta, shots)
+    return turns, _joined(_pieces(turns, windows, len(f)))
+
+
+def _joined(parts: Iterable[Piece]) -> list[Piece]:
+    """Pieces that meet with equal shifts are one: the jump between them is removable.
+
+    With two shots a gain next to W* steps over it and back, from either side.
+    """
+    joined: list[Piece] = []
+    for piece in parts:
+        last = joined[-1] if joined else None
+        meets = last is not None and last.right.at == piece.left.at
+        if last and meets and not last.right.steep and (last.shifts == piece.shifts).all():
+            joined[-1] = Piece(last.left, piece.right, piece.shifts)
+        else:
+            joined.append(piece)
+    return joined
+
+
+def _pieces(turns: list[Break], windows: Windows, k: int) -> Iterator[Piece]:
+    final = np.array([path[-1] for path in windows.paths])
+    region = np.zeros(k, dtype=int)
+    for number in range(len(turns) + 1):
+        if number:
+            np.add.at(region, list(turns[number - 1].tasks), 1)
+        (low, low_steep), (high, high_steep) = windows.window(region)
+        left, right = End(low, None, low_steep), End(high, None, high_steep)
+        if number and turns[number - 1].at >= low:
+            at = turns[number - 1].at
+            left = End(at, number - 1, low_steep and at == low)
+        if number < len(turns) and turns[number].at <= high:
+            at = turns[number].at
+            right = End(at, number, high_steep and at == high)
+        if left.at < right.at:
+            yield Piece(left, right, final[region])

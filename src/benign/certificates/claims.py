@@ -13,10 +13,27 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from flint import arb, ctx
+
+from benign.certificates.pointwise import (
+    CLAIMS,
+    REGRET,
+    piece_of,
+    piece_slope,
+    prove_point,
+    require_family,
+)
+from benign.certificates.reading import Refused
+from benign.errors import ClaimError
+from benign.rigorous.balls import BallObjective
 from benign.rigorous.cover import Cover
+from benign.rigorous.pieces import pieces
 from benign.rigorous.problem import Problem, problem_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 VERSION = 1
 ENUMERATION = "complete enumeration"
@@ -76,3 +93,101 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and math.isinf(value):
         return "inf" if value > 0 else "-inf"
     return value
+
+
+# --- claims about one gain -------------------------------------------------------------------
+
+NEAR = 1e-6
+"""How far, relative to 1 + |W|, a gain may lie from the stationary point it is taken for."""
+
+
+def certify(objective: Any, W: float, claim: str | None = None) -> dict[str, Any]:
+    """A certificate about one gain: the strongest claim that applies, or the one asked for.
+
+    Args:
+        objective: a `MetaObjective` or an exact `Problem`; one state, one input.
+        W: the gain, or a float near the stationary point that is meant.
+        claim: one of `benign.certificates.pointwise.CLAIMS`; None tries them, strongest first. The
+            regret bound comes last and applies to any gain of the domain.
+
+    Raises:
+        ClaimError: the conditions are not met; the message gives each claim's reason.
+
+    Source: Theorems 1 to 3 and Propositions 1 and 2 of arXiv 2006.00453; the non-singular form and
+    the regret bound are ours.
+    """
+    problem: Problem = objective if isinstance(objective, Problem) else objective.problem
+    if claim is not None and claim not in CLAIMS:
+        raise ClaimError(f"unknown claim {claim!r}; there are: {', '.join(CLAIMS)}")
+    if not problem.family.is_scalar:
+        raise ClaimError(
+            f"claims are proved for one state and one input; this family has {problem.family.n} "
+            f"and {problem.family.m}"
+        )
+    gain = float(W)
+    if not math.isfinite(gain):
+        raise ClaimError(f"W must be a finite number, got {W}")
+    reasons: dict[str, str] = {}
+    for name in CLAIMS if claim is None else (claim,):
+        try:
+            with ctx.workprec(128):
+                require_family(problem, name)
+                lo, hi = (gain, gain) if name == REGRET else _bracket(problem, gain)
+                proved = prove_point(problem, name, lo, hi)
+        except Refused as error:
+            reasons.setdefault(str(error), name)
+            continue
+        return sealed(
+            {
+                "claim": name,
+                "problem": problem_to_json(problem),
+                "W": [lo, hi],
+                "gap": proved.gap,
+            }
+        )
+    raise ClaimError("; ".join(f"{name}: {reason}" for reason, name in reasons.items()))
+
+
+def _bracket(problem: Problem, w: float) -> Bounds:
+    """A short interval around the stationary point next to w in which h' changes sign.
+
+    Found by Newton's method in floating point; that it holds a stationary point is proved later.
+    """
+    slope = _slope_at(problem, w)
+    x = w
+    step = 1e-7 * (1.0 + abs(w))
+    for _ in range(50):
+        here, there = slope(x), slope(x + step)
+        rate = (there - here) / step
+        if not math.isfinite(rate) or rate == 0:
+            raise Refused(f"h' is not finite near W = {w!r}")
+        following = x - here / rate
+        if abs(following - w) > NEAR * (1.0 + abs(w)):
+            raise Refused(
+                f"W = {w!r} is no stationary point: h' is {slope(w):.3g} there, and none lies near"
+            )
+        if abs(following - x) <= 2.0**-50 * abs(x):
+            break
+        x = following
+    reach = math.ulp(x)
+    while reach < NEAR * (1.0 + abs(w)):
+        if slope(x - reach) < 0 < slope(x + reach):
+            return x - reach, x + reach
+        reach *= 4.0
+    raise Refused(f"h' does not rise through zero near W = {w!r}: no minimum there")
+
+
+def _slope_at(problem: Problem, w: float) -> Callable[[float], float]:
+    """h' as a float function near w."""
+    if problem.step.kind == "gradient":
+        objective = BallObjective(problem)
+
+        def gradient(x: float) -> float:
+            point = objective.point(arb(x))
+            if not point.inside:
+                raise Refused(f"W = {x!r} is not in the domain of h")
+            return float(point.d1.lo.mid())
+
+        return gradient
+    piece = piece_of(pieces(problem)[1], w, w)
+    return lambda x: float(piece_slope(problem, piece, arb(x)).lo.mid())

@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from benign.meta.objective import MetaObjective
 
 
-def analyze(
-    objective: MetaObjective | Problem, *, epsilon: float | str | Fraction = 0
-) -> Landscape:
+def analyze(objective: MetaObjective | Problem, *, epsilon: float | str | Fraction = 0) -> Landscape:
     """Every stationary point of h(W) = Σ ω_τ f_τ(F_τ(W)), proved, and whether h is ε-global.
 
     Args:
@@ -196,6 +194,4 @@ def _optimum(name: str, plant: ScalarPlant) -> TaskOptimum:
     )
     w = best.ball()
     cost = s * (q + r * w * w) / (1 - y * (a - b * w) ** 2)
-    return TaskOptimum(
-        name, radius, Enclosure(*best.bounds), Enclosure(*enclosing_floats(cost))
-    )
+    return TaskOptimum(name, radius, Enclosure(*best.bounds), Enclosure(*enclosing_floats(cost)))

@@ -6,12 +6,27 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benign.certificates.verdict import Status, Verdict
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.figure import Figure
 
     from benign.rigorous.problem import Problem
+
+
+__all__ = [
+    "Enclosure",
+    "Kind",
+    "Landscape",
+    "OpenInterval",
+    "StationaryPoint",
+    "Status",
+    "TaskOptimum",
+    "Undecided",
+    "Verdict",
+]
 
 
 class Enclosure(NamedTuple):
@@ -90,30 +105,6 @@ class OpenInterval:
 
     lo: Enclosure
     hi: Enclosure
-
-
-class Status(StrEnum):
-    """The three words for a verdict, and no others."""
-
-    PROVED = "proved"
-    REFUTED = "refuted"
-    UNDECIDED = "undecided"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """An answer: the status, the statement it is about, and why."""
-
-    status: Status
-    statement: str
-    reason: str = ""
-
-    def __str__(self) -> str:
-        tail = f" ({self.reason})" if self.reason else ""
-        return f"{self.status}: {self.statement}{tail}"
-
-    def __bool__(self) -> bool:
-        return self.status is Status.PROVED
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from benign.landscape.landscape import Enclosure, Kind, OpenInterval, StationaryPoint, Undecided
-from benign.rigorous.pieces import Break, End, Piece, pieces
 from benign.landscape.univariate import Enumeration, newton, shrink
 from benign.rigorous.intervals import Floats, Interval, weighted_sum
+from benign.rigorous.pieces import Break, End, Piece, is_trap, pieces
 from benign.rigorous.problem import Problem
 from benign.rigorous.scalar import CHUNK, Costs, scalar_plants
 
@@ -171,7 +171,7 @@ def _jumps(turns: list[Break], ends: _Ends) -> tuple[list[StationaryPoint], list
         place = Enclosure(*turn.at.bounds)
         lower = [x for x in (left, right) if x is not None]
         value = Enclosure(min(x.lo for x in lower), min(x.hi for x in lower))
-        stop = _is_trap(
+        stop = is_trap(
             (left, None if below is None else ends.arrives(below, 1)),
             (right, None if above is None else ends.arrives(above, 0)),
         )
@@ -183,26 +183,6 @@ def _jumps(turns: list[Break], ends: _Ends) -> tuple[list[StationaryPoint], list
         kind = Kind.JUMP_MINIMUM if stop else Kind.JUMP
         jumps.append(StationaryPoint(place, value, kind, limits=(left, right)))
     return jumps, doubts
-
-
-def _is_trap(
-    left: tuple[Enclosure | None, bool | None], right: tuple[Enclosure | None, bool | None]
-) -> bool | None:
-    """Whether the closure of h has a local minimum at a jump: the lower side must be an arrival.
-
-    Of two equal limits both sides must arrive; where the limits are not told apart, only an answer
-    that holds either way is given.
-    """
-    (low_left, arrives_left), (low_right, arrives_right) = left, right
-    if low_left is None:
-        return arrives_right
-    if low_right is None:
-        return arrives_left
-    if low_left.hi < low_right.lo:
-        return arrives_left
-    if low_right.hi < low_left.lo:
-        return arrives_right
-    return arrives_left if arrives_left == arrives_right else None
 
 
 def _edges(ends: _Ends) -> list[StationaryPoint]:
@@ -226,6 +206,4 @@ def _domain(parts: list[Piece]) -> tuple[OpenInterval, ...]:
             intervals[-1] = (intervals[-1][0], piece.right)
         else:
             intervals.append((piece.left, piece.right))
-    return tuple(
-        OpenInterval(Enclosure(*a.at.bounds), Enclosure(*b.at.bounds)) for a, b in intervals
-    )
+    return tuple(OpenInterval(Enclosure(*a.at.bounds), Enclosure(*b.at.bounds)) for a, b in intervals)

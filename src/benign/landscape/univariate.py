@@ -52,9 +52,7 @@ def enumerate_gradient(problem: Problem) -> Enumeration:
             elif left != right:
                 brackets.append((run, Kind.MINIMUM if run.tag == "v" else Kind.MAXIMUM))
     points = _refine_roots(objective, brackets)
-    return Enumeration(
-        _domain(objective, found), points, _undecided(objective, doubtful), proof
-    )
+    return Enumeration(_domain(objective, found), points, _undecided(objective, doubtful), proof)
 
 
 def _with_signs(objective: GradientObjective, found: list[Run]) -> list[tuple[Run, int, int]]:
@@ -190,9 +188,7 @@ def _domain(objective: GradientObjective, found: list[Run]) -> tuple[OpenInterva
     return tuple(OpenInterval(a, b) for a, b in zip(lefts, rights, strict=True))
 
 
-def _refine_rims(
-    objective: GradientObjective, ends: list[Run], *, leftward: bool
-) -> list[Enclosure]:
+def _refine_rims(objective: GradientObjective, ends: list[Run], *, leftward: bool) -> list[Enclosure]:
     """Where the domain begins (leftward) or ends within each run, by sections."""
     lo, hi = np.array([run.lo for run in ends]), np.array([run.hi for run in ends])
     # Few tasks: calls cost most, so cut in many parts; many tasks: evaluations do, so in few.

@@ -99,9 +99,7 @@ class Interval:
         """1/x for intervals that do not touch zero; [−∞, ∞] for those that do."""
         sure = (self.lo > 0) | (self.hi < 0)
         lo, hi = np.where(sure, self.lo, 1.0), np.where(sure, self.hi, 1.0)
-        return Interval(
-            np.where(sure, down(1.0 / hi), -np.inf), np.where(sure, up(1.0 / lo), np.inf)
-        )
+        return Interval(np.where(sure, down(1.0 / hi), -np.inf), np.where(sure, up(1.0 / lo), np.inf))
 
     def square(self) -> Interval:
         """x², never below zero."""
@@ -112,9 +110,7 @@ class Interval:
 
     def sqrt(self) -> Interval:
         """√x of intervals that are not negative."""
-        return Interval(
-            np.maximum(down(np.sqrt(np.maximum(self.lo, 0.0))), 0.0), up(np.sqrt(self.hi))
-        )
+        return Interval(np.maximum(down(np.sqrt(np.maximum(self.lo, 0.0))), 0.0), up(np.sqrt(self.hi)))
 
     def intersect(self, other: Interval) -> Interval:
         """What both contain; a NaN bound tells nothing and is passed over."""

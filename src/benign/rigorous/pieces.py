@@ -181,3 +181,28 @@ def _pieces(turns: list[Break], windows: Windows, k: int) -> Iterator[Piece]:
             right = End(at, number, high_steep and at == high)
         if left.at < right.at:
             yield Piece(left, right, final[region])
+
+
+Bounds = tuple[float, float]
+
+
+def is_trap(
+    left: tuple[Bounds | None, bool | None], right: tuple[Bounds | None, bool | None]
+) -> bool | None:
+    """Whether the closure of h has a local minimum at a break; None where that is not known.
+
+    Each side is (bounds of the one-sided limit, None where it is infinite or outside the domain;
+    whether a descent on that side arrives here). The lower side must be an arrival; of two equal
+    limits both must be, and where the limits are not told apart only an answer that holds either
+    way is given.
+    """
+    (low_left, arrives_left), (low_right, arrives_right) = left, right
+    if low_left is None:
+        return arrives_right
+    if low_right is None:
+        return arrives_left
+    if low_left[1] < low_right[0]:
+        return arrives_left
+    if low_right[1] < low_left[0]:
+        return arrives_right
+    return arrives_left if arrives_left == arrives_right else None

@@ -45,7 +45,9 @@ def exact(value: int | float | str | Fraction | Decimal) -> Fraction:
     if isinstance(value, Decimal):
         return _parse(str(value))
     try:
-        return Fraction(value)
+        number = Fraction(value)
+        float(number)
+        return number
     except (TypeError, ValueError, OverflowError) as error:
         raise ProblemError(f"expected a finite number, got {value!r}") from error
 
@@ -59,6 +61,8 @@ def _parse(text: str) -> Fraction:
         top = _decimal(numerator)
         bottom = _decimal(denominator) if bar else Fraction(1)
         return top / bottom
+    except ProblemError:
+        raise
     except (ValueError, InvalidOperation) as error:
         raise ProblemError(
             f'expected a number such as 0.1, "101/100" or 1e-3, got {shown!r}'

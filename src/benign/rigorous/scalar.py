@@ -240,9 +240,7 @@ class Costs:
         return total + self.rho * w.square() if self.any_static else total
 
 
-def _difference(
-    first_lo: Floats, second_hi: Floats, first_hi: Floats, second_lo: Floats
-) -> Interval:
+def _difference(first_lo: Floats, second_hi: Floats, first_hi: Floats, second_lo: Floats) -> Interval:
     """[first_lo − second_hi, first_hi − second_lo], each term positive after ≤ 8 roundings."""
     return Interval(
         first_lo - second_hi - (10.0 * EPS * (first_lo + second_hi) + TINY),

@@ -1,0 +1,120 @@
+"""The checker: proves the claim of a certificate again, from the document alone.
+
+It imports `benign.rigorous` and nothing that searches; it trusts no number of the document but the
+problem and the claim, and its arithmetic is python-flint's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flint import ctx
+
+from benign.certificates.claims import ENUMERATION, VERSION, digest
+from benign.certificates.enumeration import prove_enumeration
+from benign.certificates.pointwise import CLAIMS, REGRET, prove_point
+from benign.certificates.reading import Refused, number, pair
+from benign.certificates.verdict import Status, Verdict
+from benign.errors import BenignError, CertificateError, ProblemError
+from benign.rigorous.problem import Problem, problem_from_json
+
+PRECISION = 128
+"""Bits of the balls."""
+
+MAX_BYTES = 200_000_000
+"""Largest document that is read."""
+
+_KEYS = {
+    ENUMERATION: {"domain", "points", "undecided", "minimum", "epsilon", "asked", "status"},
+    **{claim: {"W", "gap"} for claim in CLAIMS},
+}
+
+
+def check(document: Mapping[str, Any] | str | Path) -> Verdict:
+    """Prove a certificate's claim again.
+
+    Args:
+        document: the certificate, or the path of its file.
+
+    Returns:
+        *proved* with the statement that was proved; *refuted* with the place at which the document
+        does not prove its claim, or was altered.
+
+    Raises:
+        CertificateError: the file cannot be read, or is no certificate at all.
+    """
+    body = _read(document) if isinstance(document, (str, Path)) else dict(document)
+    if body.get("benign") != "certificate":
+        raise CertificateError('this is no certificate: it lacks "benign": "certificate"')
+    if body.get("version") != VERSION:
+        raise CertificateError(
+            f"the certificate has version {body.get('version')!r}; this checker reads {VERSION}"
+        )
+    claim = body.get("claim")
+    try:
+        if not isinstance(claim, str) or claim not in _KEYS:
+            raise Refused(f"claim: {str(claim)[:40]!r} is not one that can be checked")
+        _expect_keys(body, claim)
+        with ctx.workprec(PRECISION):
+            statement = _prove(body, claim, _problem(body))
+    except (Refused, ProblemError) as error:
+        return Verdict(Status.REFUTED, "the certificate proves its claim", str(error))
+    except BenignError as error:
+        return Verdict(Status.REFUTED, "the certificate proves its claim", str(error))
+    return Verdict(Status.PROVED, statement, claim)
+
+
+def _prove(body: dict[str, Any], claim: str, problem: Problem) -> str:
+    if claim == ENUMERATION:
+        return prove_enumeration(body, problem)
+    lo, hi = pair(body, "W")
+    proved = prove_point(problem, claim, lo, hi)
+    gap = number(body["gap"], "gap")
+    if gap < proved.gap or (claim != REGRET and gap != 0):
+        raise Refused(f"gap: {gap!r} is less than what is proved, {proved.gap!r}")
+    return proved.statement
+
+
+def _expect_keys(body: dict[str, Any], claim: str) -> None:
+    needed = {"benign", "version", "digest", "claim", "problem", *_KEYS[claim]}
+    optional = {"cover"} if claim == ENUMERATION else set()
+    for key in sorted(needed - set(body)):
+        raise Refused(f"{key}: missing")
+    for key in sorted(set(body) - needed - optional):
+        raise Refused(f"{key}: unknown")
+    if body["digest"] != digest(body):
+        raise Refused("digest: the document was altered after it was written")
+
+
+def _problem(body: dict[str, Any]) -> Problem:
+    problem = problem_from_json(body["problem"])
+    for task in problem.tasks:
+        for plant in (task.f, task.g):
+            if plant.n != 1 or plant.m != 1:
+                raise Refused("problem: this checker proves scalar families")
+            r, q, s = plant.R[0][0], plant.Q[0][0], plant.moment[0][0]
+            if not (r > 0 and q >= 0 and s >= 0 and plant.S0[0][0] >= 0):
+                raise Refused(f"problem: task `{task.name}` needs R > 0, Q ≥ 0 and S0 ≥ 0")
+            if plant.B[0][0] == 0 and plant.discount * plant.A[0][0] ** 2 >= 1:
+                raise Refused(f"problem: task `{task.name}` cannot be stabilised")
+    return problem
+
+
+def _read(path: str | Path) -> dict[str, Any]:
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise CertificateError(f"{path}: is a directory; name the certificate.json in it")
+        if path.stat().st_size > MAX_BYTES:
+            raise CertificateError(f"{path}: larger than {MAX_BYTES // 10**6} MB; no certificate")
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CertificateError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise CertificateError(f"{path}: is no JSON document ({str(error)[:80]})") from error
+    if not isinstance(body, dict):
+        raise CertificateError(f"{path}: this is no certificate but a {type(body).__name__}")
+    return body

@@ -1,0 +1,58 @@
+"""Reading the parts of a certificate, suspiciously."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+Bounds = tuple[float, float]
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
+    """The document does not prove what it claims; the message says where and why."""
+
+
+def number(value: Any, place: str) -> float:
+    """A float of the document; infinities are the strings "inf" and "-inf".
+
+    Raises:
+        Refused: it is none.
+    """
+    if value in ("inf", "-inf"):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Refused(f"{place}: expected a number, got {str(value)[:40]!r}")
+    try:
+        x = float(value)
+    except OverflowError:
+        x = math.nan
+    if not math.isfinite(x) or (isinstance(value, int) and int(x) != value):
+        raise Refused(f"{place}: expected a float64, got {str(value)[:40]}")
+    return x
+
+
+def pair(entry: dict[str, Any], key: str) -> Bounds:
+    """A pair [lo, hi] with lo ≤ hi.
+
+    Raises:
+        Refused: it is none.
+    """
+    value = entry.get(key)
+    if not isinstance(value, list) or len(value) != 2:
+        raise Refused(f"{key}: expected a pair of bounds")
+    lo, hi = number(value[0], key), number(value[1], key)
+    if not lo <= hi:
+        raise Refused(f"{key}: the bounds {lo!r}, {hi!r} are reversed")
+    return lo, hi
+
+
+def records(document: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """A list of objects.
+
+    Raises:
+        Refused: it is none.
+    """
+    value = document.get(key)
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise Refused(f"{key}: expected a list of objects")
+    return value

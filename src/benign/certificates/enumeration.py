@@ -8,6 +8,7 @@ problem, and the signs of h' at their ends are proved anew.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -253,7 +254,10 @@ def _compare_algebra(
     objective: BallObjective, problem: Problem, cover: Cover, found: Sequence[Found]
 ) -> None:
     """The second route: the real roots of the numerator of h', one for each point found."""
-    first, last = Fraction(cover.points[0]), Fraction(cover.points[-1])
+    # A little more than the cover, between short dyadic numbers, which keeps the integers small.
+    unit = Fraction(2) ** (math.frexp(cover.points[-1] - cover.points[0])[1] - 5)
+    first = math.floor(Fraction(cover.points[0]) / unit) * unit
+    last = math.ceil(Fraction(cover.points[-1]) / unit) * unit
     roots = [
         root.narrowed(RESOLUTION * (last - first)) for root in rational.real_roots(problem, first, last)
     ]

@@ -95,7 +95,8 @@ class RealRoot:
     def narrowed(self, width: Fraction) -> RealRoot:
         """The same root between closer bounds, by the sign of the polynomial at dyadic points."""
         lo, hi = self.lo, self.hi
-        balls = arb_poly(self.factor)
+        with ctx.workprec(PRECISION):
+            balls = arb_poly(self.factor)
 
         def sign_at(x: Fraction) -> int:
             with ctx.workprec(PRECISION):

@@ -1,0 +1,1 @@
+"""Task families and their files: what is learned, before any step is taken."""

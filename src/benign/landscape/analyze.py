@@ -16,7 +16,6 @@ from benign.landscape.landscape import (
     Landscape,
     StationaryPoint,
     Status,
-    TaskOptimum,
     Verdict,
 )
 from benign.landscape.normalized import enumerate_normalized
@@ -25,8 +24,7 @@ from benign.rigorous import globality
 from benign.rigorous.intervals import Interval
 from benign.rigorous.likeness import is_one_task, is_proportional
 from benign.rigorous.problem import Problem, exact
-from benign.rigorous.scalar import GradientObjective, ScalarPlant, scalar_plants
-from benign.rigorous.surd import enclosing_floats, optimum, to_ball
+from benign.rigorous.scalar import GradientObjective
 
 if TYPE_CHECKING:
     from benign.meta.objective import MetaObjective
@@ -89,7 +87,6 @@ def analyze(objective: MetaObjective | Problem, *, epsilon: float | str | Fracti
         minimum=minimum,
         epsilon=bounds,
         verdict=verdict,
-        optima=_optima(problem),
         certificate=certificate,
         facts={
             "seconds": time.perf_counter() - started,
@@ -173,25 +170,3 @@ def _verdict(
         reason = "the values of the minima could not be told apart"
     gap = f"{epsilon.hi:.3g}" if epsilon.hi < np.inf else "unbounded"
     return Verdict(Status.UNDECIDED, statement, f"{reason}; the gap left is {gap}")
-
-
-# --- the tasks -------------------------------------------------------------------------------
-
-
-def _optima(problem: Problem) -> tuple[TaskOptimum, ...]:
-    f, _ = scalar_plants(problem)
-    return tuple(_optimum(task.name, plant) for task, plant in zip(problem.tasks, f, strict=True))
-
-
-def _optimum(name: str, plant: ScalarPlant) -> TaskOptimum:
-    """W* exactly, and C* = C(W*) in balls; [nan, nan] where the infimum is not attained."""
-    radius = abs(float(plant.a))
-    best = optimum(plant)
-    if best is None:
-        return TaskOptimum(name, radius, Enclosure(np.nan, np.nan), Enclosure(np.nan, np.nan))
-    a, b, q, r, s, y = (
-        to_ball(x) for x in (plant.a, plant.b, plant.q, plant.r, plant.s, plant.discount)
-    )
-    w = best.ball()
-    cost = s * (q + r * w * w) / (1 - y * (a - b * w) ** 2)
-    return TaskOptimum(name, radius, Enclosure(*best.bounds), Enclosure(*enclosing_floats(cost)))

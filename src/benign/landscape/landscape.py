@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benign.certificates.verdict import Status, Verdict
@@ -109,7 +110,10 @@ class OpenInterval:
 
 @dataclass(frozen=True)
 class TaskOptimum:
-    """W* and C* of one task's evaluation cost, and ρ(A) of its plant."""
+    """W* and C* of one task's evaluation cost, and ρ(A) of its plant.
+
+    [nan, nan] where the infimum is not attained (q = 0 and √γ|a| = 1).
+    """
 
     name: str
     spectral_radius: float
@@ -129,7 +133,6 @@ class Landscape:
         minimum: the infimum of h, enclosed.
         epsilon: the smallest ε for which h is ε-global, enclosed (Definition 2 of the paper).
         verdict: whether every local minimum is global (ε = 0), with the witness or the gap left.
-        optima: the optimum of each task.
         certificate: the JSON document that `benign.check` proves again.
         facts: how it was found (boxes, seconds), for the curious.
     """
@@ -141,9 +144,15 @@ class Landscape:
     minimum: Enclosure
     epsilon: Enclosure
     verdict: Verdict
-    optima: tuple[TaskOptimum, ...]
     certificate: dict[str, Any] = field(repr=False)
     facts: dict[str, float] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def optima(self) -> tuple[TaskOptimum, ...]:
+        """The optimum of each task alone (computed when first asked for)."""
+        from benign.landscape.optima import task_optima
+
+        return task_optima(self.problem)
 
     @property
     def minimizers(self) -> tuple[StationaryPoint, ...]:

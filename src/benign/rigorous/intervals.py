@@ -57,13 +57,27 @@ class Interval:
 
     @staticmethod
     def enclose(numbers: Sequence[Fraction]) -> Interval:
-        """The tightest float64 interval around each exact number: [x, x] where x is a float64."""
-        nearest = [float(number) for number in numbers]
-        below = [x if x <= number else np.nextafter(x, -np.inf)
-                 for x, number in zip(nearest, numbers, strict=True)]  # fmt: skip
-        above = [x if x >= number else np.nextafter(x, np.inf)
-                 for x, number in zip(nearest, numbers, strict=True)]  # fmt: skip
-        return Interval(np.array(below, dtype=np.float64), np.array(above, dtype=np.float64))
+        """A float64 interval around each exact number: [x, x] where x is a float64."""
+        return Interval.ratio([n.numerator for n in numbers], [n.denominator for n in numbers])
+
+    @staticmethod
+    def ratio(numerators: Sequence[int], denominators: Sequence[int]) -> Interval:
+        """Enclosures of quotients of integers: Python rounds such a division to nearest."""
+        nearest, exact = [], []
+        for top, bottom in zip(numerators, denominators, strict=True):
+            x = top / bottom
+            a, b = x.as_integer_ratio()
+            nearest.append(x)
+            exact.append(a * bottom == top * b)
+        values, sure = np.array(nearest, dtype=np.float64), np.array(exact, dtype=bool)
+        return Interval(
+            np.where(sure, values, np.nextafter(values, -np.inf)),
+            np.where(sure, values, np.nextafter(values, np.inf)),
+        )
+
+    def flipped(self, mask: NDArray[np.bool_]) -> Interval:
+        """−x where the mask is true."""
+        return Interval(np.where(mask, -self.hi, self.lo), np.where(mask, -self.lo, self.hi))
 
     def __getitem__(self, index: object) -> Interval:
         return Interval(self.lo[index], self.hi[index])  # type: ignore[index]

@@ -33,7 +33,7 @@ from benign.rigorous.problem import Plant, Problem
 CHUNK = 1 << 15
 """Boxes × tasks evaluated at once: the temporaries then stay within the cache."""
 
-RANGE = Fraction(2) ** 100
+RANGE = 2.0**100
 """Numbers beyond RANGE or, unless zero, below 1/RANGE are refused, so that nothing under- or
 overflows between two outward roundings (α, β lie within 2⁻⁵⁰⁰ … 2⁷⁰¹, p and q above 1/2)."""
 
@@ -87,26 +87,31 @@ def scalar_plants(problem: Problem) -> tuple[list[ScalarPlant], list[ScalarPlant
         raise NotScalarError(
             f"a complete proof needs one state and one input; this family has {n} and {m}"
         )
-    sides = []
-    for side in ("f", "g"):
-        plants = [ScalarPlant.of(getattr(task, side)) for task in problem.tasks]
-        for task, plant in zip(problem.tasks, plants, strict=True):
-            for field in ("a", "b", "q", "r", "s", "discount"):
-                size = abs(getattr(plant, field))
-                if size and not 1 / RANGE <= size <= RANGE:
-                    raise ProblemError(
-                        f"task `{task.name}`: {field.upper()} = {float(size):.3g} is outside "
-                        f"1e-30 … 1e30, where the proof's float64 bounds hold; rescale the units"
-                    )
-        sides.append(plants)
-    if not 1 / RANGE <= problem.step.eta <= RANGE:
+    f = [_plant(task.name, task.f) for task in problem.tasks]
+    g = [
+        plant if task.adaptation is None else _plant(task.name, task.adaptation)
+        for task, plant in zip(problem.tasks, f, strict=True)
+    ]
+    if not 1 / RANGE <= float(problem.step.eta) <= RANGE:
         raise ProblemError(f"eta: {float(problem.step.eta):.3g} is outside 1e-30 … 1e30")
-    if all(plant.b == 0 for plant in sides[1]):
+    if all(plant.b == 0 for plant in g):
         raise ProblemError(
             "B = 0 in every task: no input moves any state, so there is nothing to adapt; "
             "give the plants an input"
         )
-    return sides[0], sides[1]
+    return f, g
+
+
+def _plant(name: str, plant: Plant) -> ScalarPlant:
+    scalar = ScalarPlant.of(plant)
+    for field in ("a", "b", "q", "r", "s", "discount"):
+        size = abs(float(getattr(scalar, field)))
+        if size and not 1 / RANGE <= size <= RANGE:
+            raise ProblemError(
+                f"task `{name}`: {field.upper()} = {size:.3g} is outside 1e-30 … 1e30, where the "
+                "proof's float64 bounds hold; rescale the units"
+            )
+    return scalar
 
 
 @dataclass(frozen=True)
@@ -138,23 +143,21 @@ class Costs:
     """The costs of k scalar plants as interval coefficients of their partial fractions, (k,)."""
 
     def __init__(self, plants: Sequence[ScalarPlant]) -> None:
-        signs = [-1 if plant.b < 0 else 1 for plant in plants]
-        a = Interval.enclose([s * plant.a for s, plant in zip(signs, plants, strict=True)])
-        b = Interval.enclose([s * plant.b for s, plant in zip(signs, plants, strict=True)])
+        mirrored = np.array([plant.b < 0 for plant in plants])
+        a = Interval.enclose([plant.a for plant in plants]).flipped(mirrored)
+        b = Interval.enclose([plant.b for plant in plants]).flipped(mirrored)
         q, r, s = (Interval.enclose([getattr(plant, field) for plant in plants]) for field in "qrs")
-        if any(plant.discount != 1 for plant in plants):
+        discounted = np.array([plant.discount != 1 for plant in plants])
+        if discounted.any():
             root = Interval.enclose([plant.discount for plant in plants]).sqrt()
-            a, b = root * a, root * b
-            unit = np.array([plant.discount == 1 for plant in plants])
-            whole = Interval.enclose([sg * pl.a for sg, pl in zip(signs, plants, strict=True)])
-            a = Interval(np.where(unit, whole.lo, a.lo), np.where(unit, whole.hi, a.hi))
+            a, b = _where(discounted, root * a, a), _where(discounted, root * b, b)
         static = np.array([plant.b == 0 for plant in plants])
         self.static = static
         self.any_static = bool(static.any())
         b = Interval(np.where(static, 0.0, np.maximum(b.lo, 0.0)), np.where(static, 0.0, b.hi))
         self.b = b
-        self.e = _exact_or(1.0 - a, 1, -1, plants, signs)
-        self.d = _exact_or(1.0 + a, 1, 1, plants, signs)
+        self.e = _where(discounted, 1.0 - a, _one_minus(plants, mirrored, -1))
+        self.d = _where(discounted, 1.0 + a, _one_minus(plants, mirrored, 1))
 
         safe = Interval(np.where(static, 1.0, b.lo), np.where(static, 1.0, b.hi))
         inverse = safe.reciprocal().square()
@@ -256,15 +259,16 @@ def _nonnegative(x: Interval) -> Interval:
     return Interval(np.maximum(x.lo, 0.0), x.hi)
 
 
-def _exact_or(
-    x: Interval, one: int, side: int, plants: Sequence[ScalarPlant], signs: Sequence[int]
-) -> Interval:
-    """1 ± a, rounded once from the exact number where no discount is in the way."""
-    best = Interval.enclose(
-        [one + side * sign * plant.a for sign, plant in zip(signs, plants, strict=True)]
+def _one_minus(plants: Sequence[ScalarPlant], mirrored: np.ndarray, side: int) -> Interval:
+    """1 − a or 1 + a (side −1 or 1), rounded once from the exact number."""
+    sides = [-side if flip else side for flip in mirrored]
+    return Interval.ratio(
+        [
+            plant.a.denominator + sign * plant.a.numerator
+            for plant, sign in zip(plants, sides, strict=True)
+        ],
+        [plant.a.denominator for plant in plants],
     )
-    unit = np.array([plant.discount == 1 for plant in plants])
-    return _where(unit, best, x)
 
 
 @dataclass(frozen=True)

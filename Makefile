@@ -1,0 +1,45 @@
+# `make demo` and `make test` set up all they need on a machine that has Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all bench lint clean
+
+help:
+	@echo "make demo      analyse a real fleet, reproduce the paper, say where the pictures are"
+	@echo "make test      the tests (make test-all: with the long proofs)"
+	@echo "make bench     time the proofs against their peers; writes benchmarks/results/"
+	@echo "make lint      format, lint and type checks"
+
+$(STAMP): pyproject.toml constraints.txt scripts/setup.sh
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh scripts/setup.sh
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/benign analyze cruise-control --out out/cruise-control
+	$(BIN)/benign check out/cruise-control/*/certificate.json
+	$(BIN)/benign reproduce --out out/reproduction
+	@echo
+	@echo "Pictures of the fleet:  out/cruise-control/*/landscape.png"
+	@echo "Pictures of the paper:  out/reproduction/*.png"
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+
+test-all: $(STAMP)
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+bench: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt -e ".[bench]"
+	$(BIN)/python benchmarks/run.py
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+clean:
+	rm -rf $(VENV) out .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -9,6 +9,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from benign.certificates.check import check as check
+    from benign.certificates.claims import certify as certify
+    from benign.landscape.analyze import analyze as analyze
+    from benign.meta.adaptation import GradientStep as GradientStep
+    from benign.meta.adaptation import NormalizedStep as NormalizedStep
+    from benign.meta.objective import MetaObjective as MetaObjective
+    from benign.tasks.family import TaskFamily as TaskFamily
+    from benign.tasks.files import load as load
+    from benign.tasks.lqr import LQR as LQR
+
 __version__ = "0.1.0"
 
 _HOME = {

@@ -60,8 +60,8 @@ def analyze(objective: MetaObjective | Problem, *, epsilon: float | str | Fracti
             "no gain is feasible: every gain that stabilises the tasks is thrown out by the "
             f"adaptation step; lower eta (it is {float(problem.step.eta):g})"
         )
-    values = [tuple(point.value) for point in minima]
-    doubtful = [tuple(stretch.value) for stretch in found.undecided]
+    values = [point.value for point in minima]
+    doubtful = [stretch.value for stretch in found.undecided]
     minimum = Enclosure(*globality.infimum(values, doubtful))
     bounds = Enclosure(*globality.epsilon(values, doubtful))
     exactly = "" if found.undecided else _all_global(problem, minima)
@@ -71,11 +71,11 @@ def analyze(objective: MetaObjective | Problem, *, epsilon: float | str | Fracti
     certificate = enumeration_certificate(
         problem,
         cover=found.cover,
-        domain=[((p.lo.lo, p.lo.hi), (p.hi.lo, p.hi.hi)) for p in found.domain],
+        domain=[(p.lo, p.hi) for p in found.domain],
         points=[_point_record(point) for point in found.points],
-        undecided=[(tuple(u.W), tuple(u.value)) for u in found.undecided],
-        minimum=tuple(minimum),
-        epsilon=tuple(bounds),
+        undecided=[(u.W, u.value) for u in found.undecided],
+        minimum=minimum,
+        epsilon=bounds,
         asked=asked,
         status=verdict.status.value,
     )
@@ -106,11 +106,9 @@ def _asked(epsilon: float | str | Fraction) -> Fraction:
 
 
 def _point_record(point: StationaryPoint) -> dict[str, object]:
-    record: dict[str, object] = {
-        "kind": point.kind.value, "W": tuple(point.W), "value": tuple(point.value)
-    }  # fmt: skip
+    record: dict[str, object] = {"kind": point.kind.value, "W": point.W, "value": point.value}
     if point.limits is not None:
-        record["limits"] = tuple(None if x is None else tuple(x) for x in point.limits)
+        record["limits"] = point.limits
     return record
 
 

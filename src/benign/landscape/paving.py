@@ -22,7 +22,7 @@ def root_interval(objective: GradientObjective) -> tuple[float, float]:
     """An interval that holds every gain which stabilises every task before adaptation.
 
     Raises:
-        ProblemError: there is none; the two tasks that exclude each other are named by index.
+        ProblemError: there is none; the two tasks that exclude each other are named.
     """
     with np.errstate(all="ignore"):
         left, right = objective.g.rims
@@ -30,8 +30,8 @@ def root_interval(objective: GradientObjective) -> tuple[float, float]:
     low, high = float(left.lo[i]), float(right.hi[j])
     if low >= high:
         raise ProblemError(
-            f"no gain stabilises every task: task {i} needs W > {low:.6g}, task {j} "
-            f"needs W < {high:.6g}; split the family"
+            f"no gain stabilises every task: `{objective.names[i]}` needs W > {low:.6g}, "
+            f"`{objective.names[j]}` needs W < {high:.6g}; split the family"
         )
     return low, high
 

@@ -291,6 +291,7 @@ class GradientObjective:
 
     def __init__(self, problem: Problem) -> None:
         f, g = scalar_plants(problem)
+        self.names = [task.name for task in problem.tasks]
         self.g = Costs(g)
         self.f = self.g if f == g else Costs(f)
         self.weights = np.array([float(w) for w in problem.weights])
@@ -345,7 +346,7 @@ class GradientObjective:
     def _slope(self, w: Interval) -> tuple[list[Interval], Interval, np.ndarray, np.ndarray]:
         """The gains visited from w, (boxes, k) each; h' at w; inside; outside."""
         visited: list[Interval] = []
-        inside, outside, J = np.True_, np.False_, Interval.point(1.0)
+        inside, outside, J = np.array(True), np.array(False), Interval.point(1.0)
         with np.errstate(all="ignore"):
             for _ in range(self.shots):
                 g = self.g.slopes(w)
@@ -363,7 +364,7 @@ class GradientObjective:
         visited, d1_mid, _, _ = self._slope(mid[:, None])
         with np.errstate(all="ignore"):
             w, offset = box[:, None], (box - mid)[:, None]
-            inside, outside = np.True_, np.False_
+            inside, outside = np.array(True), np.array(False)
             J, K = Interval.point(1.0), Interval.point(0.0)
             for shot in range(self.shots):
                 g = self.g.slopes(w, third=True)

@@ -1,0 +1,1 @@
+"""Adaptation rules, the meta-objective, and the algorithms that minimise it."""

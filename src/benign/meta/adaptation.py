@@ -1,0 +1,178 @@
+"""Adaptation rules: how a gain W becomes the gain F_τ(W) that a task is judged at.
+
+A rule is one map of gains, applied `shots` times, together with the adjoint of its derivative:
+
+    gradient      F(W) = W − η∇g(W),    F'(W)*[v] = v − η∇²g(W)[v],
+    normalised    F(W) = W − ηu,        F'(W)*[v] = v − (η/‖∇g‖) ∇²g(W)[v − u tr(u'v)],
+
+with u = ∇g/‖∇g‖ in the Frobenius norm. (∇²g is symmetric; the derivative of the normalised rule is
+not, hence the adjoint.)
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from fractions import Fraction
+from typing import TYPE_CHECKING, ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, ArrayLike, Bool, Float
+
+from benign.linalg import require_x64
+from benign.rigorous.problem import Step, StepKind, make_step
+from benign.tasks.lqr import LQR, as_gain
+from benign.tasks.numbers import Unseen
+from benign.tasks.regulator import ClosedLoop, Regulator
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+class AdaptationStep(eqx.Module):
+    """A rule with a step size η and a number of shots; see the final classes.
+
+    Attributes:
+        eta: η as an array, so that another value does not compile anything anew.
+        shots: How often the rule is applied.
+    """
+
+    eta: Float[Array, ""]
+    shots: int = eqx.field(static=True)
+    given: Unseen[Fraction] = eqx.field(static=True, repr=False)
+
+    kind: ClassVar[StepKind]
+
+    def __init__(self, eta: int | float | str | Fraction | Decimal, shots: int = 1):
+        require_x64(type(self).__name__)
+        step = make_step(self.kind, eta, shots)
+        self.eta = jnp.asarray(float(step.eta))
+        self.shots = step.shots
+        self.given = Unseen(step.eta)
+
+    @abstractmethod
+    def move(self, loop: ClosedLoop, W: Float[Array, "m n"]) -> Float[Array, "m n"]:
+        """One shot from W, where `loop` is the adaptation cost's closed loop under W."""
+
+    @abstractmethod
+    def pull(self, loop: ClosedLoop, v: Float[Array, "m n"]) -> Float[Array, "m n"]:
+        """The adjoint of the derivative of one shot, applied to v."""
+
+    def exact(self) -> Step:
+        """The rule in exact numbers: η as given, as long as the array still is its rounding."""
+        eta = self.given.value
+        if float(eta) != float(self.eta):
+            eta = Fraction(float(self.eta))
+        return make_step(self.kind, eta, self.shots)
+
+    def adapt(self, task: LQR, W: ArrayLike) -> Float[Array, "*gain"]:
+        """F_τ(W): the gain after all shots on the task's adaptation cost, in the shape of W.
+
+        The gradient is zero outside the stabilising set, so a gain that left it stays where it is.
+
+        Raises:
+            ProblemError: W has another shape than (m, n).
+        """
+        gain = as_gain(W, task.m, task.n)
+        return _adapt(self, task, gain).reshape(jnp.shape(W))
+
+
+class GradientStep(AdaptationStep):
+    """F(W) = W − η∇g(W), applied `shots` times: the rule of MAML.
+
+    Args:
+        eta: Step size η > 0; a string or fraction is kept exactly.
+        shots: Number of applications, at least 1.
+
+    Raises:
+        ProblemError: η ≤ 0 or not finite, shots < 1 or not an integer.
+
+    Source: arXiv 2006.00453, definition of the MAML objective.
+    """
+
+    kind: ClassVar[StepKind] = "gradient"
+
+    def move(self, loop: ClosedLoop, W: Float[Array, "m n"]) -> Float[Array, "m n"]:
+        """W − η∇g(W)."""
+        return W - self.eta * loop.gradient()
+
+    def pull(self, loop: ClosedLoop, v: Float[Array, "m n"]) -> Float[Array, "m n"]:
+        """v − η∇²g(W)[v]."""
+        return v - self.eta * loop.hessian_product(v)
+
+
+class NormalizedStep(AdaptationStep):
+    """F(W) = W − η∇g(W)/‖∇g(W)‖, Frobenius norm, applied `shots` times.
+
+    Where ∇g(W) = 0 (the task's own optimum) the rule is discontinuous; here u = 0 there, so the
+    gain stays where it is and the derivative is that of the identity. Such points are part of the
+    landscape of h and need a case of their own.
+
+    Args:
+        eta: Length η > 0 of a step; a string or fraction is kept exactly.
+        shots: Number of applications, at least 1.
+
+    Raises:
+        ProblemError: η ≤ 0 or not finite, shots < 1 or not an integer.
+
+    Source: arXiv 2006.00453, Proposition 2 and Theorem 3.
+    """
+
+    kind: ClassVar[StepKind] = "normalized"
+
+    def move(self, loop: ClosedLoop, W: Float[Array, "m n"]) -> Float[Array, "m n"]:
+        """W − ηu."""
+        _, direction = _direction(loop.gradient())
+        return W - self.eta * direction
+
+    def pull(self, loop: ClosedLoop, v: Float[Array, "m n"]) -> Float[Array, "m n"]:
+        """v − (η/‖∇g‖) ∇²g(W)[v − u tr(u'v)]."""
+        inverse, u = _direction(loop.gradient())
+        across = v - u * jnp.sum(u * v)
+        return v - self.eta * inverse * loop.hessian_product(across)
+
+
+def _direction(gradient: Float[Array, "m n"]) -> tuple[Float[Array, ""], Float[Array, "m n"]]:
+    """1/‖∇g‖ and ∇g/‖∇g‖, both zero where ∇g = 0, without under- or overflow and without NaN."""
+    scale = lax.stop_gradient(jnp.max(jnp.abs(gradient)))
+    moving = scale > 0
+    safe = jnp.where(moving, scale, 1.0)
+    # Selecting before the root keeps its derivative finite where the gradient is zero.
+    scaled = jnp.where(moving, gradient / safe, jnp.ones_like(gradient))
+    norm = jnp.sqrt(jnp.sum(scaled * scaled))
+    inverse = jnp.where(moving, 1 / (norm * safe), 0.0)
+    return inverse, jnp.where(moving, scaled / norm, 0.0)
+
+
+def walk(
+    step: AdaptationStep, g: Regulator, W: Float[Array, "m n"]
+) -> tuple[Float[Array, "m n"], Bool[Array, ""], ClosedLoop]:
+    """All shots from W.
+
+    Returns:
+        F(W), whether every gain that a gradient was taken at stabilises, and the closed loops there
+        with a leading axis of shots.
+    """
+
+    def shot(W: Array, _: None) -> tuple[Array, ClosedLoop]:
+        loop = g.at(W)
+        return step.move(loop, W), loop
+
+    W, loops = lax.scan(shot, W, None, length=step.shots, unroll=unrolled(W))
+    return W, jnp.all(loops.stable), loops
+
+
+def unrolled(W: Float[Array, "m n"]) -> bool:
+    """Whether to write the shots out one by one.
+
+    For one state a shot is a few operations, which XLA fuses over a grid of gains if no loop stands
+    between them (twice as fast, measured). For more states a loop keeps the compilation short.
+    """
+    return W.shape[-1] == 1
+
+
+@jax.jit
+def _adapt(step: AdaptationStep, task: LQR, W: Array) -> Array:
+    return walk(step, task.g.regulator, W)[0]

@@ -1,0 +1,136 @@
+"""What makes an LQR problem well posed, tested on a whole stack of tasks at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benign.errors import ProblemError
+from benign.tasks.numbers import show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benign.tasks.numbers import Place
+
+ASYMMETRY = 1e-9
+"""Relative difference of X and X' that is put down to rounding and averaged away."""
+
+NEGATIVE = 1e-12
+"""Relative size of a negative eigenvalue that is put down to rounding in a semidefinite matrix."""
+
+SYMMETRIC = ("Q", "R", "S0", "noise")
+
+
+def check_stack(place: Place, arrays: dict[str, np.ndarray | None]) -> None:
+    """Refuse the first task that is not well posed.
+
+    Args:
+        place: Names task i in a message.
+        arrays: Finite and symmetrised A, B, Q, R, S0, noise of shape (k, ·, ·) and discount of
+            shape (k,). A field that is None is absent, or unknown while JAX traces, and what
+            depends on it is not tested.
+
+    Raises:
+        ProblemError: naming the task, the field, the value and the cure.
+    """
+    known = {field: value for field, value in arrays.items() if value is not None}
+    _check_discount(place, known)
+    for field in SYMMETRIC:
+        if field in known:
+            _check_definite(place, field, known[field])
+    if {"A", "B", "discount"} <= set(known):
+        _check_stabilisable(place, known["A"], known["B"], known["discount"])
+
+
+def check_finite(place: Place, field: str, X: np.ndarray) -> None:
+    """Refuse an entry of the stack X, (k, …), that is NaN or infinite."""
+    bad = ~np.isfinite(X.reshape(len(X), -1)).all(axis=1)
+    _refuse(bad, place, lambda i: f"`{field}` holds a NaN or an infinity; give finite numbers")
+
+
+def check_symmetric(place: Place, field: str, X: np.ndarray) -> None:
+    """Refuse a matrix of the stack X, (k, n, n), that is not symmetric up to rounding."""
+    gap = np.abs(X - X.swapaxes(-1, -2)).max(axis=(-1, -2))
+    bad = gap > ASYMMETRY * np.abs(X).max(axis=(-1, -2))
+    _refuse(
+        bad,
+        place,
+        lambda i: (
+            f"`{field}` must be symmetric; it differs from its transpose by {show(float(gap[i]))}; "
+            "give (X + X')/2"
+        ),
+    )
+
+
+def _refuse(bad: Any, place: Place, message: Callable[[int], str]) -> None:
+    if np.any(bad):
+        i = int(np.argmax(bad))
+        raise ProblemError(f"{place(i)}: {message(i)}")
+
+
+def _check_discount(place: Place, known: dict[str, np.ndarray]) -> None:
+    if "discount" not in known:
+        return
+    discount = known["discount"]
+    _refuse(
+        (discount <= 0) | (discount > 1),
+        place,
+        lambda i: f"`discount` must lie in (0, 1], got {show(float(discount[i]))}",
+    )
+    if "noise" in known:
+        _refuse(
+            (discount == 1) & known["noise"].any(axis=(-1, -2)),
+            place,
+            lambda i: (
+                "`noise` needs a discount below 1, since the undiscounted cost is infinite; "
+                "give `discount`, e.g. 0.95"
+            ),
+        )
+
+
+def _check_definite(place: Place, field: str, X: np.ndarray) -> None:
+    smallest = np.linalg.eigvalsh(X)[:, 0].tolist()
+    size = np.abs(X).max(axis=(-1, -2))
+    if field == "R":
+        # A singular R shows an eigenvalue of the size of rounding, of either sign.
+        floor = (X.shape[-1] > 1) * np.finfo(float).eps * size
+        bad, kind = np.asarray(smallest) <= floor, "positive definite"
+        cure = "give every input a cost"
+    else:
+        bad, kind = np.asarray(smallest) < -NEGATIVE * size, "positive semidefinite"
+        cure = "check its signs"
+    _refuse(
+        bad,
+        place,
+        lambda i: f"`{field}` must be {kind}; its smallest eigenvalue is {show(smallest[i])}; {cure}",
+    )
+
+
+def _check_stabilisable(place: Place, A: np.ndarray, B: np.ndarray, discount: np.ndarray) -> None:
+    """Hautus: (A, B) can be stabilised iff [λI − A, B] has full rank at each |λ(A)| ≥ 1.
+
+    The rank is decided by the smallest singular value against the rounding errors of the matrix, so
+    a pair closer to an unstabilisable one than that is refused as well.
+    """
+    root = np.sqrt(discount)[:, None, None]
+    A, B = root * A, root * B
+    n = A.shape[-1]
+    values = A[..., 0] if n == 1 else np.linalg.eigvals(A)
+    task, which = np.nonzero(np.abs(values) >= 1)
+    if not task.size:
+        return
+    modes = values[task, which]
+    pencil = np.concatenate([modes[:, None, None] * np.eye(n) - A[task], B[task]], axis=-1)
+    singular = np.linalg.svd(pencil, compute_uv=False)
+    scale = np.abs(np.concatenate([A[task], B[task]], axis=-1)).max(axis=(-1, -2))
+    lost = np.nonzero(singular[:, -1] <= 100 * n * np.finfo(float).eps * scale)[0]
+    if lost.size:
+        mode = complex(modes[lost[0]])
+        shown = show(mode.real) if mode.imag == 0 else f"{mode:.4g}"
+        pair = "(A, B)" if discount[task[lost[0]]] == 1 else "(√γ A, √γ B)"
+        raise ProblemError(
+            f"{place(int(task[lost[0]]))}: {pair} cannot be stabilised: no input in `B` reaches "
+            f"the mode of eigenvalue {shown}; no gain has a finite cost, so change `A` or `B`"
+        )

@@ -1,0 +1,348 @@
+"""A weighted family of tasks of one shape, stacked so that one `vmap` runs through all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float
+
+from benign.errors import ProblemError
+from benign.linalg import require_x64
+from benign.rigorous.problem import Family, Plant, Task, make_family
+from benign.rigorous.problem import exact as to_exact
+from benign.tasks.checks import SYMMETRIC, check_finite, check_stack, check_symmetric
+from benign.tasks.lqr import ARRAYS, LQR, Label, bare, concrete
+from benign.tasks.numbers import Unseen, plant_of, rounds_to
+
+Plants = tuple[Plant | None, Plant | None]
+"""The exact evaluation and adaptation cost of a task; None where the floats say it all."""
+
+
+class FamilyLabel(NamedTuple):
+    """What is known of a family besides its arrays.
+
+    Attributes:
+        names: One a task.
+        adapting: Whether a task has an adaptation cost of its own.
+        plants: Exact costs, task by task, or None if the floats of every task say it all.
+        weights: The weights as given, before they were normalised; None if uniform.
+    """
+
+    names: tuple[str, ...]
+    adapting: tuple[bool, ...]
+    plants: tuple[Plants, ...] | None
+    weights: tuple[Fraction, ...] | None
+
+
+class TaskFamily(eqx.Module):
+    """Tasks τ of one shape (n, m) with weights ω_τ > 0, Σ ω_τ = 1.
+
+    The arrays are stacked: ``family.tasks`` is one `LQR` whose leaves have a leading task axis, and
+    ``jax.vmap(lambda task: task.cost(W))(family.tasks)`` evaluates all k of them at once.
+
+    Args:
+        tasks: The tasks. One without a name is called "task" and its position.
+        weights: One positive number a task (floats, or exact strings and fractions), normalised to
+            sum to one; uniform by default.
+
+    Attributes:
+        tasks: The stacked tasks. If any task has an adaptation cost, all have one here: their own
+            evaluation cost where they were given none.
+        weights: (k,) normalised weights.
+
+    Raises:
+        ProblemError: no task; tasks of different shapes; weights of the wrong number or sign. The
+            message names the tasks.
+    """
+
+    tasks: LQR
+    weights: Float[Array, " k"]
+    label: Unseen[FamilyLabel] = eqx.field(static=True, repr=False)
+
+    def __init__(self, tasks: Sequence[LQR], weights: Sequence[Any] | None = None):
+        require_x64("TaskFamily")
+        tasks = list(tasks)
+        if not tasks:
+            raise ProblemError("the family has no task; give at least one")
+        names = tuple(task.name or f"task{i}" for i, task in enumerate(tasks))
+        for i, task in enumerate(tasks):
+            if (task.n, task.m) != (tasks[0].n, tasks[0].m):
+                raise ProblemError(
+                    f"task {i} `{names[i]}`: it has {task.n} states and {task.m} inputs, task 0 "
+                    f"`{names[0]}` has {tasks[0].n} and {tasks[0].m}; one family holds one shape"
+                )
+        adapting = tuple(task.adaptation is not None for task in tasks)
+        plants: tuple[Plants, ...] | None = tuple(
+            (task.label.value.plant, own.label.value.plant if (own := task.adaptation) else None)
+            for task in tasks
+        )
+        if all(pair == (None, None) for pair in plants):
+            plants = None
+        adaptation = bare(_stacked([t.g for t in tasks])) if any(adapting) else None
+        self.tasks = bare(_stacked(tasks), adaptation)
+        self._set_weights(names, weights, adapting, plants)
+
+    def _set_weights(
+        self,
+        names: tuple[str, ...],
+        weights: Sequence[Any] | None,
+        adapting: tuple[bool, ...],
+        plants: tuple[Plants, ...] | None,
+    ) -> None:
+        """The rest of every constructor: normalised weights and the label."""
+        given = None if weights is None else _exact_weights(weights, names)
+        normalised = np.full(len(names), 1 / len(names)) if given is None else _normalised(given)
+        object.__setattr__(self, "weights", jnp.asarray(normalised, float))
+        object.__setattr__(self, "label", Unseen(FamilyLabel(names, adapting, plants, given)))
+
+    @classmethod
+    def stack(
+        cls,
+        A: Any,
+        B: Any,
+        Q: Any,
+        R: Any,
+        S0: Any = None,
+        *,
+        discount: Any = 1.0,
+        noise: Any = None,
+        adaptation: TaskFamily | None = None,
+        weights: Sequence[Any] | None = None,
+        names: Sequence[str] | None = None,
+    ) -> TaskFamily:
+        """A family from stacked float arrays: the constructor for thousands of tasks.
+
+        Args:
+            A: (k, n, n), or (k,) for n = 1; it says how many tasks there are.
+            B, Q, R, S0, noise: Stacked likewise, or one matrix (a scalar for 1×1) for all tasks.
+            discount: (k,) or one number.
+            adaptation: Another family of k tasks whose costs are those adapted on.
+            weights, names: One a task; uniform and "task0", "task1", … by default.
+
+        Raises:
+            ProblemError: as `LQR` and `TaskFamily`; the message names the first task that is wrong.
+        """
+        require_x64("TaskFamily.stack")
+        A = _floats(A, "A")
+        if A.ndim not in (1, 3) or A.size == 0 or (A.ndim == 3 and A.shape[1] != A.shape[2]):
+            raise ProblemError(f"family: `A` must have shape (k, n, n) or (k,), got {A.shape}")
+        k, n = A.shape[0], A.shape[-1] if A.ndim == 3 else 1
+        B = _floats(B, "B")
+        m = B.shape[-1] if B.ndim >= 2 else 1
+        titles = tuple(names) if names is not None else tuple(f"task{i}" for i in range(k))
+        if len(titles) != k:
+            raise ProblemError(f"names: {len(titles)} names for {k} tasks")
+        fields = {
+            "A": (A, (n, n)),
+            "B": (B, (n, m)),
+            "Q": (Q, (n, n)),
+            "R": (R, (m, m)),
+            "S0": (np.eye(n) if S0 is None else S0, (n, n)),
+            "discount": (discount, ()),
+        }
+        if noise is not None:
+            fields["noise"] = (noise, (n, n))
+        arrays = {f: _broadcast(_floats(x, f), f, k, core) for f, (x, core) in fields.items()}
+        tasks = _checked(arrays, titles)
+        if adaptation is not None:
+            if (len(adaptation), adaptation.n, adaptation.m) != (k, n, m):
+                raise ProblemError(
+                    f"family: `adaptation` holds {len(adaptation)} tasks of {adaptation.n} states "
+                    f"and {adaptation.m} inputs, the family {k} of {n} and {m}"
+                )
+            tasks = bare({f: getattr(tasks, f) for f in ARRAYS}, _plain(adaptation.tasks))
+        family = object.__new__(cls)
+        object.__setattr__(family, "tasks", tasks)
+        family._set_weights(titles, weights, (adaptation is not None,) * k, None)
+        return family
+
+    @classmethod
+    def from_exact(cls, family: Family) -> TaskFamily:
+        """The family whose numbers are those of an exact one, each rounded to float64.
+
+        Raises:
+            ProblemError: a task is not well posed.
+        """
+        require_x64("TaskFamily.from_exact")
+        names = tuple(task.name for task in family.tasks)
+        adapting = tuple(task.adaptation is not None for task in family.tasks)
+        tasks = _checked(_stacked_plants([task.f for task in family.tasks]), names)
+        if any(adapting):
+            other = _checked(_stacked_plants([task.g for task in family.tasks]), names)
+            tasks = bare({f: getattr(tasks, f) for f in ARRAYS}, other)
+        made = object.__new__(cls)
+        object.__setattr__(made, "tasks", tasks)
+        plants = tuple((task.evaluation, task.adaptation) for task in family.tasks)
+        made._set_weights(names, family.weights, adapting, plants)
+        return made
+
+    @property
+    def n(self) -> int:
+        """Number of states of every task."""
+        return self.tasks.n
+
+    @property
+    def m(self) -> int:
+        """Number of inputs of every task."""
+        return self.tasks.m
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the tasks."""
+        return self.label.value.names
+
+    def __len__(self) -> int:
+        return self.weights.shape[0]
+
+    def __getitem__(self, i: int) -> LQR:
+        """Task i as an `LQR` of its own."""
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"task {i} of a family of {len(self)}")
+        i %= len(self)
+        label = self.label.value
+        f, g = label.plants[i] if label.plants is not None else (None, None)
+        adaptation = None
+        if label.adapting[i] and self.tasks.adaptation is not None:
+            adaptation = bare(_slice(self.tasks.adaptation, i), label=Label(label.names[i], g))
+        return bare(_slice(self.tasks, i), adaptation, Label(label.names[i], f))
+
+    def __iter__(self) -> Iterator[LQR]:
+        return (self[i] for i in range(len(self)))
+
+    def exact(self) -> Family:
+        """The family in exact numbers: those given, where the arrays still are their rounding.
+
+        Raises:
+            ProblemError: a weight is no longer positive.
+        """
+        label = self.label.value
+        f = concrete(self.tasks)
+        g = None if self.tasks.adaptation is None else concrete(self.tasks.adaptation)
+        tasks = []
+        for i, name in enumerate(self.names):
+            given = label.plants[i] if label.plants is not None else (None, None)
+            other = _exact_slice(g, i, given[1]) if g is not None and label.adapting[i] else None
+            tasks.append(Task(name, _exact_slice(f, i, given[0]), other))
+        weights = np.asarray(self.weights)
+        if label.weights is not None and np.array_equal(_normalised(label.weights), weights):
+            return make_family(tasks, label.weights)
+        if label.weights is None and (weights == 1 / len(self)).all():
+            return make_family(tasks)
+        return make_family(tasks, [Fraction(x) for x in weights.tolist()])
+
+
+# --- weights ---------------------------------------------------------------------------------
+
+
+def _exact_weights(weights: Sequence[Any], names: tuple[str, ...]) -> tuple[Fraction, ...]:
+    if len(weights) != len(names):
+        raise ProblemError(f"weights: {len(weights)} weights for {len(names)} tasks")
+    exact = []
+    for i, weight in enumerate(weights):
+        place = f"task {i} `{names[i]}`"
+        try:
+            value = to_exact(weight.item() if hasattr(weight, "item") else weight)
+        except ProblemError as error:
+            raise ProblemError(f"{place}: its weight: {error}") from error
+        if value <= 0:
+            raise ProblemError(f"{place}: its weight must be positive, got {weight}")
+        exact.append(value)
+    return tuple(exact)
+
+
+def _normalised(weights: tuple[Fraction, ...]) -> np.ndarray:
+    total = sum(weights, Fraction(0))
+    return np.array([float(w / total) for w in weights])
+
+
+# --- stacking --------------------------------------------------------------------------------
+
+
+def _floats(value: Any, field: str) -> np.ndarray:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ProblemError(f"family: `{field}` must be an array of floats") from error
+
+
+def _broadcast(X: np.ndarray, field: str, k: int, core: tuple[int, ...]) -> np.ndarray:
+    """One matrix a task, from stacked matrices, one matrix, stacked scalars or one scalar."""
+    if X.shape in ((k, *core), core):
+        return np.broadcast_to(X, (k, *core))
+    if set(core) <= {1} and X.shape in ((), (k,)):
+        return np.broadcast_to(X.reshape(-1, *core), (k, *core))
+    raise ProblemError(f"family: `{field}` must have shape {(k, *core)} or {core}, got {X.shape}")
+
+
+def _checked(arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> LQR:
+    """Stacked tasks, refused if one of them is not well posed."""
+
+    def place(i: int) -> str:
+        return f"task {i} `{names[i]}`"
+
+    for field, X in arrays.items():
+        check_finite(place, field, X)
+        if field in SYMMETRIC:
+            check_symmetric(place, field, X)
+            arrays[field] = (X + X.swapaxes(-1, -2)) / 2
+    check_stack(place, dict(arrays))
+    return bare({field: jnp.asarray(X, float) for field, X in arrays.items()})
+
+
+def _stacked(tasks: list[LQR]) -> dict[str, Array | None]:
+    """The arrays of the tasks with a leading task axis; zero noise for a task that has none."""
+    arrays: dict[str, Array | None] = {}
+    for field in ARRAYS:
+        values = [getattr(task, field) for task in tasks]
+        if all(x is None for x in values):
+            arrays[field] = None
+            continue
+        zero = jnp.zeros_like(tasks[0].Q)
+        full = [zero if x is None else x for x in values]
+        traced = any(isinstance(x, Tracer) for x in full)
+        arrays[field] = jnp.stack(full) if traced else jnp.asarray(np.stack(full))
+    return arrays
+
+
+def _stacked_plants(plants: list[Plant]) -> dict[str, np.ndarray]:
+    """The numbers of exact problems, rounded, with a leading task axis."""
+    arrays = {
+        field: np.array([getattr(plant, field) for plant in plants], dtype=object).astype(float)
+        for field in ("A", "B", "Q", "R", "S0")
+    }
+    arrays["discount"] = np.array([float(plant.discount) for plant in plants])
+    if any(plant.noise is not None for plant in plants):
+        zero = [[0] * plants[0].n] * plants[0].n
+        rows = [zero if plant.noise is None else plant.noise for plant in plants]
+        arrays["noise"] = np.array(rows, dtype=object).astype(float)
+    return arrays
+
+
+def _plain(tasks: LQR) -> LQR:
+    """The stacked tasks without the adaptation costs they may have themselves."""
+    return bare({field: getattr(tasks, field) for field in ARRAYS})
+
+
+def _slice(tasks: LQR, i: int) -> dict[str, Array | None]:
+    values = {field: getattr(tasks, field) for field in ARRAYS}
+    arrays = {field: None if x is None else x[i] for field, x in values.items()}
+    noise = arrays["noise"]
+    if noise is not None and not isinstance(noise, Tracer) and not noise.any():
+        arrays["noise"] = None  # stacked beside a task that has some
+    return arrays
+
+
+def _exact_slice(arrays: dict[str, np.ndarray | None], i: int, plant: Plant | None) -> Plant:
+    mine = {field: None if x is None else x[i] for field, x in arrays.items()}
+    if plant is not None and rounds_to(plant, mine):
+        return plant
+    noise = mine["noise"]
+    if noise is not None and not noise.any():
+        mine["noise"] = None
+    return plant_of(mine)

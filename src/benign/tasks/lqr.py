@@ -1,0 +1,391 @@
+"""The linear-quadratic regulator, infinite horizon, with an optional discount and process noise."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int
+
+from benign.errors import ProblemError
+from benign.linalg import require_x64, spectral_radius
+from benign.rigorous.problem import Matrix, Plant
+from benign.rigorous.problem import exact as to_exact
+from benign.tasks.checks import SYMMETRIC, check_finite, check_stack, check_symmetric
+from benign.tasks.numbers import Given, Unseen, plant_of, read, rounds_to, symmetrised
+from benign.tasks.regulator import Regulator
+
+ARRAYS = ("A", "B", "Q", "R", "S0", "discount", "noise")
+"""The numbers of a task, in the order of the constructor."""
+
+
+class Status(IntEnum):
+    """What a gain does to the loop; an integer, so that it can be computed under `vmap`."""
+
+    STABILISING = 0
+    NOT_STABILISING = 1
+    ILL_CONDITIONED = 2
+
+    @property
+    def message(self) -> str:
+        """The status in words."""
+        return _MESSAGES[self]
+
+
+_MESSAGES = {
+    Status.STABILISING: "the gain stabilises the loop; the cost is finite",
+    Status.NOT_STABILISING: "the spectral radius of A − BW is 1 or more (the cost is +inf); "
+    "move the gain towards the task's optimum",
+    Status.ILL_CONDITIONED: "the loop is stable, but its powers grow so far before they decay that "
+    "float64 cannot resolve the cost, which is reported as +inf; rescale the states",
+}
+
+
+class Optimum(eqx.Module):
+    """The best gain of a task.
+
+    Attributes:
+        W: (m, n) optimal gain W*.  P: (n, n) cost-to-go P*.  cost: C* = tr(P* S0).
+    """
+
+    W: Float[Array, "*batch m n"]
+    P: Float[Array, "*batch n n"]
+    cost: Float[Array, "*batch"]
+
+    def __str__(self) -> str:
+        return f"cost {np.asarray(self.cost):.9g} at W = {np.asarray(self.W).tolist()}"
+
+
+class Label(NamedTuple):
+    """What a task is called and, if floats would lose something, its exact numbers."""
+
+    name: str | None = None
+    plant: Plant | None = None
+
+
+class LQR(eqx.Module):
+    """C(W) = E Σ γᵗ (s'Qs + a'Ra) under s' = A s + B a + v, a = −W s (minus!).
+
+    In closed form C(W) = tr(P S̄) with P = Q + W'RW + γL'PL, L = A − BW and
+    S̄ = S0 + γ/(1 − γ) N, N the covariance of v: the undiscounted problem for (√γA, √γB, S̄).
+    It is finite where √γ ρ(L) < 1 and +∞ elsewhere; all derivatives are zeros there, never NaN.
+
+    The object is a frozen pytree of float64 arrays: it can be differentiated, stacked and mapped.
+    For n = m = 1 a gain may be a scalar or of shape (1, 1); gradients have the shape of the gain.
+
+    Args:
+        A: (n, n) dynamics; a scalar for n = 1.
+        B: (n, m) inputs; a 1-D array is a row of m inputs for n = 1, else a column.
+        Q: (n, n) state cost, symmetric, ⪰ 0.
+        R: (m, m) input cost, symmetric, ≻ 0.
+        S0: (n, n) second moment E[s0 s0'] of the initial state, ⪰ 0; the identity by default.
+        discount: γ in (0, 1].
+        noise: (n, n) covariance N ⪰ 0 of the process noise; needs γ < 1.
+        adaptation: Another LQR of the same shape, the cost g that adaptation descends (f ≠ g).
+        name: How messages and reports call the task.
+
+        Numbers may be strings ("0.1", "1/3"), `Fraction` or `Decimal` as well: a proof then is
+        about exactly those. A Python float is the binary number it is.
+
+    Raises:
+        ProblemError: a field has the wrong shape, sign, definiteness or symmetry, or is not finite,
+            or no gain stabilises. Only what is concrete is tested: nothing while JAX traces.
+        BenignError: JAX's 64-bit mode is off.
+
+    Source: I. Molybog and J. Lavaei, arXiv 2006.00453, section on the linear-quadratic regulator.
+    """
+
+    A: Float[Array, "*batch n n"]
+    B: Float[Array, "*batch n m"]
+    Q: Float[Array, "*batch n n"]
+    R: Float[Array, "*batch m m"]
+    S0: Float[Array, "*batch n n"]
+    discount: Float[Array, "*batch"]
+    noise: Float[Array, "*batch n n"] | None
+    adaptation: LQR | None
+    label: Unseen[Label] = eqx.field(static=True, repr=False)
+
+    def __init__(
+        self,
+        A: Any,
+        B: Any,
+        Q: Any,
+        R: Any,
+        S0: Any = None,
+        *,
+        discount: Any = 1,
+        noise: Any = None,
+        adaptation: LQR | None = None,
+        name: str | None = None,
+    ):
+        require_x64("LQR")
+        place = "LQR" if name is None else f"task `{name}`"
+        given = _shaped(place, A, B, Q, R, S0, discount, noise)
+        for field, value in given.items():
+            if not value.traced:
+                check_finite(lambda _: place, field, value.floats[None])
+            if field in SYMMETRIC:
+                if not value.traced:
+                    check_symmetric(lambda _: place, field, value.floats[None])
+                given[field] = symmetrised(value)
+        check_stack(
+            lambda _: place,
+            {f: None if x.traced else np.asarray(x.floats)[None] for f, x in given.items()},
+        )
+        for field in ARRAYS:
+            present = field in given
+            setattr(self, field, jnp.asarray(given[field].floats, float) if present else None)
+        if adaptation is not None and (adaptation.n, adaptation.m) != (self.n, self.m):
+            raise ProblemError(
+                f"{place}: `adaptation` has {adaptation.n} states and {adaptation.m} inputs, "
+                f"the task has {self.n} and {self.m}; give a cost on the same gains"
+            )
+        self.adaptation = adaptation
+        self.label = Unseen(Label(name, _exact_plant(given)))
+
+    @classmethod
+    def from_exact(
+        cls, plant: Plant, *, adaptation: Plant | None = None, name: str | None = None
+    ) -> LQR:
+        """The task whose numbers are those of an exact problem, each rounded to float64.
+
+        Raises:
+            ProblemError: as the constructor.
+        """
+        other = None if adaptation is None else cls.from_exact(adaptation, name=name)
+        return cls(
+            *(np.array(getattr(plant, field), dtype=object) for field in ("A", "B", "Q", "R", "S0")),
+            discount=plant.discount,
+            noise=None if plant.noise is None else np.array(plant.noise, dtype=object),
+            adaptation=other,
+            name=name,
+        )
+
+    @property
+    def n(self) -> int:
+        """Number of states."""
+        return self.B.shape[-2]
+
+    @property
+    def m(self) -> int:
+        """Number of inputs."""
+        return self.B.shape[-1]
+
+    @property
+    def name(self) -> str | None:
+        """How messages and reports call the task."""
+        return self.label.value.name
+
+    @property
+    def regulator(self) -> Regulator:
+        """The equivalent problem without discount and noise: √γ(A, B) and S0 + γ/(1 − γ) N."""
+        root = jnp.sqrt(self.discount)[..., None, None]
+        S0 = self.S0
+        if self.noise is not None:
+            # γ = 1 goes with N = 0 (the constructor sees to that) and must not divide by zero.
+            room = jnp.where(self.discount < 1, 1 - self.discount, 1.0)
+            factor = jnp.where(self.discount < 1, self.discount / room, 0.0)
+            S0 = S0 + factor[..., None, None] * self.noise
+        return Regulator(root * self.A, root * self.B, self.Q, self.R, S0)
+
+    @property
+    def g(self) -> LQR:
+        """The cost that adaptation descends: `adaptation`, or the task itself."""
+        return self if self.adaptation is None else self.adaptation
+
+    def cost(self, W: ArrayLike) -> Float[Array, ""]:
+        """C(W) = tr(P S̄), +∞ where W does not stabilise; `status` says which.
+
+        Differentiable by JAX to any order, in W and in the numbers of the task.
+
+        Args:
+            W: (m, n) gain of a = −W s; a scalar if n = m = 1.
+
+        Raises:
+            ProblemError: W has another shape.
+        """
+        return _cost(self, as_gain(W, self.m, self.n))
+
+    def gradient(self, W: ArrayLike) -> Float[Array, "*gain"]:
+        """∇C(W) = 2 G Σ, in the shape of W; zeros outside the stabilising set (the cost says +∞).
+
+        Raises:
+            ProblemError: W has another shape than (m, n).
+        """
+        return _gradient(self, as_gain(W, self.m, self.n)).reshape(jnp.shape(W))
+
+    def hessian_product(self, W: ArrayLike, E: ArrayLike) -> Float[Array, "*gain"]:
+        """∇²C(W)[E] = d/dt ∇C(W + tE) at t = 0, in the shape of W; zeros outside as `gradient`.
+
+        Raises:
+            ProblemError: W or E has another shape than (m, n).
+        """
+        E = as_gain(E, self.m, self.n, "E")
+        return _hessian_product(self, as_gain(W, self.m, self.n), E).reshape(jnp.shape(W))
+
+    def hessian(self, W: ArrayLike) -> Float[Array, "*gain"]:
+        """∇²C(W), an array of shape (m, n, m, n): entry [i, j, k, l] is ∂²C / ∂W_ij ∂W_kl.
+
+        A scalar if W is one. Zeros outside the stabilising set.
+
+        Raises:
+            ProblemError: W has another shape than (m, n).
+        """
+        dense = _hessian(self, as_gain(W, self.m, self.n))
+        return dense.reshape(jnp.shape(W) * 2)
+
+    def optimum(self) -> Optimum:
+        """W* = (R + B'P*B)⁻¹B'P*A, P* the stabilising solution of the Riccati equation.
+
+        The cost is +∞ and W zero if the solver finds no stabilising solution (see `linalg.dare`).
+        """
+        return _optimum(self)
+
+    def status(self, W: ArrayLike) -> Int[Array, ""]:
+        """A code of `Status`; ``Status(int(task.status(W))).message`` says it in words.
+
+        Raises:
+            ProblemError: W has another shape than (m, n).
+        """
+        return _status(self, as_gain(W, self.m, self.n))
+
+    def exact_plant(self) -> Plant:
+        """The exact numbers of the task: those given, while the arrays still are their rounding.
+
+        After an array was replaced (`eqx.tree_at`, a gradient step) they are the binary numbers of
+        the arrays. Without the adaptation cost, which is a task of its own.
+        """
+        arrays = concrete(self)
+        plant = self.label.value.plant
+        if plant is not None and rounds_to(plant, arrays):
+            return plant
+        return plant_of(arrays)
+
+
+def bare(arrays: dict[str, Any], adaptation: LQR | None = None, label: Label | None = None) -> LQR:
+    """A task from arrays known to be well posed, stacked ones included: no test is made."""
+    task = object.__new__(LQR)
+    for field in ARRAYS:
+        object.__setattr__(task, field, arrays.get(field))
+    object.__setattr__(task, "adaptation", adaptation)
+    object.__setattr__(task, "label", Unseen(label or Label()))
+    return task
+
+
+def concrete(task: LQR) -> dict[str, np.ndarray | None]:
+    """The numbers of the task as NumPy arrays."""
+    values = {field: getattr(task, field) for field in ARRAYS}
+    return {field: None if x is None else np.asarray(x) for field, x in values.items()}
+
+
+def as_gain(W: ArrayLike, m: int, n: int, what: str = "W") -> Float[Array, "m n"]:
+    """The gain as an (m, n) array.
+
+    Raises:
+        ProblemError: another shape.
+        BenignError: JAX's 64-bit mode is off.
+    """
+    require_x64("a cost")
+    array = jnp.asarray(W, float)
+    if array.shape == (m, n):
+        return array
+    if array.shape == () and m == n == 1:
+        return array.reshape(1, 1)
+    alternative = " or a scalar" if m == n == 1 else ""
+    raise ProblemError(
+        f"`{what}`: expected a gain of shape ({m}, {n}){alternative}, got {array.shape}; "
+        "map over a batch of gains with jax.vmap"
+    )
+
+
+@jax.jit
+def _cost(task: LQR, W: Array) -> Array:
+    return task.regulator.cost(W)
+
+
+@jax.jit
+def _gradient(task: LQR, W: Array) -> Array:
+    return task.regulator.at(W).gradient()
+
+
+@jax.jit
+def _hessian_product(task: LQR, W: Array, E: Array) -> Array:
+    return task.regulator.at(W).hessian_product(E)
+
+
+@jax.jit
+def _hessian(task: LQR, W: Array) -> Array:
+    return task.regulator.hessian(W)
+
+
+@jax.jit
+def _optimum(task: LQR) -> Optimum:
+    return Optimum(*task.regulator.optimum())
+
+
+@jax.jit
+def _status(task: LQR, W: Array) -> Array:
+    regulator = task.regulator
+    solvable = regulator.stabilises(W)
+    finite = jnp.where(jnp.isfinite(W), W, 0.0)  # LAPACK refuses a NaN; the mask below restores it
+    radius = spectral_radius(regulator.A - regulator.B @ finite)
+    stable = jnp.all(jnp.isfinite(W)) & (radius < 1)
+    unsolved = jnp.where(stable, int(Status.ILL_CONDITIONED), int(Status.NOT_STABILISING))
+    return jnp.where(solvable, int(Status.STABILISING), unsolved)
+
+
+def _shaped(
+    place: str, A: Any, B: Any, Q: Any, R: Any, S0: Any, discount: Any, noise: Any
+) -> dict[str, Given]:
+    """Every field that was given, as matrices of one size."""
+    given = {"A": read(A, place, "A"), "B": read(B, place, "B")}
+    shape = given["A"].floats.shape
+    n = 1 if shape == () else shape[0]
+    if shape not in ((), (n, n)) or n == 0:
+        raise ProblemError(f"{place}: `A` must be a square matrix, got shape {shape}")
+    given["A"] = given["A"].reshape(n, n)
+    shape = given["B"].floats.shape
+    columns = {0: 1, 1: 1 if n > 1 else (shape or (1,))[0], 2: shape[-1] if shape else 0}
+    m = columns.get(len(shape), 0)
+    if m == 0 or int(np.prod(shape)) != n * m or (len(shape) == 2 and shape[0] != n):
+        raise ProblemError(
+            f"{place}: `B` must have a row for each of the {n} states of `A`, got shape {shape}"
+        )
+    given["B"] = given["B"].reshape(n, m)
+    sizes = {"Q": (Q, n), "R": (R, m), "S0": (np.eye(n) if S0 is None else S0, n)}
+    if noise is not None:
+        sizes["noise"] = (noise, n)
+    for field, (value, size) in sizes.items():
+        given[field] = read(value, place, field)
+        shape = given[field].floats.shape
+        if shape != (size, size) and (shape != () or size != 1):
+            raise ProblemError(f"{place}: `{field}` must have shape ({size}, {size}), got {shape}")
+        given[field] = given[field].reshape(size, size)
+    given["discount"] = read(discount, place, "discount")
+    if given["discount"].floats.shape != ():
+        raise ProblemError(f"{place}: `discount` must be one number, got {discount!r}")
+    return given
+
+
+def _exact_plant(given: dict[str, Given]) -> Plant | None:
+    """The exact problem, or None where the float64 arrays hold all there is (or are traced)."""
+    if any(x.traced for x in given.values()) or all(x.fractions is None for x in given.values()):
+        return None
+
+    def rows(field: str) -> Matrix:
+        value = given[field]
+        entries = value.floats if value.fractions is None else value.fractions
+        return tuple(tuple(to_exact(x) for x in row) for row in entries.tolist())
+
+    discount = given["discount"]
+    return Plant(
+        *(rows(field) for field in ("A", "B", "Q", "R", "S0")),
+        discount=to_exact(
+            (discount.floats if discount.fractions is None else discount.fractions).item()
+        ),
+        noise=rows("noise") if "noise" in given else None,
+    )

@@ -1,0 +1,125 @@
+"""The LQR cost of a fixed gain and its derivatives, on bare arrays: the arithmetic of a task.
+
+Notation as in the source, with a = −W s (minus!), L = A − BW and G = (R + B'PB) W − B'PA:
+
+    P = Q + W'RW + L'PL,    Σ = S0 + LΣL',    C(W) = tr(P S0),    ∇C = 2 G Σ,
+
+whenever ρ(L) < 1, and C = +∞ otherwise. Mind the 2: by C(W + E) = C(W) + tr(∇C'E) + … it is there.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from benign.linalg import dare, dlyap_stable, is_stable, matmul, optimal_gain, transpose
+
+
+def _where(mask: Bool[Array, "*batch"], X: Float[Array, "*batch i j"]) -> Array:
+    """X where the mask holds, zeros elsewhere."""
+    return jnp.where(mask[..., None, None], X, 0.0)
+
+
+class ClosedLoop(eqx.Module):
+    """Everything about one gain that its gradient and Hessian share.
+
+    Attributes:
+        stable: Whether the gain stabilises. Where not, the rest is finite and means nothing.
+        B: (n, m) input matrix.  L: (n, n) closed loop A − BW.
+        P: (n, n) cost-to-go.  Sigma: (n, n) sum of second moments.
+        M: (m, m) R + B'PB.  G: (m, n) M W − B'PA.
+    """
+
+    stable: Bool[Array, "*batch"]
+    B: Float[Array, "*batch n m"]
+    L: Float[Array, "*batch n n"]
+    P: Float[Array, "*batch n n"]
+    Sigma: Float[Array, "*batch n n"]
+    M: Float[Array, "*batch m m"]
+    G: Float[Array, "*batch m n"]
+
+    def gradient(self) -> Float[Array, "*batch m n"]:
+        """∇C = 2 G Σ; zeros where the gain does not stabilise."""
+        return _where(self.stable, 2 * matmul(self.G, self.Sigma))
+
+    def hessian_product(self, E: Float[Array, "*batch m n"]) -> Float[Array, "*batch m n"]:
+        """∇²C[E] = 2 (M E − B'P'L) Σ + 2 G Σ'; zeros where the gain does not stabilise.
+
+        P' and Σ' are the derivatives along E. Because ∂P/∂W enters C only through G,
+        P' = L'P'L + E'G + G'E, and Σ' = LΣ'L' − BEΣL' − LΣE'B' since L' = −BE.
+        """
+        EG = matmul(transpose(E), self.G)
+        dP = dlyap_stable(transpose(self.L), EG + transpose(EG))
+        moved = matmul(self.B, E, self.Sigma, transpose(self.L))
+        dSigma = dlyap_stable(self.L, -moved - transpose(moved))
+        dG = matmul(self.M, E) - matmul(transpose(self.B), dP, self.L)
+        return _where(self.stable, 2 * matmul(dG, self.Sigma) + 2 * matmul(self.G, dSigma))
+
+
+class Regulator(eqx.Module):
+    """An undiscounted, noise-free LQR problem: what remains of a task when it is computed with.
+
+    Attributes:
+        A: (n, n).  B: (n, m).  Q: (n, n).  R: (m, m).  S0: (n, n). Leading dimensions are tasks.
+    """
+
+    A: Float[Array, "*batch n n"]
+    B: Float[Array, "*batch n m"]
+    Q: Float[Array, "*batch n n"]
+    R: Float[Array, "*batch m m"]
+    S0: Float[Array, "*batch n n"]
+
+    def _loop(self, W: Array) -> tuple[Bool[Array, "*batch"], Array, Array]:
+        """Whether W stabilises, W, and L = A − BW; zeros instead of both where it does not.
+
+        The mask comes before the arithmetic, so that nothing behind a later mask is infinite: zero
+        times infinity is how NaN enters a reverse-mode derivative.
+        """
+        L = self.A - matmul(self.B, W)
+        stable = is_stable(L)
+        return stable, _where(stable, W), _where(stable, L)
+
+    def _cost_to_go(self, W: Array, L: Array) -> Float[Array, "*batch n n"]:
+        return dlyap_stable(transpose(L), self.Q + matmul(transpose(W), self.R, W))
+
+    def at(self, W: Float[Array, "*batch m n"]) -> ClosedLoop:
+        """The closed loop under the gain W."""
+        stable, W, L = self._loop(W)
+        P = self._cost_to_go(W, L)
+        Sigma = dlyap_stable(L, self.S0)
+        # G = R W − B'P(A − BW): the form without the difference of two large products.
+        BP = matmul(transpose(self.B), P)
+        G = matmul(self.R, W) - matmul(BP, L)
+        return ClosedLoop(stable, self.B, L, P, Sigma, self.R + matmul(BP, self.B), G)
+
+    def stabilises(self, W: Float[Array, "*batch m n"]) -> Bool[Array, "*batch"]:
+        """Whether ρ(A − BW) < 1."""
+        return is_stable(self.A - matmul(self.B, W))
+
+    def cost(self, W: Float[Array, "*batch m n"]) -> Float[Array, "*batch"]:
+        """C(W) = tr(P S0), +∞ where W does not stabilise.
+
+        Derivatives by JAX go through `dlyap_stable`, whose adjoint solve for S0 is Σ itself: what
+        `jax.grad` computes is 2 G Σ, at the price of the two equations the formula has.
+        """
+        stable, W, L = self._loop(W)
+        value = jnp.sum(self._cost_to_go(W, L) * self.S0, axis=(-1, -2))
+        return jnp.where(stable, value, jnp.inf)
+
+    def hessian(self, W: Float[Array, "m n"]) -> Float[Array, "m n m n"]:
+        """∇²C(W) as an array: entry [i, j, k, l] is ∂²C / ∂W_ij ∂W_kl. For one W."""
+        m, n = W.shape
+        basis = jnp.eye(m * n).reshape(m * n, m, n)
+        columns = jax.vmap(self.at(W).hessian_product)(basis)
+        return columns.reshape(m, n, m, n).transpose(2, 3, 0, 1)
+
+    def optimum(self) -> tuple[Array, Array, Array]:
+        """(W*, P*, C*) by the Riccati equation; (0, +∞, +∞) where no stabilising gain was found."""
+        P = dare(self.A, self.B, self.Q, self.R)
+        found = jnp.isfinite(P[..., 0, 0])
+        finite = _where(found, P)
+        W = _where(found, optimal_gain(self.A, self.B, self.R, finite))
+        cost = jnp.where(found, jnp.sum(finite * self.S0, axis=(-1, -2)), jnp.inf)
+        return W, P, cost

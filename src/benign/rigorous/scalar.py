@@ -357,7 +357,12 @@ class GradientObjective:
             f = self.f.slopes(w)
             inside, outside = inside & f.inside, outside | f.outside
             d1 = weighted_sum(f.d1 * J, self.weights)
-        return visited, d1, inside.all(axis=-1), outside.any(axis=-1)
+        return (
+            visited,
+            d1,
+            np.logical_and.reduce(inside, axis=-1),
+            np.logical_or.reduce(outside, axis=-1),
+        )
 
     def _bounds(self, box: Interval) -> BoxBounds:
         mid = Interval.point(box.mid)
@@ -380,9 +385,9 @@ class GradientObjective:
             inside, outside = inside & f.inside, outside | f.outside
             d1 = weighted_sum(f.d1 * J, self.weights)
             d2 = weighted_sum(f.d2 * J.square() + f.d1 * K, self.weights)
-            whole = inside.all(axis=-1)
+            whole = np.logical_and.reduce(inside, axis=-1)
             d1 = _where(whole, d1.intersect(d1_mid + d2 * offset[:, 0]), d1)
-        return BoxBounds(d1, d2, d1_mid, whole, outside.any(axis=-1))
+        return BoxBounds(d1, d2, d1_mid, whole, np.logical_or.reduce(outside, axis=-1))
 
 
 def _join(parts: list[Interval]) -> Interval:

@@ -1,0 +1,31 @@
+"""Pictures and text of results; they draw and compute nothing."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benign.views.plots import draw_landscape as draw_landscape
+    from benign.views.save import read_landscape as read_landscape
+    from benign.views.save import save_landscape as save_landscape
+    from benign.views.save import write_atomically as write_atomically
+
+_HOME = {
+    "draw_landscape": "benign.views.plots",
+    "read_landscape": "benign.views.save",
+    "save_landscape": "benign.views.save",
+    "write_atomically": "benign.views.save",
+}
+
+__all__ = [*_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOME[name]
+    except KeyError:
+        raise AttributeError(f"module 'benign.views' has no attribute {name!r}") from None
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,11 @@
+"""The landscapes of `view_problems`, analysed once."""
+
+import pytest
+from view_problems import PROBLEMS
+
+from benign.landscape.analyze import analyze
+
+
+@pytest.fixture(scope="session")
+def landscapes():
+    return {name: analyze(make()) for name, make in PROBLEMS.items()}

@@ -147,7 +147,9 @@ def check(
 @app.command()
 def certify(
     family: FamilyArgument,
-    gain: Annotated[float, typer.Argument(metavar="W", help="The gain to certify.")],
+    gain: Annotated[
+        str, typer.Argument(metavar="W", help='The gain: a number, or rows such as "[[1, 2]]".')
+    ],
     eta: Annotated[str | None, typer.Option(help="Adaptation step size.")] = None,
     step: StepOption = None,
     shots: ShotsOption = None,
@@ -165,7 +167,11 @@ def certify(
     from benign.views.save import write_atomically
 
     file, steps = _read(family, eta, step, shots)
-    document = run(Problem(file.family, steps[0]), gain, claim)
+    try:
+        W = json_module.loads(gain)
+    except ValueError:
+        raise ProblemError(f"W: expected a number or rows such as [[1, 2]], got {gain!r}") from None
+    document = run(Problem(file.family, steps[0]), W, claim)
     print(f"eta = {float(steps[0].eta):g}: {prove(document)}")
     if out is not None:
         write_atomically(out, json_module.dumps(document, indent=1) + "\n")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from flint import arb, ctx
 
+from benign.certificates.gaps import QUANTITATIVE, gap_claim
 from benign.certificates.pointwise import (
     CLAIMS,
     REGRET,
@@ -81,7 +82,7 @@ def digest(document: Mapping[str, Any]) -> str:
     """SHA-256 of the document without its digest, keys sorted."""
     body = {key: value for key, value in document.items() if key != "digest"}
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    return "sha256:" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def _plain(value: Any) -> Any:
@@ -101,32 +102,30 @@ NEAR = 1e-6
 """How far, relative to 1 + |W|, a gain may lie from the stationary point it is taken for."""
 
 
-def certify(objective: Any, W: float, claim: str | None = None) -> dict[str, Any]:
+def certify(objective: Any, W: Any, claim: str | None = None) -> dict[str, Any]:
     """A certificate about one gain: the strongest claim that applies, or the one asked for.
 
     Args:
-        objective: a `MetaObjective` or an exact `Problem`; one state, one input.
-        W: the gain, or a float near the stationary point that is meant.
-        claim: one of `benign.certificates.pointwise.CLAIMS`; None tries them, strongest first. The
-            regret bound comes last and applies to any gain of the domain.
+        objective: a `MetaObjective` or an exact `Problem`.
+        W: for one state and one input the gain, or a float near the stationary point that is meant;
+            otherwise the gain, (m, n), as an array or a list of rows.
+        claim: one of `benign.certificates.pointwise.CLAIMS`, or of `benign.certificates.gaps.GAPS`
+            (the only ones in more dimensions); None tries the former, strongest first, but not the
+            quantitative form. The regret bound comes last and applies to any gain of the domain.
 
     Raises:
         ClaimError: the conditions are not met; the message gives each claim's reason.
 
-    Source: Theorems 1 to 3 and Propositions 1 and 2 of arXiv 2006.00453; the non-singular form and
-    the regret bound are ours.
+    Source: Theorems 1 to 3 and Propositions 1 and 2 of arXiv 2006.00453; the non-singular form,
+    the regret bound and the quantitative form are ours.
     """
     problem: Problem = objective if isinstance(objective, Problem) else objective.problem
-    if claim is not None and claim not in CLAIMS:
-        raise ClaimError(f"unknown claim {claim!r}; there are: {', '.join(CLAIMS)}")
-    if not problem.family.is_scalar:
-        raise ClaimError(
-            f"claims are proved for one state and one input; this family has {problem.family.n} "
-            f"and {problem.family.m}"
-        )
-    gain = float(W)
-    if not math.isfinite(gain):
-        raise ClaimError(f"W must be a finite number, got {W}")
+    known = (*CLAIMS, QUANTITATIVE)
+    if claim is not None and claim not in known:
+        raise ClaimError(f"unknown claim {claim!r}; there are: {', '.join(known)}")
+    if claim == QUANTITATIVE or not problem.family.is_scalar:
+        return sealed(gap_claim(problem, W, claim))
+    gain = _number(W)
     reasons: dict[str, str] = {}
     for name in CLAIMS if claim is None else (claim,):
         try:
@@ -146,6 +145,16 @@ def certify(objective: Any, W: float, claim: str | None = None) -> dict[str, Any
             }
         )
     raise ClaimError("; ".join(f"{name}: {reason}" for reason, name in reasons.items()))
+
+
+def _number(W: Any) -> float:
+    """A scalar gain, also as an array or rows that hold just one number."""
+    value = W.tolist() if hasattr(W, "tolist") else W
+    while isinstance(value, (list, tuple)) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ClaimError(f"W must be one finite number, got {str(W)[:60]}")
+    return float(value)
 
 
 def _bracket(problem: Problem, w: float) -> Bounds:
@@ -189,5 +198,5 @@ def _slope_at(problem: Problem, w: float) -> Callable[[float], float]:
             return float(point.d1.lo.mid())
 
         return gradient
-    piece = piece_of(pieces(problem)[1], w, w)
+    piece = piece_of(*pieces(problem), w, w)
     return lambda x: float(piece_slope(problem, piece, arb(x)).lo.mid())

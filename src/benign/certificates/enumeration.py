@@ -16,12 +16,12 @@ from typing import Any
 
 from flint import arb
 
-from benign.certificates.reading import Refused, number, pair, records
+from benign.certificates.reading import Refused, interval, number, pair, records
 from benign.rigorous import globality, rational
 from benign.rigorous.balls import BallCost, BallObjective, Span
 from benign.rigorous.cover import TAGS, Cover, Run, domain_pieces, known_signs, runs
 from benign.rigorous.likeness import is_one_task, is_proportional
-from benign.rigorous.pieces import End, Piece, is_trap, pieces
+from benign.rigorous.pieces import End, Piece, is_trap, limits_agree, pieces, sign_at_rest
 from benign.rigorous.problem import Problem, exact
 from benign.rigorous.scalar import scalar_plants
 from benign.rigorous.surd import Surd, enclosing_floats, stabilising_set, to_ball
@@ -51,8 +51,9 @@ def prove_enumeration(document: dict[str, Any], problem: Problem) -> str:
     Raises:
         Refused: the document does not prove what it claims; the message says where.
     """
-    claimed = records(document, "points")
-    doubtful = [(pair(entry, "W"), pair(entry, "value")) for entry in records(document, "undecided")]
+    claimed = records(document, "points", {"kind", "W", "value", "limits"})
+    stretches = records(document, "undecided", {"W", "value"})
+    doubtful = [(interval(entry, "W"), pair(entry, "value")) for entry in stretches]
     if problem.step.kind == "gradient":
         found, jacobians = _gradient(document, problem, claimed, [w for w, _ in doubtful])
         _compare_values_of_doubt(BallObjective(problem), doubtful)
@@ -71,13 +72,13 @@ def prove_enumeration(document: dict[str, Any], problem: Problem) -> str:
     epsilon = (0.0, 0.0) if exactly else globality.epsilon(minima, values)
     _within(globality.infimum(minima, values), pair(document, "minimum"), "minimum")
     _within(epsilon, pair(document, "epsilon"), "epsilon")
-    return _status(document, epsilon)
+    return _status(document, epsilon, len(doubtful))
 
 
-def _status(document: dict[str, Any], epsilon: Bounds) -> str:
+def _status(document: dict[str, Any], epsilon: Bounds, doubts: int) -> str:
     asked = exact(document["asked"]) if isinstance(document.get("asked"), str) else None
-    if asked is None or asked < 0:
-        raise Refused("asked: expected a number that is not negative, as a string")
+    if asked is None or not 0 <= asked < 2**1000:
+        raise Refused("asked: expected a number that is not negative nor huge, as a string")
     status = document.get("status")
     holds = epsilon[1] != float("inf") and Fraction(epsilon[1]) <= asked
     fails = Fraction(epsilon[0]) > asked
@@ -86,7 +87,8 @@ def _status(document: dict[str, Any], epsilon: Bounds) -> str:
     if status not in ("proved", "refuted", "undecided"):
         raise Refused(f"status: {status!r} is no verdict")
     what = "global" if asked == 0 else f"within {float(asked):g} of the global one"
-    return f"{status} that every local minimum of h is {what}; the list of them is complete"
+    complete = f"complete but for {doubts} undecided stretches" if doubts else "complete"
+    return f"{status} that every local minimum of h is {what}; the list of them is {complete}"
 
 
 def _within(own: Bounds, claimed: Bounds, place: str) -> None:
@@ -137,13 +139,15 @@ def _gradient(
 
 def _read_cover(document: dict[str, Any]) -> Cover:
     entry = document.get("cover")
-    if not isinstance(entry, dict) or not isinstance(entry.get("tags"), str):
+    if not isinstance(entry, dict) or set(entry) != {"points", "tags"}:
         raise Refused("cover: missing or malformed")
     raw = entry.get("points")
     if not isinstance(raw, list):
         raise Refused("cover.points: expected a list")
     points = tuple(number(x, "cover.points") for x in raw)
     tags = entry["tags"]
+    if not isinstance(tags, str) or not all(map(math.isfinite, points)):
+        raise Refused("cover: a tag is no letter or a point is not finite")
     if len(points) != len(tags) + 1 or not tags or set(tags) - set(TAGS):
         raise Refused("cover: a box or a tag is missing or unknown")
     if any(not a < b for a, b in zip(points, points[1:], strict=False)):
@@ -193,7 +197,7 @@ def _stationary(objective: BallObjective, run: Run, claim: dict[str, Any] | None
     """The one stationary point of a run, confined to the interval that is claimed for it."""
     if claim is None:
         raise Refused(f"points: the one in [{run.lo!r}, {run.hi!r}] is missing")
-    lo, hi = pair(claim, "W")
+    lo, hi = interval(claim, "W")
     kind = "minimum" if run.tag == "v" else "maximum"
     rise = 1 if kind == "minimum" else -1
     if claim.get("kind") != kind or not run.lo <= lo <= hi <= run.hi:
@@ -205,8 +209,8 @@ def _stationary(objective: BallObjective, run: Run, claim: dict[str, Any] | None
     bounds = objective.box(lo, hi)
     value = _floats(bounds.value)
     _within(value, pair(claim, "value"), f"points: value at W = {lo!r}")
-    if set(claim) - {"kind", "W", "value"}:
-        raise Refused("points: a stationary point has W, value and kind, nothing else")
+    if "limits" in claim:
+        raise Refused("points: a stationary point has no one-sided limits")
     regular = all(J.is_positive or J.is_negative for J in bounds.jacobians)
     return Found((lo, hi), kind, value), regular
 
@@ -224,16 +228,19 @@ def _compare_domain(objective: BallObjective, document: dict[str, Any], joined: 
         if not isinstance(entry, list) or len(entry) != 2:
             raise Refused("domain: expected pairs of enclosed ends")
         for ends, run, inward in ((entry[0], first, 1), (entry[1], last, 0)):
-            lo, hi = pair({"end": ends}, "end")
+            lo, hi = interval({"end": ends}, "end")
+            inner, outer = (hi, lo) if inward else (lo, hi)
+            if lo <= first.lo and last.hi <= hi:
+                continue  # the whole piece: no more is claimed than that it is not elsewhere
             if not run.lo <= lo <= hi <= run.hi:
                 raise Refused(f"domain: no end lies in [{lo!r}, {hi!r}]")
-            # Of each short interval one end is in the domain and the other one is not, unless
-            # they are the ends of the whole run.
-            inner, outer = (hi, lo) if inward else (lo, hi)
-            whole = (run.hi, run.lo) if inward else (run.lo, run.hi)
-            if inner != whole[0] and not objective.point(arb(inner)).inside:
+            # Within a run of one sign there is one rim: between a point inside and a point outside.
+            # Within an undecided run there may be several: it has to be claimed as a whole.
+            if not objective.point(arb(inner)).inside:
                 raise Refused(f"domain: {inner!r} is not inside")
-            if outer != whole[1] and not objective.point(arb(outer)).outside:
+            if outer == (run.lo if inward else run.hi):
+                continue
+            if run.tag == "?" or not objective.point(arb(outer)).outside:
                 raise Refused(f"domain: {outer!r} is not outside")
 
 
@@ -242,12 +249,17 @@ def _compare_values_of_doubt(
 ) -> None:
     for (lo, hi), value in doubtful:
         own = objective.box(lo, hi).value
-        low = own.lo.lower() if not own.lo.is_nan() else arb(0)
-        high = own.hi.upper() if own.hi.is_finite() else arb("inf")
-        if not (arb(value[0]) <= low or value[0] <= 0):
-            raise Refused(f"undecided: h falls below {value[0]!r} in [{lo!r}, {hi!r}]")
-        if value[1] != float("inf") and not high <= arb(value[1]):
-            raise Refused(f"undecided: h may exceed {value[1]!r} in [{lo!r}, {hi!r}]")
+        _holds_doubt(own, value, f"[{lo!r}, {hi!r}]")
+
+
+def _holds_doubt(own: Span, value: Bounds, place: str) -> None:
+    """The bounds claimed for h over an undecided stretch must hold; a cost is never negative."""
+    low = own.lo.lower() if not own.lo.is_nan() else arb(0)
+    high = own.hi.upper() if own.hi.is_finite() else arb("inf")
+    if not (arb(value[0]) <= low or value[0] <= 0):
+        raise Refused(f"undecided: h falls below {value[0]!r} in {place}")
+    if value[1] != float("inf") and not high <= arb(value[1]):
+        raise Refused(f"undecided: h may exceed {value[1]!r} in {place}")
 
 
 def _compare_algebra(
@@ -278,9 +290,10 @@ class _Pieces:
     """h and h' of the convex pieces at exact gains, in balls."""
 
     def __init__(self, problem: Problem) -> None:
-        f, _ = scalar_plants(problem)
+        self.problem = problem
+        self.f, _ = scalar_plants(problem)
         self.turns, self.parts = pieces(problem)
-        self.costs = [BallCost(plant) for plant in f]
+        self.costs = [BallCost(plant) for plant in self.f]
         self.weights = [to_ball(weight) for weight in problem.weights]
         self.eta = to_ball(problem.step.eta)
 
@@ -302,7 +315,12 @@ class _Pieces:
         ball = end.at.ball()
         value, slope = self.at(piece, Span(ball, ball))
         sign = 1 if slope.is_positive else -1 if slope.is_negative else 0
-        return _floats(value), sign
+        return _floats(value), sign or sign_at_rest(self.f, self.problem.step.eta, piece, side)
+
+    def agree(self, left: Piece, right: Piece) -> bool:
+        """Whether the limits at the break between two pieces are equal."""
+        eta, weights = self.problem.step.eta, self.problem.weights
+        return limits_agree(self.f, weights, eta, left, right)
 
 
 def _normalized(
@@ -313,6 +331,7 @@ def _normalized(
 ) -> list[Found]:
     own = _Pieces(problem)
     ends = [(own.end(piece, 0), own.end(piece, 1)) for piece in own.parts]
+    _compare_values_of_doubtful_pieces(own, ends, doubtful)
     minima = [claim for claim in claimed if claim.get("kind") == "minimum"]
     found = []
     queue = iter(minima)
@@ -330,10 +349,42 @@ def _normalized(
     expected = sorted((f for f in found if f.kind != "minimum"), key=lambda f: f.W)
     if len(others) != len(expected):
         raise Refused(f"points: there are {len(expected)} jumps and edges")
-    for claim, point in zip(sorted(others, key=lambda c: pair(c, "W")), expected, strict=True):
+    for claim, point in zip(sorted(others, key=lambda c: interval(c, "W")), expected, strict=True):
         _compare_end(claim, point)
     _compare_pieces_domain(document, own.parts)
     return found
+
+
+def _compare_values_of_doubtful_pieces(
+    own: _Pieces,
+    ends: Sequence[tuple[tuple[Bounds | None, int], tuple[Bounds | None, int]]],
+    doubtful: Sequence[tuple[Bounds, Bounds]],
+) -> None:
+    """Over a stretch, h is bounded piece by piece; at a break that is listed by itself, by the
+    lower of its two limits, at which a descent would end.
+    """
+    breaks = {turn.at.bounds for turn in own.turns}
+    for (lo, hi), value in doubtful:
+        place = f"[{lo!r}, {hi!r}]"
+        first, last = Surd(Fraction(lo)), Surd(Fraction(hi))
+        limits = []
+        for piece, sides in zip(own.parts, ends, strict=True):
+            left, right = max(first, piece.left.at), min(last, piece.right.at)
+            whole = left == piece.left.at and right == piece.right.at
+            if left <= right and (whole or (lo, hi) not in breaks):
+                _holds_doubt(own.at(piece, Span(left.ball(), right.ball()))[0], value, place)
+            limits += [
+                limit
+                for end, (limit, _) in zip((piece.left, piece.right), sides, strict=True)
+                if end.turn is not None and own.turns[end.turn].at.bounds == (lo, hi) and limit
+            ]
+        if limits and not (
+            value[0] <= max(min(low for low, _ in limits), 0.0)
+            and min(high for _, high in limits) <= value[1]
+        ):
+            raise Refused(
+                f"undecided: h falls below {value[0]!r} or ends above {value[1]!r} in {place}"
+            )
 
 
 def _is_doubtful(piece: Piece, doubtful: Sequence[tuple[Bounds, Bounds]]) -> bool:
@@ -344,7 +395,7 @@ def _is_doubtful(piece: Piece, doubtful: Sequence[tuple[Bounds, Bounds]]) -> boo
 def _inside(own: _Pieces, piece: Piece, claim: dict[str, Any] | None) -> Found:
     if claim is None:
         raise Refused(f"points: the minimum right of {piece.left.at.bounds[0]!r} is missing")
-    lo, hi = pair(claim, "W")
+    lo, hi = interval(claim, "W")
     for end, inner, sign in ((lo, piece.left.at, -1), (hi, piece.right.at, 1)):
         at = Surd(Fraction(end))
         if not (piece.left.at < at < piece.right.at):
@@ -361,8 +412,8 @@ def _inside(own: _Pieces, piece: Piece, claim: dict[str, Any] | None) -> Found:
     centre, _ = own.at(piece, Span(mid, mid))
     bounds = _floats(value.meet(centre + slope * Span(arb(lo) - mid, arb(hi) - mid)))
     _within(bounds, pair(claim, "value"), f"points: value at W = {lo!r}")
-    if set(claim) - {"kind", "W", "value"}:
-        raise Refused("points: a minimum has W, value and kind, nothing else")
+    if "limits" in claim:
+        raise Refused("points: a minimum inside a piece has no one-sided limits")
     return Found((lo, hi), "minimum", bounds)
 
 
@@ -387,6 +438,9 @@ def _turns(
             continue
         value = (min(x[0] for x in lower), min(x[1] for x in lower))
         stop = is_trap(sides[0], sides[1])
+        if stop is None and turn in finishes and turn in begins:
+            equal = own.agree(own.parts[finishes[turn]], own.parts[begins[turn]])
+            stop = is_trap(sides[0], sides[1], equal=equal)
         place = at.at.bounds
         if any(a <= place[0] and place[1] <= b and (a, b) == place for (a, b), _ in doubtful):
             continue
@@ -403,7 +457,7 @@ def _turns(
 
 
 def _compare_end(claim: dict[str, Any], point: Found) -> None:
-    W = pair(claim, "W")
+    W = interval(claim, "W")
     if claim.get("kind") != point.kind or not (W[0] <= point.W[0] and point.W[1] <= W[1]):
         raise Refused(f"points: there is a {point.kind} at {point.W[0]!r}, not what is claimed")
     _within(point.value, pair(claim, "value"), f"points: value at W = {W[0]!r}")
@@ -431,4 +485,4 @@ def _compare_pieces_domain(document: dict[str, Any], parts: Sequence[Piece]) -> 
         if not isinstance(entry, list) or len(entry) != 2:
             raise Refused("domain: expected pairs of enclosed ends")
         for ends, own in zip(entry, (left, right), strict=True):
-            _within(own.at.bounds, pair({"end": ends}, "end"), "domain")
+            _within(own.at.bounds, interval({"end": ends}, "end"), "domain")

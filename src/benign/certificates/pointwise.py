@@ -21,7 +21,8 @@ regret bound         any tasks, any w: h(w) − min h ≤ Σ ω(f_τ(F_τ(w)) �
 
 Where F' ≠ 0 a stationary point of h = f∘F has f'(F(w*)) = 0, and a scalar LQR cost with S0 > 0 is
 strictly convex where it is finite, so F(w*) is its optimum. Theorem 2's conclusion that h as a whole is
-global does not follow from a condition at w* and is never claimed.
+global does not follow from a condition at w* and is never claimed. The claims that hold for more states
+and inputs are in `benign.certificates.gaps`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from flint import arb
 from benign.certificates.reading import Refused
 from benign.rigorous.balls import BallCost, BallObjective, Span
 from benign.rigorous.likeness import is_one_task, is_proportional
-from benign.rigorous.pieces import Piece, pieces
+from benign.rigorous.pieces import Break, Piece, pieces
 from benign.rigorous.problem import Problem
 from benign.rigorous.scalar import scalar_plants
 from benign.rigorous.surd import Surd, enclosing_floats, optimum, to_ball
@@ -134,22 +135,25 @@ def _hessian_sizes(problem: Problem, w: Span) -> list[arb]:
 # --- the normalised step ---------------------------------------------------------------------
 
 
-def piece_of(parts: list[Piece], lo: float, hi: float) -> Piece:
-    """The piece that holds [lo, hi] strictly: there g' ≠ 0 for every task, all the way.
+def piece_of(turns: list[Break], parts: list[Piece], lo: float, hi: float) -> Piece:
+    """The piece that holds [lo, hi] strictly, where it touches no break: there g' ≠ 0 all the way.
+
+    (A break may lie inside a piece: one across which h has a continuous extension.)
 
     Raises:
         Refused: there is none.
     """
     first, last = Surd(Fraction(lo)), Surd(Fraction(hi))
+    if any(first <= turn.at <= last for turn in turns):
+        raise Refused(f"[{lo!r}, {hi!r}] touches a gain where ∇g = 0, before the first shot or later")
     for piece in parts:
         if piece.left.at < first and last < piece.right.at:
             return piece
-    raise Refused(f"[{lo!r}, {hi!r}] is outside the domain or touches a gain where ∇g = 0")
+    raise Refused(f"[{lo!r}, {hi!r}] is not within the domain of h")
 
 
 def _normalized_point(problem: Problem, lo: float, hi: float) -> None:
-    _, parts = pieces(problem)
-    piece = piece_of(parts, lo, hi)
+    piece = piece_of(*pieces(problem), lo, hi)
     left = piece_slope(problem, piece, arb(lo))
     right = piece_slope(problem, piece, arb(hi))
     # On a piece h is strictly convex, S0 > 0: a change of sign is a minimum, and the only one.
@@ -192,7 +196,7 @@ def _adapted(problem: Problem, w: float) -> tuple[Span, ...]:
         if not point.inside:
             raise Refused(f"W = {w!r} is not in the domain of h")
         return point.adapted
-    piece = piece_of(pieces(problem)[1], w, w)
+    piece = piece_of(*pieces(problem), w, w)
     eta = to_ball(problem.step.eta)
     moved = [arb(w) + int(shift) * eta for shift in piece.shifts]
     return tuple(Span(x, x) for x in moved)

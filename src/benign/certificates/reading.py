@@ -46,8 +46,20 @@ def pair(entry: dict[str, Any], key: str) -> Bounds:
     return lo, hi
 
 
-def records(document: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    """A list of objects.
+def interval(entry: dict[str, Any], key: str) -> Bounds:
+    """A pair of finite bounds lo ≤ hi: where a gain is.
+
+    Raises:
+        Refused: it is none.
+    """
+    lo, hi = pair(entry, key)
+    if not (math.isfinite(lo) and math.isfinite(hi)):
+        raise Refused(f"{key}: expected finite bounds")
+    return lo, hi
+
+
+def records(document: dict[str, Any], key: str, fields: set[str]) -> list[dict[str, Any]]:
+    """A list of objects that have no other keys than `fields`: what is not checked is not claimed.
 
     Raises:
         Refused: it is none.
@@ -55,4 +67,7 @@ def records(document: dict[str, Any], key: str) -> list[dict[str, Any]]:
     value = document.get(key)
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise Refused(f"{key}: expected a list of objects")
+    for entry in value:
+        if set(entry) - fields:
+            raise Refused(f"{key}: unknown key {str(sorted(set(entry) - fields)[0])[:40]!r}")
     return value

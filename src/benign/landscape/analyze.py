@@ -24,7 +24,8 @@ from benign.rigorous import globality
 from benign.rigorous.intervals import Interval
 from benign.rigorous.likeness import is_one_task, is_proportional
 from benign.rigorous.problem import Problem, exact
-from benign.rigorous.scalar import GradientObjective
+from benign.rigorous.scalar import GradientObjective, scalar_plants
+from benign.rigorous.surd import stabilising_set
 
 if TYPE_CHECKING:
     from benign.meta.objective import MetaObjective
@@ -56,10 +57,7 @@ def analyze(objective: MetaObjective | Problem, *, epsilon: float | str | Fracti
         found = enumerate_normalized(problem)
     minima = [point for point in found.points if point.kind.is_minimum]
     if not minima and not found.undecided:
-        raise ProblemError(
-            "no gain is feasible: every gain that stabilises the tasks is thrown out by the "
-            f"adaptation step; lower eta (it is {float(problem.step.eta):g})"
-        )
+        raise _infeasible(problem)
     values = [point.value for point in minima]
     doubtful = [stretch.value for stretch in found.undecided]
     minimum = Enclosure(*globality.infimum(values, doubtful))
@@ -98,11 +96,32 @@ def analyze(objective: MetaObjective | Problem, *, epsilon: float | str | Fracti
 def _asked(epsilon: float | str | Fraction) -> Fraction:
     try:
         value = exact(epsilon)
-    except ProblemError as error:
+        float(value)
+    except (ProblemError, OverflowError) as error:
         raise ProblemError(f"epsilon: {error}") from error
     if value < 0:
         raise ProblemError(f"epsilon: must not be negative, got {epsilon}")
     return value
+
+
+def _infeasible(problem: Problem) -> ProblemError:
+    """Why no gain is feasible, decided exactly: before adaptation already, or by the step."""
+    rims = [
+        (rims, task.name)
+        for task, plant in zip(problem.tasks, scalar_plants(problem)[1], strict=True)
+        if (rims := stabilising_set(plant)) is not None
+    ]
+    (low, _), left = max(rims, key=lambda entry: entry[0][0])
+    (_, high), right = min(rims, key=lambda entry: entry[0][1])
+    if low < high:
+        return ProblemError(
+            "no gain is feasible: every gain that stabilises the tasks is thrown out by the "
+            f"adaptation step; lower eta (it is {float(problem.step.eta):g})"
+        )
+    return ProblemError(
+        f"no gain stabilises every task: `{left}` needs W > {low.bounds[0]:.6g}, `{right}` needs "
+        f"W < {high.bounds[1]:.6g}; split the family"
+    )
 
 
 def _point_record(point: StationaryPoint) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from math import inf, nextafter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benign.certificates.verdict import Status, Verdict
@@ -93,7 +94,10 @@ class StationaryPoint:
 
 @dataclass(frozen=True)
 class Undecided:
-    """A stretch of gains where nothing was proved, and what h is at least and at most there."""
+    """A stretch of gains where nothing was proved, and what h is at least and at most there.
+
+    (At a jump, about which it is not known whether a descent ends there: the lower one-sided limit.)
+    """
 
     W: Enclosure
     value: Enclosure
@@ -127,7 +131,8 @@ class Landscape:
 
     Attributes:
         problem: the objective, in exact numbers.
-        domain: the open intervals on which h is finite.
+        domain: the open intervals on which h is finite; where a stretch is undecided it is also not
+            known whether the domain has a gap there.
         stationary_points: all of them, from left to right, with the jumps and edges.
         undecided: stretches that could not be decided; empty when the list is proved complete.
         minimum: the infimum of h, enclosed.
@@ -169,7 +174,8 @@ class Landscape:
         """ε divided by min h."""
         if self.minimum.lo <= 0:
             return Enclosure(0.0, float("inf")) if self.epsilon.hi > 0 else self.epsilon
-        return Enclosure(self.epsilon.lo / self.minimum.hi, self.epsilon.hi / self.minimum.lo)
+        lo, hi = self.epsilon.lo / self.minimum.hi, self.epsilon.hi / self.minimum.lo
+        return Enclosure(lo and nextafter(lo, 0.0), hi and nextafter(hi, inf))
 
     def plot(self) -> Figure:
         """The picture of the landscape, a Matplotlib figure."""

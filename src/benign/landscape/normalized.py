@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from benign.landscape.landscape import Enclosure, Kind, OpenInterval, StationaryPoint, Undecided
 from benign.landscape.univariate import Enumeration, newton, shrink
 from benign.rigorous.intervals import Floats, Interval, weighted_sum
-from benign.rigorous.pieces import Break, End, Piece, is_trap, pieces
+from benign.rigorous.pieces import Break, End, Piece, is_trap, limits_agree, pieces, sign_at_rest
 from benign.rigorous.problem import Problem
 from benign.rigorous.scalar import CHUNK, Costs, scalar_plants
 
@@ -59,13 +61,20 @@ def enumerate_normalized(problem: Problem) -> Enumeration:
     sign_left = _signs(slope_left, np.array([p.left.steep for p in parts]), -1)
     sign_right = _signs(slope_right, np.array([p.right.steep for p in parts]), 1)
 
+    f, _ = scalar_plants(problem)
+    for side, signs in enumerate((sign_left, sign_right)):
+        for i in np.flatnonzero(signs == 0):
+            signs[i] = sign_at_rest(f, problem.step.eta, parts[i], side)
+
     undecided = []
     for i in np.flatnonzero((sign_left == 0) | (sign_right == 0) | (left.hi >= right.lo)):
         undecided.append(_whole(objective, int(i), float(left.lo[i]), float(right.hi[i])))
         sign_left[i] = sign_right[i] = 0
     points = _interior(objective, np.flatnonzero((sign_left < 0) & (sign_right > 0)), left, right)
     ends = _Ends(parts, value_left, value_right, sign_left, sign_right)
-    jumps, doubts = _jumps(turns, ends)
+    jumps, doubts = _jumps(
+        turns, ends, lambda a, b: limits_agree(f, problem.weights, problem.step.eta, a, b)
+    )
     points += jumps + _edges(ends)
     points.sort(key=lambda point: point.W.mid)
     undecided += doubts
@@ -116,7 +125,7 @@ def _interior(
     box = Interval(lo, hi)
     value, d1, d2 = objective(which, box)
     centred = objective(which, Interval.point(box.mid))[0] + d1 * (box - Interval.point(box.mid))
-    value = value.intersect(centred)
+    value = value.intersect(centred).known()
     return [
         StationaryPoint(
             Enclosure(float(lo[i]), float(hi[i])),
@@ -159,7 +168,9 @@ class _Ends:
         return None if sign == 0 else sign == (1 if side == 0 else -1)
 
 
-def _jumps(turns: list[Break], ends: _Ends) -> tuple[list[StationaryPoint], list[Undecided]]:
+def _jumps(
+    turns: list[Break], ends: _Ends, agree: Callable[[Piece, Piece], bool]
+) -> tuple[list[StationaryPoint], list[Undecided]]:
     """The breaks that border the domain: jumps, and those at which a descent can end."""
     jumps, doubts = [], []
     for number, turn in enumerate(turns):
@@ -171,10 +182,13 @@ def _jumps(turns: list[Break], ends: _Ends) -> tuple[list[StationaryPoint], list
         place = Enclosure(*turn.at.bounds)
         lower = [x for x in (left, right) if x is not None]
         value = Enclosure(min(x.lo for x in lower), min(x.hi for x in lower))
-        stop = is_trap(
+        sides = (
             (left, None if below is None else ends.arrives(below, 1)),
             (right, None if above is None else ends.arrives(above, 0)),
         )
+        stop = is_trap(*sides)
+        if stop is None and below is not None and above is not None:
+            stop = is_trap(*sides, equal=agree(ends.parts[below], ends.parts[above]))
         if stop is None:
             doubts.append(
                 Undecided(place, value, "whether a descent ends at this jump could not be decided")

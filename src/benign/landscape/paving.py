@@ -39,7 +39,7 @@ def root_interval(objective: GradientObjective) -> tuple[float, float]:
 def pave(objective: GradientObjective, max_boxes: int = MAX_BOXES) -> Cover:
     """Cut the line until every box is tagged, too narrow to cut, or the boxes run out."""
     low, high = root_interval(objective)
-    points = np.linspace(low, high, INITIAL_BOXES + 1)
+    points = np.unique(np.linspace(low, high, INITIAL_BOXES + 1))  # a line of a few ulp holds fewer
     floor = SMALLEST * 2.0**-10 * (high - low)
     lo, hi = points[:-1], points[1:]
     done: list[tuple[Floats, Floats, np.ndarray]] = []

@@ -123,7 +123,7 @@ def _values(objective: GradientObjective, lo: Floats, hi: Floats) -> Interval:
     mid = box.mid
     offset = box - Interval.point(mid)
     centred = objective.value(mid, mid) + objective.bounds(lo, hi).d1 * offset
-    return centred.intersect(objective.value(lo, hi))
+    return centred.intersect(objective.value(lo, hi)).known()
 
 
 def newton(
@@ -183,14 +183,38 @@ def _domain(objective: GradientObjective, found: list[Run]) -> tuple[OpenInterva
     pieces = domain_pieces(found)
     if not pieces:
         return ()
-    lefts = _refine_rims(objective, [first for first, _ in pieces], leftward=True)
-    rights = _refine_rims(objective, [last for _, last in pieces], leftward=False)
+    lefts = _rims(objective, pieces, leftward=True)
+    rights = _rims(objective, pieces, leftward=False)
     return tuple(OpenInterval(a, b) for a, b in zip(lefts, rights, strict=True))
 
 
-def _refine_rims(objective: GradientObjective, ends: list[Run], *, leftward: bool) -> list[Enclosure]:
-    """Where the domain begins (leftward) or ends within each run, by sections."""
-    lo, hi = np.array([run.lo for run in ends]), np.array([run.hi for run in ends])
+def _rims(
+    objective: GradientObjective, pieces: list[tuple[Run, Run]], *, leftward: bool
+) -> list[Enclosure]:
+    """Where each piece of the domain begins (leftward) or ends.
+
+    A run of one sign whose inner side is in the domain holds just one rim, which is then sought. An
+    undecided run may hold several: it encloses the end as a whole. And where not even the inner side
+    of a run is known to be in the domain, the whole piece encloses its end.
+    """
+    runs_of_ends = [first if leftward else last for first, last in pieces]
+    inner = np.array([run.hi if leftward else run.lo for run in runs_of_ends])
+    _, inside, _ = objective.slope(inner)
+    lo = np.array([run.lo for run in runs_of_ends])
+    hi = np.array([run.hi for run in runs_of_ends])
+    for i, (first, last) in enumerate(pieces):
+        if not inside[i]:
+            lo[i], hi[i] = first.lo, last.hi
+    single = inside & np.array([run.tag in "+-" for run in runs_of_ends])
+    if single.any():
+        lo[single], hi[single] = _refine_rims(objective, lo[single], hi[single], leftward=leftward)
+    return [Enclosure(float(a), float(b)) for a, b in zip(lo, hi, strict=True)]
+
+
+def _refine_rims(
+    objective: GradientObjective, lo: Floats, hi: Floats, *, leftward: bool
+) -> tuple[Floats, Floats]:
+    """Where the domain begins (leftward) or ends within [lo, hi], by sections."""
     # Few tasks: calls cost most, so cut in many parts; many tasks: evaluations do, so in few.
     parts = int(np.clip(objective.chunk // (4 * lo.size), 2, 16))
     for _ in range(math.ceil(56 / math.log2(parts))):
@@ -206,4 +230,4 @@ def _refine_rims(objective: GradientObjective, ends: list[Run], *, leftward: boo
         if ((near == lo) & (beyond == hi)).all():
             break
         lo, hi = near, beyond
-    return [Enclosure(float(a), float(b)) for a, b in zip(lo, hi, strict=True)]
+    return lo, hi

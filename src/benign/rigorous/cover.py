@@ -90,7 +90,10 @@ def known_signs(found: Sequence[Run]) -> list[int]:
 
 
 def domain_pieces(found: Sequence[Run]) -> list[tuple[Run, Run]]:
-    """For each piece of D the run in which it begins and the run in which it ends."""
+    """For each piece of D the run in which it begins and the run in which it ends.
+
+    Nothing is known of a run of `?`: where there is one, D may have more ends, or fewer.
+    """
     pieces: list[tuple[Run, Run]] = []
     first: Run | None = None
     for i, run in enumerate(found):

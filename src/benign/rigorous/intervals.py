@@ -130,6 +130,12 @@ class Interval:
         """What both contain; a NaN bound tells nothing and is passed over."""
         return Interval(np.fmax(self.lo, other.lo), np.fmin(self.hi, other.hi))
 
+    def known(self) -> Interval:
+        """The same with infinite bounds in the place of NaN, for code that compares bounds."""
+        return Interval(
+            np.where(np.isnan(self.lo), -np.inf, self.lo), np.where(np.isnan(self.hi), np.inf, self.hi)
+        )
+
     @property
     def mid(self) -> Floats:
         """A float64 inside (the middle, as nearly as it can be computed)."""

@@ -183,16 +183,62 @@ def _pieces(turns: list[Break], windows: Windows, k: int) -> Iterator[Piece]:
             yield Piece(left, right, final[region])
 
 
+# --- what no enclosure can show: that two numbers are equal ------------------------------------
+
+
+def sign_at_rest(f: Sequence[ScalarPlant], eta: Fraction, piece: Piece, side: int) -> int:
+    """Sign of h' just inside an end of a piece (0 left, 1 right) at which h' = 0 exactly; else 0.
+
+    So it is where every task arrives at its own optimum: for one task, or proportional ones, at
+    the break W* itself. As h is strictly convex on the piece, it rises away from that end.
+    """
+    end = piece.left if side == 0 else piece.right
+    rest = all(
+        plant.s == 0 or end.at + int(shift) * eta == optimum(plant)
+        for plant, shift in zip(f, piece.shifts, strict=True)
+    )
+    return (1 if side == 0 else -1) if rest and not end.steep else 0
+
+
+def limits_agree(
+    f: Sequence[ScalarPlant], weights: Sequence[Fraction], eta: Fraction, left: Piece, right: Piece
+) -> bool:
+    """Whether h has the same limit on both sides of a break; False also where that is not decided.
+
+    Decided for a rational break, in rational numbers. (A task with A = 0 or B = 0 has an even cost
+    and turns at W = jη, where it goes to gains ±iη of the same cost.)
+    """
+    at = left.right.at
+    if at.sign or left.right.steep or right.left.steep or at != right.left.at:
+        return False
+    difference = Fraction(0)
+    for plant, weight, s, t in zip(f, weights, left.shifts, right.shifts, strict=True):
+        if s != t:
+            costs = [_cost(plant, at.x + int(shift) * eta) for shift in (s, t)]
+            if costs[0] is None or costs[1] is None:
+                return False
+            difference += weight * (costs[0] - costs[1])
+    return difference == 0
+
+
+def _cost(plant: ScalarPlant, w: Fraction) -> Fraction | None:
+    room = 1 - plant.discount * (plant.a - plant.b * w) ** 2
+    return plant.s * (plant.q + plant.r * w * w) / room if room > 0 else None
+
+
 Bounds = tuple[float, float]
 
 
 def is_trap(
-    left: tuple[Bounds | None, bool | None], right: tuple[Bounds | None, bool | None]
+    left: tuple[Bounds | None, bool | None],
+    right: tuple[Bounds | None, bool | None],
+    *,
+    equal: bool = False,
 ) -> bool | None:
     """Whether the closure of h has a local minimum at a break; None where that is not known.
 
     Each side is (bounds of the one-sided limit, None where it is infinite or outside the domain;
-    whether a descent on that side arrives here). The lower side must be an arrival; of two equal
+    whether a descent on that side arrives here). The lower side must be an arrival; of two `equal`
     limits both must be, and where the limits are not told apart only an answer that holds either
     way is given.
     """
@@ -205,4 +251,6 @@ def is_trap(
         return arrives_left
     if low_right[1] < low_left[0]:
         return arrives_right
+    if equal and False in (arrives_left, arrives_right):
+        return False
     return arrives_left if arrives_left == arrives_right else None

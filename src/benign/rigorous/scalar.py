@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -33,9 +34,10 @@ from benign.rigorous.problem import Plant, Problem
 CHUNK = 1 << 15
 """Boxes × tasks evaluated at once: the temporaries then stay within the cache."""
 
-RANGE = 2.0**100
-"""Numbers beyond RANGE or, unless zero, below 1/RANGE are refused, so that nothing under- or
-overflows between two outward roundings (α, β lie within 2⁻⁵⁰⁰ … 2⁷⁰¹, p and q above 1/2)."""
+RANGE_BITS = 100
+"""Numbers beyond 2¹⁰⁰ or, unless zero, below 2⁻¹⁰⁰ are refused, so that nothing under- or
+overflows between two outward roundings (α, β lie within 2⁻⁵⁰⁰ … 2⁷⁰¹, p and q above 1/2), and a
+weight loses no more than a unit roundoff when it becomes a float64."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def scalar_plants(problem: Problem) -> tuple[list[ScalarPlant], list[ScalarPlant
 
     Raises:
         NotScalarError: more than one state or input.
-        ProblemError: a number beyond the range that float64 proofs cover, or b = 0 everywhere.
+        ProblemError: a number beyond the range that float64 proofs cover or of the wrong sign, a
+            plant that no gain stabilises, or b = 0 everywhere.
     """
     if not problem.family.is_scalar:
         n, m = problem.family.n, problem.family.m
@@ -92,8 +95,13 @@ def scalar_plants(problem: Problem) -> tuple[list[ScalarPlant], list[ScalarPlant
         plant if task.adaptation is None else _plant(task.name, task.adaptation)
         for task, plant in zip(problem.tasks, f, strict=True)
     ]
-    if not 1 / RANGE <= float(problem.step.eta) <= RANGE:
-        raise ProblemError(f"eta: {float(problem.step.eta):.3g} is outside 1e-30 … 1e30")
+    for task, weight in zip(problem.tasks, problem.weights, strict=True):
+        if not _in_range(weight):
+            raise ProblemError(
+                f"task `{task.name}`: its weight is below 1e-30 of all weights; leave the task out"
+            )
+    if not _in_range(problem.step.eta):
+        raise ProblemError(f"eta: {_shown(problem.step.eta)} is outside 1e-30 … 1e30")
     if all(plant.b == 0 for plant in g):
         raise ProblemError(
             "B = 0 in every task: no input moves any state, so there is nothing to adapt; "
@@ -105,13 +113,30 @@ def scalar_plants(problem: Problem) -> tuple[list[ScalarPlant], list[ScalarPlant
 def _plant(name: str, plant: Plant) -> ScalarPlant:
     scalar = ScalarPlant.of(plant)
     for field in ("a", "b", "q", "r", "s", "discount"):
-        size = abs(float(getattr(scalar, field)))
-        if size and not 1 / RANGE <= size <= RANGE:
+        value: Fraction = getattr(scalar, field)
+        if value and not _in_range(value):
             raise ProblemError(
-                f"task `{name}`: {field.upper()} = {size:.3g} is outside 1e-30 … 1e30, where the "
-                "proof's float64 bounds hold; rescale the units"
+                f"task `{name}`: {field.upper()} = {_shown(value)} is outside 1e-30 … 1e30, where "
+                "the proof's float64 bounds hold; rescale the units"
             )
+    # The proofs rest on these signs (α, β ≥ 0), whoever made the problem.
+    noise = 0 if plant.noise is None else plant.noise[0][0]
+    if scalar.r <= 0 or min(scalar.q, plant.S0[0][0], noise) < 0 or not 0 < scalar.discount <= 1:
+        raise ProblemError(
+            f"task `{name}`: needs R > 0, Q ≥ 0, S0 ≥ 0, noise ≥ 0 and a discount in (0, 1]"
+        )
+    if scalar.b == 0 and scalar.discount * scalar.a**2 >= 1:
+        raise ProblemError(f"task `{name}`: B = 0 and √γ|A| ≥ 1, so that no gain stabilises it")
     return scalar
+
+
+def _in_range(x: Fraction) -> bool:
+    top, bottom = abs(x.numerator), x.denominator
+    return top <= bottom << RANGE_BITS and bottom <= top << RANGE_BITS
+
+
+def _shown(x: Fraction) -> str:
+    return f"{Decimal(x.numerator) / Decimal(x.denominator):.3g}"
 
 
 @dataclass(frozen=True)

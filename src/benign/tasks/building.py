@@ -100,9 +100,7 @@ class _Builder:
             self._done[done] = (found, M)
         return self._done[done][0]
 
-    def dynamics(
-        self, given: dict[str, Any], discount: Fraction, place: str
-    ) -> tuple[Matrix, Matrix]:
+    def dynamics(self, given: dict[str, Any], discount: Fraction, place: str) -> tuple[Matrix, Matrix]:
         A, B, dt = given["A"], given["B"], given.get("dt")
         time = given.get("time")
         done = (id(A), id(B), time, dt, discount)
@@ -110,14 +108,10 @@ class _Builder:
             return self._done[done]
         try:
             if dt is not None and time is None:
-                raise ProblemError(
-                    '`dt` is given without `time`; say time = "continuous" to sample'
-                )
+                raise ProblemError('`dt` is given without `time`; say time = "continuous" to sample')
             if time == "continuous":
                 if dt is None:
-                    raise ProblemError(
-                        'time = "continuous" needs the sampling time `dt`, in seconds'
-                    )
+                    raise ProblemError('time = "continuous" needs the sampling time `dt`, in seconds')
                 A, B = zero_order_hold(A, B, dt)
                 self.sampled = True
             require_stabilisable(A, B, discount)

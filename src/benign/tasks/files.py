@@ -177,9 +177,7 @@ def _read(path: Path, name: str) -> str:
     except PermissionError:
         _refuse(FileFormatError, name, "permission denied; make the file readable")
     except (OSError, ValueError) as error:
-        _refuse(
-            FileFormatError, name, f"cannot be read: {getattr(error, 'strerror', None) or error}"
-        )
+        _refuse(FileFormatError, name, f"cannot be read: {getattr(error, 'strerror', None) or error}")
     if len(data) > MAX_BYTES:
         _refuse(FileFormatError, name, _too_large(len(data)))
     try:
@@ -196,9 +194,7 @@ def _parsed(text: str, format: Format) -> Any:
     try:
         if format == "toml":
             if _LONG_KEY.search(text):
-                raise FileFormatError(
-                    "a key has more than 16 dotted parts; a family file needs two"
-                )
+                raise FileFormatError("a key has more than 16 dotted parts; a family file needs two")
             return tomllib.loads(text, parse_float=_decimal)
         return json.loads(
             text, parse_float=_decimal, parse_constant=_no_constant, object_pairs_hook=_table
@@ -250,9 +246,7 @@ def _check_frame(document: Any) -> None:
     from benign.tasks.schema import kind_of
 
     if not isinstance(document, dict):
-        raise FileFormatError(
-            f"expected a table with `benign` and `tasks`, got {kind_of(document)}"
-        )
+        raise FileFormatError(f"expected a table with `benign` and `tasks`, got {kind_of(document)}")
     if "benign" not in document:
         raise FileFormatError(
             f"the key `benign` is missing; a family file begins with benign = {VERSION}, the "
@@ -367,11 +361,7 @@ def bundled_path(name: str) -> Path:
     names = [path.stem for path in sorted(_data().glob("*.toml"))]
     if name not in names:
         close = get_close_matches(name, names, n=1)
-        hint = (
-            f"did you mean {close[0]}?"
-            if close
-            else "the bundled families are: " + ", ".join(names)
-        )
+        hint = f"did you mean {close[0]}?" if close else "the bundled families are: " + ", ".join(names)
         _refuse(FileFormatError, "no bundled family", f"{_shortened(name)!r}; {hint}")
     return _data() / f"{name}.toml"
 

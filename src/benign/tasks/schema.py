@@ -54,9 +54,7 @@ def number(value: Any) -> Fraction:
         ProblemError: not a number, not finite, or outside the range of a float64.
     """
     if isinstance(value, bool) or not isinstance(value, (int, Decimal, str, Fraction)):
-        raise ProblemError(
-            f'expected a number such as 0.1, "101/100" or 1e-3, got {kind_of(value)}'
-        )
+        raise ProblemError(f'expected a number such as 0.1, "101/100" or 1e-3, got {kind_of(value)}')
     if isinstance(value, Decimal) and not value.is_finite():
         raise ProblemError(f"expected a finite number, got {value}")
     if (isinstance(value, int) and value.bit_length() > _MAX_BITS) or (

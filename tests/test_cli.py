@@ -219,10 +219,15 @@ def test_no_permission_to_write(family, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_plant_of_several_states_is_refused_with_the_reason():
-    done = benign("analyze", "boeing-747")
-    assert done.returncode == 2
-    assert "one state and one input" in done.stderr
+def test_a_plant_of_two_states_is_observed_with_certified_gaps(tmp_path):
+    done = benign("analyze", "jonckheere", "--eta", "0.01", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.index("OBSERVED") < done.stdout.index("Local minima")
+    for word in ("PROVED", "REFUTED"):
+        assert word not in done.stdout
+    certificates = sorted((tmp_path / "out").glob("certificate-*.json"))
+    assert len(certificates) >= 5
+    assert benign("check", *certificates).returncode == 0
 
 
 def test_tasks_that_no_gain_stabilises_are_named(tmp_path):

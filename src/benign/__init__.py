@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from benign.certificates.check import check as check
     from benign.certificates.claims import certify as certify
     from benign.landscape.analyze import analyze as analyze
+    from benign.landscape.search import search as search
     from benign.meta.adaptation import GradientStep as GradientStep
     from benign.meta.adaptation import NormalizedStep as NormalizedStep
     from benign.meta.objective import MetaObjective as MetaObjective
@@ -32,6 +33,7 @@ _HOME = {
     "certify": "benign.certificates.claims",
     "check": "benign.certificates.check",
     "load": "benign.tasks.files",
+    "search": "benign.landscape.search",
 }
 
 __all__ = [*_HOME, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]

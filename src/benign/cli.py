@@ -99,12 +99,16 @@ def analyze(
 ) -> None:
     """Prove the landscape of a family: every stationary point, the verdict, the smallest ε.
 
-    With --epsilon the exit status is 1 if that is refuted and 3 if it is undecided.
+    With --epsilon the exit status is 1 if that is refuted and 3 if it is undecided. With more than
+    one state or input the landscape is searched instead, and the gap of each minimum is certified.
     """
     from benign.landscape.analyze import analyze as run
     from benign.rigorous.problem import Problem
 
     file, steps = _read(family, eta, step, shots)
+    if not file.family.is_scalar:
+        _observe(file, family, steps, out, as_json=json)
+        raise typer.Exit(UNDECIDED if epsilon is not None else 0)
     results = [run(Problem(file.family, one), epsilon=epsilon or 0) for one in steps]
     if json:
         _print_json(results)
@@ -228,6 +232,50 @@ def examples(
         raise OutputError(f"{target}: exists already; give another place with --to")
     write_atomically(target, source.read_text(encoding="utf-8"))
     print(f"Copied to {target}")
+
+
+def _observe(
+    file: FamilyFile, family: str, steps: list[Step], out: Path | None, *, as_json: bool
+) -> None:
+    """Search the landscape of a family of more than one state or input, and certify the gaps."""
+    import json
+
+    import jax
+    from rich.progress import Progress
+
+    from benign.landscape.observed import observed_document
+    from benign.landscape.search import certified, search
+    from benign.meta.adaptation import step_of
+    from benign.meta.objective import MetaObjective
+    from benign.tasks.family import TaskFamily
+    from benign.views.observed import observed_report
+
+    jax.config.update("jax_enable_x64", True)
+    errors, console = _console(stderr=True), _console()
+    tasks = TaskFamily.from_exact(file.family)
+    documents = []
+    for one in steps:
+        objective = MetaObjective(tasks, step_of(one))
+        with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+            bar = progress.add_task(f"search, eta = {float(one.eta):g}", total=None)
+            landscape = certified(
+                search(
+                    objective,
+                    progress=lambda done, most, p=progress, b=bar: p.update(
+                        b, completed=done, total=most
+                    ),
+                )
+            )
+        documents.append(observed_document(landscape))
+        if not as_json:
+            console.print(observed_report(landscape, title=file.title or Path(family).stem))
+        if out is not None:
+            where = out if len(steps) == 1 else out / f"eta-{float(one.eta):g}"
+            written = landscape.save(where)
+            if not as_json:
+                console.print("Written:", *(f"  {path}" for path in written), sep="\n")
+    if as_json:
+        print(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
 
 
 # --- reading and printing --------------------------------------------------------------------

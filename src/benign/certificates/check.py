@@ -94,15 +94,18 @@ def _expect_keys(body: dict[str, Any], claim: str) -> None:
 
 def _read(path: str | Path) -> dict[str, Any]:
     path = Path(path)
+    if path.is_dir():
+        raise CertificateError(f"{path}: is a directory; name the certificate.json in it")
     try:
-        if path.is_dir():
-            raise CertificateError(f"{path}: is a directory; name the certificate.json in it")
-        if path.stat().st_size > MAX_BYTES:
-            raise CertificateError(f"{path}: larger than {MAX_BYTES // 10**6} MB; no certificate")
-        text = path.read_text(encoding="utf-8")
+        size = path.stat().st_size
+        text = "" if size > MAX_BYTES else path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise CertificateError(f"{path}: cannot be read ({reason})") from error
+    if size > MAX_BYTES:
+        raise CertificateError(f"{path}: larger than {MAX_BYTES // 10**6} MB; no certificate")
+    try:
         body = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
-    except OSError as error:
-        raise CertificateError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
         raise CertificateError(f"{path}: is no JSON document ({str(error)[:80]})") from error
     if not isinstance(body, dict):

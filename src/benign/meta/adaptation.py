@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from fractions import Fraction
+from typing import Any
 from typing import TYPE_CHECKING, ClassVar
 
 import equinox as eqx
@@ -132,6 +133,13 @@ class NormalizedStep(AdaptationStep):
         inverse, u = _direction(loop.gradient())
         across = v - u * jnp.sum(u * v)
         return v - self.eta * inverse * loop.hessian_product(across)
+
+
+def step_of(step: Step) -> AdaptationStep:
+    """The adaptation step that an exact `Step` describes."""
+    # Type checkers take a module for a dataclass and do not see the inherited __init__.
+    kind: Any = GradientStep if step.kind == "gradient" else NormalizedStep
+    return kind(step.eta, step.shots)
 
 
 def _direction(gradient: Float[Array, "m n"]) -> tuple[Float[Array, ""], Float[Array, "m n"]]:

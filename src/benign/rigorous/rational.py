@@ -123,9 +123,10 @@ class RealRoot:
 
 
 def real_roots(problem: Problem, lo: Fraction, hi: Fraction) -> list[RealRoot]:
-    """Every zero of h' strictly between lo and hi, isolated, in increasing order.
+    """Every zero of h' strictly between lo and hi, isolated among those of equal multiplicity.
 
-    Zeros outside the domain of h are among them: the quotient of polynomials knows no +∞.
+    Bounds of zeros of different multiplicity may overlap until they are `narrowed`. Zeros outside
+    the domain of h are among them: the quotient of polynomials knows no +∞.
 
     Raises:
         ClaimError: h' is zero everywhere, or the problem is out of reach of this route.

@@ -88,7 +88,8 @@ def scalar_plants(problem: Problem) -> tuple[list[ScalarPlant], list[ScalarPlant
     if not problem.family.is_scalar:
         n, m = problem.family.n, problem.family.m
         raise NotScalarError(
-            f"a complete proof needs one state and one input; this family has {n} and {m}"
+            f"a complete proof needs one state and one input; this family has {n} and {m}; "
+            "`benign.search` observes larger ones"
         )
     f = [_plant(task.name, task.f) for task in problem.tasks]
     g = [

@@ -62,13 +62,13 @@ def bounds(value: Enclosure, digits: int = 3) -> str:
     if value.hi == math.inf and value.lo <= 0:
         return "no bound"
     if value.hi == math.inf:
-        return f"at least {_outward(value.lo, digits, down=True)}"
+        return f"at least {outward(value.lo, digits, down=True)}"
     if value.lo == 0:
-        return f"at most {_outward(value.hi, digits, down=False)}"
-    return f"[{_outward(value.lo, digits, down=True)}, {_outward(value.hi, digits, down=False)}]"
+        return f"at most {outward(value.hi, digits, down=False)}"
+    return f"[{outward(value.lo, digits, down=True)}, {outward(value.hi, digits, down=False)}]"
 
 
-def _outward(x: float, digits: int, *, down: bool) -> str:
+def outward(x: float, digits: int, *, down: bool) -> str:
     """A bound that stays one when rounded to a few digits."""
     if x == 0 or not math.isfinite(x):
         return short(x, digits)
@@ -86,7 +86,7 @@ def width(value: Enclosure) -> str:
     size = value.hi - value.lo
     if size == 0:
         return "exact"
-    return _outward(size, 1, down=False) if math.isfinite(size) else "∞"
+    return outward(size, 1, down=False) if math.isfinite(size) else "∞"
 
 
 def percent(value: Enclosure) -> str:

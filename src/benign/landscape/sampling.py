@@ -1,0 +1,256 @@
+"""Gains at which h is finite, drawn at random so that separate pieces of that set are reached.
+
+The set is {W : W and every intermediate gain of every task stabilise}. It is open, rarely convex and
+may fall into many pieces: the adaptation step throws a gain far when the gradient is large, and a
+second piece begins where it is thrown over the optimum and lands inside again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, Float
+
+from benign.errors import ProblemError
+from benign.landscape.descent import Field, descend
+from benign.meta.objective import MetaObjective
+
+GRID = 16
+"""Gains tried on a line; a piece thinner than the gap between two of them is met by luck only."""
+
+CHORDS = 2
+"""Lines walked for a start: one leaves the hull of the optima, two reach any direction."""
+
+SHORTEST, LONGEST = 0.1, 10.0
+"""Half the length of a line, in multiples of the family's length ℓ: log-uniform between these."""
+
+ADAPTED_SHARE, ADAPTED_TICKS = 1 / 3, 60
+"""Share of the starts that are first moved to where one task is adapted best, and for how long."""
+
+MOST_CANDIDATES, MOST_STAGES, STAGE_TICKS = 24, 60, 25
+"""Effort of the search for a first feasible gain: gains, relaxed problems, gains tried in each."""
+
+MOST_PAIRS = 15
+"""Pairs of tasks examined when no gain was found for all of them."""
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Random feasible gains.
+
+    Attributes:
+        field: h.
+        optima: (k, p) the optimum W*_τ of each task, flattened.
+        anchors: (a, p) gains known to be feasible.
+        shape: (p, p) |∇²h|^(−1/2) at the best anchor: the feasible set is about as long in a
+            direction as h is flat along it.
+    """
+
+    field: Field
+    optima: Float[np.ndarray, "k p"]
+    anchors: Float[np.ndarray, "a p"]
+    shape: Float[np.ndarray, "p p"]
+
+    def draw(self, key: Array, count: int) -> Float[np.ndarray, "N p"]:
+        """`count` independent feasible gains; the same for the same key.
+
+        Each begins at a random convex combination of the optima (Dirichlet, parameter ½, which
+        favours few of them), drawn halfway towards a random anchor again and again until it is
+        feasible. Then CHORDS times: a random line through it, random in direction (isotropic, or
+        in the metric of `shape`) and in length; of the stretches of feasible gains on it one at
+        random, and in it a gain at random. A stretch and not a gain is what is drawn first, so
+        that thin pieces come up as often as wide ones. Last, a share of the gains descends
+        f_τ(F_τ(·)) of one random task τ: they end near W − η∇g_τ(W) = W*_τ, the images of an
+        optimum under inverse adaptation, near which h has most of its extra minimisers.
+
+        The law is whatever this makes it; it is not uniform on the feasible set.
+        """
+        rng = generator(key)
+        k, a = len(self.optima), len(self.anchors)
+        anchor = self.anchors[rng.integers(a, size=count)]
+        x = self._pulled(rng.dirichlet(np.full(k, 0.5), size=count) @ self.optima, anchor)
+        for _ in range(CHORDS):
+            x = self._along_a_line(rng, x)
+        task, chosen = rng.integers(k, size=count), rng.random(count) < ADAPTED_SHARE
+        if chosen.any():
+            weights = np.eye(k)[task[chosen]]
+            x[chosen] = descend(self.field, x[chosen], ticks=ADAPTED_TICKS, weights=weights).x
+        return x
+
+    def _pulled(self, x: np.ndarray, anchor: np.ndarray) -> np.ndarray:
+        """x, moved halfway to the anchor until feasible; the anchor itself after twenty halvings."""
+        x = x.copy()
+        for _ in range(20):
+            bad = np.flatnonzero(~self.field.feasible(x))
+            if len(bad) == 0:
+                return x
+            x[bad] = (x[bad] + anchor[bad]) / 2
+        bad = ~self.field.feasible(x)
+        x[bad] = anchor[bad]
+        return x
+
+    def _along_a_line(self, rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
+        count, p = x.shape
+        direction = rng.normal(size=(count, p))
+        shaped = rng.random((count, 1)) < 0.5
+        direction = np.where(shaped, direction @ self.shape, direction)
+        direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-300)
+        half = self.field.length * SHORTEST * (LONGEST / SHORTEST) ** rng.random((count, 1))
+        # Cells of equal width, a gain at random in each: a fixed grid would miss the same pieces.
+        t = half * (2 * (np.arange(GRID) + rng.random((count, GRID))) / GRID - 1)
+        line = x[:, None, :] + t[:, :, None] * direction[:, None, :]
+        fine = self.field.feasible(line.reshape(-1, p)).reshape(count, GRID)
+        choice = _one_of_a_stretch(fine, rng.random((count, 2)))
+        moved = line[np.arange(count), np.maximum(choice, 0)]
+        return np.where((choice >= 0)[:, None], moved, x)
+
+
+def generator(key: Array) -> np.random.Generator:
+    """NumPy's generator, seeded by the words of a key of `jax.random`.
+
+    A draw of `jax.random` compiles for half a second for every distribution and shape, which is
+    more than a whole search of a small family takes.
+    """
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)))
+
+
+def _one_of_a_stretch(fine: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """In each row the index of a true entry, stretches of them equally likely; −1 without any."""
+    begins = fine & ~np.pad(fine, ((0, 0), (1, 0)))[:, :-1]
+    label = np.cumsum(begins, axis=1) * fine
+    wanted = 1 + np.floor(u[:, :1] * label.max(axis=1, keepdims=True))
+    inside = label == wanted
+    nth = np.floor(u[:, 1] * inside.sum(axis=1))
+    found = np.argmax(inside & (np.cumsum(inside, axis=1) == 1 + nth[:, None]), axis=1)
+    return np.where(fine.any(axis=1), found, -1)
+
+
+def make_sampler(objective: MetaObjective, key: Array) -> Sampler:
+    """A sampler of the gains at which h is finite.
+
+    Args:
+        objective: the meta-objective.
+        key: of `jax.random`, for the search for a first feasible gain.
+
+    Raises:
+        ProblemError: no feasible gain was found. The message names two tasks that conflict already,
+            or the step if it is to blame; that is what a search found, and not a proof that there
+            is no feasible gain.
+    """
+    family = objective.family
+    found = family.tasks.optimum()
+    p = family.m * family.n
+    optima, costs = np.asarray(found.W).reshape(-1, p), np.asarray(found.cost)
+    length = float(np.max(np.linalg.norm(optima, axis=1)))
+    if not length > 0:
+        length = 1 / max(float(np.max(np.abs(np.asarray(family.tasks.B)))), 1e-300)
+    level = float(np.sum(np.asarray(family.weights) * np.where(np.isfinite(costs), costs, 0.0)))
+    field = Field(objective, length, level)
+    candidates = _candidates(optima, key)
+    fine = field.feasible(candidates)
+    anchors = candidates[fine] if fine.any() else _reach(field, candidates)
+    if anchors is None:
+        raise ProblemError(_why_not(field, optima, candidates))
+    values, _ = field.probe(anchors)
+    if not level > 0:  # nothing costs anything at the optima: take what h is where we begin
+        field.level = max(float(np.median(values)), np.finfo(float).tiny)
+    lam, vec = np.linalg.eigh(field.hessians(anchors[[np.argmin(values)]])[0])
+    size = np.maximum(np.abs(lam), 1e-6 * np.max(np.abs(lam)))
+    shape = np.eye(p) if not size.all() else (vec / np.sqrt(size)) @ vec.T
+    return Sampler(field, optima, anchors, shape)
+
+
+def _candidates(optima: np.ndarray, key: Array) -> np.ndarray:
+    """The mean of the optima, the optima, random combinations of them and zero."""
+    k = len(optima)
+    mix = generator(key).dirichlet(np.ones(k), size=8)
+    rows = [optima.mean(axis=0, keepdims=True), optima[: MOST_CANDIDATES - 10], mix @ optima]
+    return np.concatenate([*rows, np.zeros((1, optima.shape[1]))])
+
+
+# --- the first feasible gain -----------------------------------------------------------------
+
+
+def _relaxed(field: Field, discount: float, share: float) -> Field:
+    """h with every discount multiplied by `discount` and η by `share`: the same compiled code."""
+    h = field.objective
+    h = eqx.tree_at(lambda h: h.step.eta, h, h.step.eta * share)
+    h = eqx.tree_at(lambda h: h.family.tasks.discount, h, h.family.tasks.discount * discount)
+    if h.family.tasks.adaptation is not None:
+        where = lambda h: h.family.tasks.adaptation.discount  # noqa: E731
+        h = eqx.tree_at(where, h, where(h) * discount)
+    return replace(field, objective=h)
+
+
+def _reach(field: Field, x: np.ndarray) -> Float[np.ndarray, "a p"] | None:
+    """Feasible gains by continuation, or None.
+
+    With discount γ → 0 every gain is feasible. Descending h at a small γ moves gains inwards, so
+    that γ can be raised, until it is 1; all this at η = 0. Then η is raised in the same way.
+
+    Source: J. Perdomo, J. Umenberger and M. Simchowitz, Stabilizing dynamical systems via policy
+    gradient methods (2021), for one system; that it may fail for several is the nature of them.
+    """
+    stable = _continued(field, x, discount=True)
+    return None if stable is None else _continued(field, stable, discount=False)
+
+
+def _continued(field: Field, x: np.ndarray, *, discount: bool) -> np.ndarray | None:
+    def at(s: float) -> Field:
+        return _relaxed(field, s, 0.0) if discount else _relaxed(field, 1.0, s)
+
+    if not discount and not at(0.0).feasible(x).any():
+        return None
+    now = 1.0
+    if discount:
+        while now > 1e-12 and not at(now).feasible(x).any():
+            now /= 4
+    else:
+        now = 0.0
+    for _ in range(MOST_STAGES):
+        relaxed = at(now)
+        x = x[relaxed.feasible(x)]
+        x = descend(relaxed, x, ticks=STAGE_TICKS).x
+        if now == 1.0:
+            return x
+        target = 1.0
+        while not at(target).feasible(x).any():
+            target = (now + target) / 2
+            if target - now <= 1e-3 * target:
+                return None
+        now = target
+    return None
+
+
+def _why_not(field: Field, optima: np.ndarray, candidates: np.ndarray) -> str:
+    """What was tried in vain, and the smallest set of tasks for which it is in vain already."""
+    family, eta = field.objective.family, float(field.objective.step.eta)
+    names, k = family.names, len(family)
+    start = "no gain was found that stabilises every task before and after adaptation"
+
+    def part(tasks: tuple[int, ...]) -> Field:
+        """The same shape, hence the same compiled code, with these tasks only, repeated."""
+        index = np.resize(np.array(tasks), k)
+        few = jax.tree.map(lambda leaf: leaf[index], family.tasks)
+        h = eqx.tree_at(lambda h: h.family.tasks, field.objective, few)
+        return replace(field, objective=h)
+
+    if _continued(field, candidates, discount=True) is not None:
+        return (
+            f"{start}: gains that stabilise the tasks exist, but the adaptation step throws them "
+            f"out; lower eta (it is {eta:g})"
+        )
+    # The likeliest pairs first: those whose optima are furthest apart.
+    pairs = sorted(
+        combinations(range(k), 2),
+        key=lambda pair: -float(np.linalg.norm(optima[pair[0]] - optima[pair[1]])),
+    )
+    for pair in pairs[:MOST_PAIRS]:
+        if _continued(part(pair), candidates, discount=True) is None:
+            first, second = (names[i] for i in pair)
+            return f"{start}; `{first}` and `{second}` conflict already: split the family"
+    return f"{start}; no two tasks examined conflict alone: split the family, or drop a task"

@@ -1,0 +1,335 @@
+"""The search: stationary points of h of every kind, from many starts, in any dimension."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+
+from benign.certificates.claims import certify
+from benign.certificates.pointwise import REGRET
+from benign.errors import ClaimError, ProblemError
+from benign.landscape.descent import Field, Polished, descend, polish, signs
+from benign.landscape.observed import (
+    ObservedKind,
+    ObservedLandscape,
+    ObservedPoint,
+    Run,
+    kind_of,
+    missing_mass,
+)
+from benign.landscape.sampling import Sampler, make_sampler
+from benign.meta.objective import MetaObjective
+
+ROUND = 32
+"""Starts between two looks at the missing mass."""
+
+ENOUGH, FEWEST_ROUNDS = 0.01, 4
+"""The search stops at a missing mass below this, after so many rounds at the earliest."""
+
+MERGED = 1e-5
+"""Points within this multiple of the larger of ℓ and ‖W‖ are one. Newton's method ends within 1e-7 of
+a stationary point (`SETTLED_STEP`), in practice within 1e-10; two stationary points that are closer
+than this to one another are about to meet and vanish, and are not told apart."""
+
+SAME_VALUE = 1e-9
+"""Degenerate points whose values agree to this are one: they lie in a valley of equal values, or
+where h is so flat that the place is not determined. (A guess, which may join two such places.)"""
+
+DESCENT_TICKS, POLISH_TICKS, NEWTON_TICKS = 400, 25, 40
+"""Gains tried for a start, at most: in a descent, in the polish after it, in a search for saddles."""
+
+KICK, KICKS = 0.02, 2
+"""A descent that ended at a saddle goes on from this multiple of ℓ away, so many times at most."""
+
+BETWEEN = 15
+"""Gains looked at between two minimisers for the highest, where a search for a saddle starts."""
+
+CHEAP, LEAST, MOST = 200, 32, 1024
+"""Random starts by default: MOST while k (mn)² n² is below CHEAP, then fewer in proportion to the
+root of that, LEAST at the least."""
+
+PASSES = 96
+"""Searches for saddles and maxima between minimisers; as many again from random starts, scaled as the
+starts are."""
+
+
+MOST_CERTIFIED = 12
+"""Minimisers that `certified` provides with a certificate, the best ones."""
+
+
+def certified(landscape: ObservedLandscape) -> ObservedLandscape:
+    """The same landscape, its best minimisers with a certified gap (the regret bound).
+
+    A minimiser whose gap cannot be certified keeps none.
+    """
+    problem = landscape.objective.problem
+    best = set(map(id, landscape.minimizers[:MOST_CERTIFIED]))
+
+    def with_gap(point: ObservedPoint) -> ObservedPoint:
+        try:
+            return replace(point, certificate=certify(problem, point.W, REGRET))
+        except ClaimError:
+            return point
+
+    return replace(
+        landscape,
+        points=tuple(with_gap(p) if id(p) in best else p for p in landscape.points),
+    )
+
+
+def search(
+    objective: MetaObjective,
+    *,
+    starts: int | None = None,
+    seed: int = 0,
+    budget: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ObservedLandscape:
+    """Stationary points of h(W) = Σ ω_τ f_τ(F_τ(W)): minima, saddles, maxima, as far as they are met.
+
+    Rounds of ROUND starts drawn over the feasible set (`Sampler.draw`) descend by BFGS with
+    backtracking and are polished by Newton's method; the optima, their mean and a few more do so
+    once. A descent that ends at a saddle leaves it along the most negative curvature. Rounds go on
+    until the estimated chance that another start ends at a minimiser not seen yet (`missing_mass`)
+    is below ENOUGH, or the starts or the budget are used up. Then Newton's method looks for saddles
+    and maxima from the highest gains between pairs of minimisers and from random ones. What comes
+    within MERGED of one another is one point.
+
+    For the normalised step this sees the smooth part of the landscape only. A minimum at a jump (the
+    optimum of a task, where the step changes sides) is no stationary point: a descent steps over it,
+    or stops there and is counted among the starts that ended at no stationary point. So is one that
+    runs to a rim where h stays finite. A descent may also step from one piece of the feasible set
+    to another; the hits count where this method ends, not the basins of the gradient flow.
+
+    Args:
+        objective: the meta-objective.
+        starts: random starts at most; by default 1024 for small families and fewer for large ones.
+        seed: of `jax.random`. The same seed, starts and machine give the same answer.
+        budget: seconds after which no new round begins; with it the answer depends on the machine.
+        progress: called with (starts done, starts at most) after every round.
+
+    Returns:
+        What was observed; nothing of it is a proof.
+
+    Raises:
+        ProblemError: no feasible gain was found (the message names tasks that conflict); starts < 1.
+        BenignError: JAX's 64-bit mode is off.
+    """
+    if starts is not None and starts < 1:
+        raise ProblemError(f"starts: at least one start is needed, got {starts}")
+    began = time.perf_counter()
+    most = _default_starts(objective) if starts is None else starts
+    first, drawing, newton = jax.random.split(jax.random.key(seed), 3)
+    sampler = make_sampler(objective, first)
+    hunt = _Hunt(sampler.field)
+    hunt.descend(sampler.anchors[: max(1, most // 4)], "anchor")
+    done = rounds = 0
+
+    def late() -> bool:
+        return budget is not None and time.perf_counter() - began > budget
+
+    while done < most and not (rounds and late()):
+        count = min(ROUND, most - done)
+        # Always a full round, so that the first starts do not depend on how many are wanted.
+        drawn = sampler.draw(jax.random.fold_in(drawing, rounds), ROUND)[:count]
+        hunt.descend(drawn, "random")
+        done, rounds = done + count, rounds + 1
+        if progress is not None:
+            progress(done, most)
+        if rounds >= FEWEST_ROUNDS and missing_mass(hunt.minimiser_hits()) <= ENOUGH:
+            break
+    if not late():
+        _hunt_saddles(hunt, sampler, newton, max(2, PASSES * min(most, MOST) // MOST))
+    points, order = _points(hunt, objective, sampler)
+    return ObservedLandscape(
+        objective=objective,
+        points=points,
+        missing_mass=missing_mass(hunt.minimiser_hits()),
+        starts=done,
+        converged=sum(hunt.minimiser_hits()),
+        runs=tuple(Run(start, order[i], method) for start, i, method in hunt.runs),
+        facts={
+            "seconds": time.perf_counter() - began,
+            "rounds": float(rounds),
+            "gradients": float(sampler.field.evaluations["gradients"]),
+            "hessians": float(sampler.field.evaluations["hessians"]),
+        },
+    )
+
+
+def _default_starts(objective: MetaObjective) -> int:
+    family = objective.family
+    # A Hessian is mn directional derivatives, each a few products of n × n matrices a task.
+    work = len(family) * (family.m * family.n) ** 2 * family.n**2
+    return int(max(LEAST, min(MOST, MOST * (CHEAP / work) ** 0.5)) // ROUND * ROUND)
+
+
+# --- what was met ----------------------------------------------------------------------------
+
+
+@dataclass
+class _Hunt:
+    """The points met so far, without duplicates, and the runs that met them."""
+
+    h: Field
+    x: list[Float[np.ndarray, " p"]] = field(default_factory=list)
+    value: list[float] = field(default_factory=list)
+    gradient: list[float] = field(default_factory=list)
+    signs: list[Float[np.ndarray, " p"]] = field(default_factory=list)
+    hits: list[int] = field(default_factory=list)
+    runs: list[tuple[Float[np.ndarray, "m n"], int, str]] = field(default_factory=list)
+
+    def minimiser_hits(self) -> list[int]:
+        """How many random starts ended at each point where any did."""
+        return [hits for hits in self.hits if hits > 0]
+
+    def descend(self, x: Float[np.ndarray, "N p"], method: str) -> None:
+        """Descents from x, and a hit for each point where one from a random start ends."""
+        starts, owner = x, np.arange(len(x))
+        for attempt in range(KICKS + 1):
+            below = descend(self.h, x, ticks=DESCENT_TICKS)
+            ends = polish(self.h, below.x, ticks=POLISH_TICKS)
+            met = self.record(ends)
+            size = np.maximum(np.abs(below.value), self.h.level)
+            # Newton's method may end at a saddle higher up, which is not where the descent led.
+            with np.errstate(invalid="ignore"):
+                sunk = (met >= 0) & (ends.value <= below.value + 1e-8 * size)
+            for i in np.flatnonzero(met >= 0):
+                falling = (self.signs[met[i]] < 0).any()
+                if sunk[i] and not falling:
+                    self.note(starts[owner[i]], int(met[i]), method)
+                else:
+                    self.note(starts[owner[i]], int(met[i]), "newton")
+            again = np.flatnonzero(sunk & (ends.eigenvalues[:, 0] < 0))
+            again = again[[(self.signs[met[i]] < 0).any() for i in again]] if len(again) else again
+            if len(again) == 0 or attempt == KICKS:
+                return
+            x, owner = self._kicked(ends, again), owner[again]
+
+    def _kicked(self, ends: Polished, i: Int[np.ndarray, " K"]) -> Float[np.ndarray, "K p"]:
+        """A step off each saddle, to the lower side; smaller where that is infeasible."""
+        step = KICK * self.h.length * ends.vectors[i, :, 0]
+        best, lowest = ends.x[i].copy(), ends.value[i].copy()
+        for size in (1.0, -1.0, 0.1, -0.1, 0.01, -0.01):
+            value, _ = self.h.probe(ends.x[i] + size * step)
+            lower = value < lowest
+            best[lower], lowest[lower] = (ends.x[i] + size * step)[lower], value[lower]
+        return best
+
+    def note(self, start: Float[np.ndarray, " p"], point: int, method: str) -> None:
+        """A run that ended at a point."""
+        family = self.h.objective.family
+        self.runs.append((start.reshape(family.m, family.n).copy(), point, method))
+        if method == "random":
+            self.hits[point] += 1
+
+    def record(self, ends: Polished) -> Int[np.ndarray, " N"]:
+        """The position of each end among the points, a new one if need be; −1 if it settled nowhere."""
+        found = np.full(len(ends.x), -1)
+        sign = signs(self.h, ends.eigenvalues, ends.value)
+        for i in np.flatnonzero(ends.settled):
+            known = self._known(ends.x[i], float(ends.value[i]), sign[i])
+            if known is None:
+                known = len(self.x)
+                self.x.append(ends.x[i])
+                self.value.append(float(ends.value[i]))
+                self.gradient.append(float(ends.gradient[i]))
+                self.signs.append(sign[i])
+                self.hits.append(0)
+            elif ends.gradient[i] < self.gradient[known]:
+                self.x[known], self.value[known] = ends.x[i], float(ends.value[i])
+                self.gradient[known] = float(ends.gradient[i])
+            found[i] = known
+        return found
+
+    def _known(self, x: np.ndarray, value: float, sign: np.ndarray) -> int | None:
+        if not self.x:
+            return None
+        distance = np.linalg.norm(np.array(self.x) - x, axis=1)
+        nearest = int(np.argmin(distance))
+        if distance[nearest] <= MERGED * max(self.h.length, float(np.linalg.norm(x))):
+            return nearest
+        if kind_of(sign) is ObservedKind.DEGENERATE:
+            for i, other in enumerate(self.value):
+                alike = abs(other - value) <= SAME_VALUE * max(abs(value), self.h.level)
+                if alike and (self.signs[i] == sign).all():
+                    return i
+        return None
+
+
+# --- saddles and maxima ------------------------------------------------------------------------
+
+
+def _hunt_saddles(hunt: _Hunt, sampler: Sampler, key: jax.Array, count: int) -> None:
+    """Newton searches from the tops between neighbouring minimisers, and from random gains."""
+    tops = _tops(hunt, count)
+    random = sampler.draw(key, count)
+    starts = np.concatenate([tops, random])
+    ends = polish(hunt.h, starts, ticks=NEWTON_TICKS)
+    for start, point in zip(starts, hunt.record(ends), strict=True):
+        if point >= 0:
+            hunt.note(start, int(point), "newton")
+
+
+def _tops(hunt: _Hunt, count: int) -> Float[np.ndarray, "N p"]:
+    """The highest gain on the segment between two minimisers, for the closest pairs.
+
+    A pass between two valleys is a saddle, and the top of the segment is a rough guess of it. Pairs
+    whose segment leaves the feasible set may lie in different pieces and are left out.
+    """
+    low = [i for i, sign in enumerate(hunt.signs) if not (sign < 0).any()]
+    pairs = [(i, j) for a, i in enumerate(low) for j in low[a + 1 :]]
+    pairs.sort(key=lambda pair: float(np.linalg.norm(hunt.x[pair[0]] - hunt.x[pair[1]])))
+    p = hunt.h.p
+    if not pairs:
+        return np.empty((0, p))
+    t = np.linspace(0, 1, BETWEEN + 2)[1:-1, None]
+    segments = np.array([(1 - t) * hunt.x[i] + t * hunt.x[j] for i, j in pairs[:count]])
+    values, _ = hunt.h.probe(segments.reshape(-1, p))
+    values = values.reshape(len(segments), BETWEEN)
+    inside = np.isfinite(values).all(axis=1)
+    return segments[np.flatnonzero(inside), np.argmax(values, axis=1)[inside]]
+
+
+# --- the result --------------------------------------------------------------------------------
+
+
+def _points(
+    hunt: _Hunt, objective: MetaObjective, sampler: Sampler
+) -> tuple[tuple[ObservedPoint, ...], list[int]]:
+    """The points by increasing value, and the new position of each."""
+    if not hunt.x:
+        return (), []
+    family, x = objective.family, np.array(hunt.x)
+    eigenvalues = np.linalg.eigvalsh(hunt.h.hessians(x))
+    sign = signs(hunt.h, eigenvalues, np.array(hunt.value))
+    costs = np.asarray(family.tasks.optimum().cost)
+    best = float(np.sum(np.asarray(family.weights) * np.where(np.isfinite(costs), costs, 0.0)))
+    by_value = sorted(range(len(x)), key=lambda i: hunt.value[i])
+    points = tuple(
+        ObservedPoint(
+            W=_frozen(x[i].reshape(family.m, family.n)),
+            value=hunt.value[i],
+            gradient_norm=hunt.gradient[i],
+            kind=kind_of(sign[i]),
+            eigenvalues=_frozen(eigenvalues[i]),
+            hits=hunt.hits[i],
+            regret=hunt.value[i] - best,
+        )
+        for i in by_value
+    )
+    order = [0] * len(x)
+    for position, i in enumerate(by_value):
+        order[i] = position
+    return points, order
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    copy = array.copy()
+    copy.setflags(write=False)
+    return copy

@@ -116,9 +116,7 @@ def sympy_nroots(problem: Problem) -> int:
 def process(*arguments: str) -> float:
     """Median seconds of a whole process."""
     command = [str(Path(sys.executable).parent / "benign"), *arguments]
-    return median(
-        lambda: subprocess.run(command, check=True, capture_output=True), repeat=5
-    )
+    return median(lambda: subprocess.run(command, check=True, capture_output=True), repeat=5)
 
 
 def proofs() -> list[dict[str, object]]:

@@ -215,9 +215,9 @@ def test_the_paper_families_hold_the_numbers_of_the_appendix():
     for task, numbers in zip(family.tasks, printed, strict=True):
         found = [getattr(task.f, key)[0][0] for key in ("A", "B", "Q", "R", "S0")]
         assert found == [F(x) for x in numbers]
-    assert [
-        (t.f.Q[0][0], t.f.R[0][0]) for t in load(bundled_path("paper-figure-3d")).family.tasks
-    ] == [*[(1, 1), (1, 2), (2, 1), (2, 3), (3, 2), (3, 1), (1, 3), (4, 1), (1, 4), (5, 3), (3, 5)]]
+    assert [(t.f.Q[0][0], t.f.R[0][0]) for t in load(bundled_path("paper-figure-3d")).family.tasks] == [
+        *[(1, 1), (1, 2), (2, 1), (2, 3), (3, 2), (3, 1), (1, 3), (4, 1), (1, 4), (5, 3), (3, 5)]
+    ]
 
 
 def test_dump_refuses_what_could_not_be_read_back(tmp_path):

@@ -107,18 +107,12 @@ def test_mutated_valid_documents(data):
 numbers = (
     st.integers()
     | st.floats(allow_nan=True, allow_infinity=True)
-    | st.sampled_from(
-        [0, 1, -1, 0.5, 1e300, -1e300, 1e-300, 5e-324, "1/3", "0.1", "1e999", "x", None]
-    )
+    | st.sampled_from([0, 1, -1, 0.5, 1e300, -1e300, 1e-300, 5e-324, "1/3", "0.1", "1e999", "x", None])
 )
-matrices = (
-    numbers | st.lists(st.lists(numbers, max_size=3), max_size=3) | st.lists(numbers, max_size=2)
-)
+matrices = numbers | st.lists(st.lists(numbers, max_size=3), max_size=3) | st.lists(numbers, max_size=2)
 anything = st.recursive(
     st.none() | st.booleans() | numbers | st.text(max_size=6),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=8,
 )
 

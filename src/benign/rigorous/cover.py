@@ -21,9 +21,10 @@ Three facts turn the tags into a complete list of stationary points:
     has opposite signs at its ends, and none when it has equal ones.
 2.  A `+` or `-` box that is not wholly inside D is used only where h → ∞ at every rim of D: for the
     gradient step with coercive costs. (Towards the rim of an intermediate set ∇g → ∞ throws the
-    next gain out of the domain, so that only final rims remain, where f → ∞.) Then D ∩ (a run of
-    `+` from x₀ to x₁) is [x₀, r) or empty, because a hole in it would need a rim at which h falls
-    the wrong way; likewise (l, x₁] for a run of `-`.
+    next gain out of the domain, or, where the task is judged by a plant with B = 0, off to infinity,
+    where f → ∞; so that h stays finite at no rim, the costs of the other tasks being ≥ 0.) Then
+    D ∩ (a run of `+` from x₀ to x₁) is [x₀, r) or empty, because a hole in it would need a rim at
+    which h falls the wrong way; likewise (l, x₁] for a run of `-`.
 3.  So a run of `+` after `O` is empty of D, and so is a run of `-` before `O`; and where `-` meets
     `+` the shared point cannot be in D, so both are.
 """

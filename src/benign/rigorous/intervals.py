@@ -6,7 +6,9 @@ cost. Write u = 2⁻⁵³ for the unit roundoff and EPS = 2u. One operation give
 
     x ≥ fl(x) − EPS·|fl(x)| − TINY,    x ≤ fl(x) + EPS·|fl(x)| + TINY,
 
-also after the two operations that move the bound are themselves rounded: (1 − 2u)(1 + u) < 1 − u.
+also after the two operations that move the bound are themselves rounded: towards zero because
+(1 − 2u)(1 + u) < 1 − u, and away from zero because EPS·|fl(x)| is at least the distance to the next
+float, which rounding to nearest cannot take back.
 This is ten times faster than `numpy.nextafter`, and as sure.
 
 A NaN (∞ − ∞, 0·∞) means "nothing known" and stays NaN; every test of a proof is a strict

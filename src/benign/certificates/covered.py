@@ -1,0 +1,204 @@
+"""The gradient step: proving a cover anew and comparing its list with the one claimed.
+
+Every tag is proved in balls; what the tags imply is said in `benign.rigorous.cover`. For one shot and
+few tasks the list is compared with the real roots of an integer polynomial as well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from flint import arb
+
+from benign.certificates.comparing import Bounds, Found, floats, holds_doubt, within
+from benign.certificates.reading import Refused, interval, number, pair
+from benign.rigorous import rational
+from benign.rigorous.balls import BallObjective
+from benign.rigorous.cover import TAGS, Cover, Run, domain_pieces, known_signs, runs
+from benign.rigorous.problem import Problem
+from benign.rigorous.scalar import scalar_plants
+from benign.rigorous.surd import Surd, stabilising_set, to_ball
+
+DEPTH = 12
+"""How often a box may be halved when its tag is not proved at once."""
+
+RESOLUTION = Fraction(1, 2**60)
+"""To what part of the line real roots are narrowed before they are compared."""
+
+
+def prove_gradient(
+    document: dict[str, Any],
+    problem: Problem,
+    claimed: Sequence[dict[str, Any]],
+    doubtful: Sequence[Bounds],
+) -> tuple[list[Found], list[bool]]:
+    """The points found, and of each minimum whether every task's F' is non-zero there.
+
+    Raises:
+        Refused: a tag does not hold, or the list is not the one that follows from the cover.
+    """
+    cover = _read_cover(document)
+    _prove_root_interval(problem, cover)
+    objective = BallObjective(problem)
+    for i, tag in enumerate(cover.tags):
+        lo, hi = cover.points[i], cover.points[i + 1]
+        if not _tag_holds(objective, lo, hi, tag, DEPTH):
+            raise Refused(f"cover: box {i} [{lo!r}, {hi!r}] is not {tag!r}")
+    joined = runs(cover)
+    signs = known_signs(joined)
+    for i, sign in enumerate(signs):
+        if sign == 0:
+            signs[i] = _sign(objective, joined[i].lo if i < len(joined) else joined[-1].hi)
+    found, jacobians = [], []
+    points = iter(claimed)
+    for i, run in enumerate(joined):
+        if run.tag in "v^" and signs[i] and signs[i + 1]:
+            if signs[i] != signs[i + 1]:
+                point, regular = _stationary(objective, run, next(points, None))
+                found.append(point)
+                if point.kind == "minimum":
+                    jacobians.append(regular)
+        elif run.tag in "v^?" and not any(a <= run.lo and run.hi <= b for a, b in doubtful):
+            raise Refused(f"undecided: [{run.lo!r}, {run.hi!r}] is missing")
+    if next(points, None) is not None:
+        raise Refused("points: more are claimed than there are")
+    _compare_domain(objective, document, joined)
+    if problem.step.shots == 1 and len(problem.tasks) <= rational.MAX_TASKS and not doubtful:
+        _compare_algebra(objective, problem, cover, found)
+    return found, jacobians
+
+
+def _read_cover(document: dict[str, Any]) -> Cover:
+    entry = document.get("cover")
+    if not isinstance(entry, dict) or set(entry) != {"points", "tags"}:
+        raise Refused("cover: missing or malformed")
+    raw = entry.get("points")
+    if not isinstance(raw, list):
+        raise Refused("cover.points: expected a list")
+    points = tuple(number(x, "cover.points") for x in raw)
+    tags = entry["tags"]
+    if not isinstance(tags, str) or not all(map(math.isfinite, points)):
+        raise Refused("cover: a tag is no letter or a point is not finite")
+    if len(points) != len(tags) + 1 or not tags or set(tags) - set(TAGS):
+        raise Refused("cover: a box or a tag is missing or unknown")
+    if any(not a < b for a, b in zip(points, points[1:], strict=False)):
+        raise Refused("cover.points: not increasing")
+    return Cover(points, tags)
+
+
+def _prove_root_interval(problem: Problem, cover: Cover) -> None:
+    """Beyond the cover, some task is unstable before it adapts."""
+    _, g = scalar_plants(problem)
+    rims = [rim for rim in map(stabilising_set, g) if rim is not None]
+    first, last = (Surd(Fraction(cover.points[i])) for i in (0, -1))
+    if not (max(low for low, _ in rims) >= first and min(high for _, high in rims) <= last):
+        raise Refused("cover: it does not reach from rim to rim")
+
+
+def _tag_holds(objective: BallObjective, lo: float, hi: float, tag: str, depth: int) -> bool:
+    if tag == "?":
+        return True
+    bounds = objective.box(lo, hi)
+    usable = bounds.inside or objective.is_coercive
+    if (
+        (tag == "O" and bounds.outside)
+        or (tag in "+-" and bounds.outside and objective.is_coercive)
+        or (tag == "+" and usable and bounds.d1.is_positive)
+        or (tag == "-" and usable and bounds.d1.is_negative)
+        or (tag == "v" and bounds.inside and bounds.d2.is_positive)
+        or (tag == "^" and bounds.inside and bounds.d2.is_negative)
+    ):
+        return True
+    mid = lo + 0.5 * (hi - lo)
+    if depth == 0 or not lo < mid < hi:
+        return False
+    return _tag_holds(objective, lo, mid, tag, depth - 1) and _tag_holds(
+        objective, mid, hi, tag, depth - 1
+    )
+
+
+def _sign(objective: BallObjective, w: float) -> int:
+    bounds = objective.point(arb(w))
+    if not bounds.inside:
+        return 0
+    return 1 if bounds.d1.is_positive else -1 if bounds.d1.is_negative else 0
+
+
+def _stationary(objective: BallObjective, run: Run, claim: dict[str, Any] | None) -> tuple[Found, bool]:
+    """The one stationary point of a run, confined to the interval that is claimed for it."""
+    if claim is None:
+        raise Refused(f"points: the one in [{run.lo!r}, {run.hi!r}] is missing")
+    lo, hi = interval(claim, "W")
+    kind = "minimum" if run.tag == "v" else "maximum"
+    rise = 1 if kind == "minimum" else -1
+    if claim.get("kind") != kind or not run.lo <= lo <= hi <= run.hi:
+        raise Refused(f"points: [{lo!r}, {hi!r}] is not a {kind} in [{run.lo!r}, {run.hi!r}]")
+    left = -rise if lo == run.lo else _sign(objective, lo)
+    right = rise if hi == run.hi else _sign(objective, hi)
+    if left != -rise or right != rise:
+        raise Refused(f"points: h' does not change sign between {lo!r} and {hi!r}")
+    bounds = objective.box(lo, hi)
+    value = floats(bounds.value)
+    within(value, pair(claim, "value"), f"points: value at W = {lo!r}")
+    if "limits" in claim:
+        raise Refused("points: a stationary point has no one-sided limits")
+    regular = all(J.is_positive or J.is_negative for J in bounds.jacobians)
+    return Found((lo, hi), kind, value), regular
+
+
+def _compare_domain(objective: BallObjective, document: dict[str, Any], joined: Sequence[Run]) -> None:
+    claimed = document.get("domain")
+    own = domain_pieces(joined)
+    if not isinstance(claimed, list) or len(claimed) != len(own):
+        raise Refused(f"domain: there are {len(own)} intervals")
+    for entry, (first, last) in zip(claimed, own, strict=True):
+        if not isinstance(entry, list) or len(entry) != 2:
+            raise Refused("domain: expected pairs of enclosed ends")
+        for ends, run, inward in ((entry[0], first, 1), (entry[1], last, 0)):
+            lo, hi = interval({"end": ends}, "end")
+            inner, outer = (hi, lo) if inward else (lo, hi)
+            if lo <= first.lo and last.hi <= hi:
+                continue  # the whole piece: no more is claimed than that it is not elsewhere
+            if not run.lo <= lo <= hi <= run.hi:
+                raise Refused(f"domain: no end lies in [{lo!r}, {hi!r}]")
+            # Within a run of one sign there is one rim: between a point inside and a point outside.
+            # Within an undecided run there may be several: it has to be claimed as a whole.
+            if not objective.point(arb(inner)).inside:
+                raise Refused(f"domain: {inner!r} is not inside")
+            if outer == (run.lo if inward else run.hi):
+                continue
+            if run.tag == "?" or not objective.point(arb(outer)).outside:
+                raise Refused(f"domain: {outer!r} is not outside")
+
+
+def compare_values_of_doubt(
+    objective: BallObjective, doubtful: Sequence[tuple[Bounds, Bounds]]
+) -> None:
+    """Prove the bounds of h that are claimed over undecided stretches."""
+    for (lo, hi), value in doubtful:
+        own = objective.box(lo, hi).value
+        holds_doubt(own, value, f"[{lo!r}, {hi!r}]")
+
+
+def _compare_algebra(
+    objective: BallObjective, problem: Problem, cover: Cover, found: Sequence[Found]
+) -> None:
+    """The second route: the real roots of the numerator of h', one for each point found."""
+    # A little more than the cover, between short dyadic numbers, which keeps the integers small.
+    unit = Fraction(2) ** (math.frexp(cover.points[-1] - cover.points[0])[1] - 5)
+    first = math.floor(Fraction(cover.points[0]) / unit) * unit
+    last = math.ceil(Fraction(cover.points[-1]) / unit) * unit
+    roots = [
+        root.narrowed(RESOLUTION * (last - first)) for root in rational.real_roots(problem, first, last)
+    ]
+    intervals = [(Fraction(p.W[0]), Fraction(p.W[1])) for p in found]
+    for lo, hi in intervals:
+        if sum(root.lo <= hi and lo <= root.hi for root in roots) != 1:
+            raise Refused(f"points: not one root of the numerator of h' near {float(lo)!r}")
+    for root in roots:
+        listed = any(root.lo <= hi and lo <= root.hi for lo, hi in intervals)
+        if not listed and not objective.box(to_ball(root.lo), to_ball(root.hi)).outside:
+            raise Refused(f"points: the root near {float(root.lo)!r} is missing")

@@ -63,5 +63,10 @@ def _status(document: dict[str, Any], epsilon: Bounds, doubts: int) -> str:
     if status not in ("proved", "refuted", "undecided"):
         raise Refused(f"status: {status!r} is no verdict")
     what = "global" if asked == 0 else f"within {float(asked):g} of the global one"
+    finding = {
+        "proved": f"every local minimum of h is {what}",
+        "refuted": f"not every local minimum of h is {what}",
+        "undecided": f"whether every local minimum of h is {what} is left open",
+    }[status]
     complete = f"complete but for {doubts} undecided stretches" if doubts else "complete"
-    return f"{status} that every local minimum of h is {what}; the list of them is {complete}"
+    return f"{finding}; the list of them is {complete}"

@@ -15,7 +15,15 @@ from flint import arb
 from benign.certificates.comparing import Bounds, Found, floats, holds_doubt, within
 from benign.certificates.reading import Refused, interval, pair
 from benign.rigorous.balls import BallCost, Span
-from benign.rigorous.pieces import End, Piece, is_trap, limits_agree, pieces, sign_at_rest
+from benign.rigorous.pieces import (
+    End,
+    Piece,
+    is_trap,
+    joined_domain,
+    limits_agree,
+    pieces,
+    sign_at_rest,
+)
 from benign.rigorous.problem import Problem
 from benign.rigorous.scalar import scalar_plants
 from benign.rigorous.surd import Surd, to_ball
@@ -212,12 +220,7 @@ def _compare_end(claim: dict[str, Any], point: Found) -> None:
 
 
 def _compare_pieces_domain(document: dict[str, Any], parts: Sequence[Piece]) -> None:
-    intervals: list[tuple[End, End]] = []
-    for piece in parts:
-        if intervals and intervals[-1][1].at == piece.left.at:
-            intervals[-1] = (intervals[-1][0], piece.right)
-        else:
-            intervals.append((piece.left, piece.right))
+    intervals = joined_domain(parts)
     claimed = document.get("domain")
     if not isinstance(claimed, list) or len(claimed) != len(intervals):
         raise Refused(f"domain: there are {len(intervals)} intervals")

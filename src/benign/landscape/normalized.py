@@ -9,7 +9,16 @@ import numpy as np
 from benign.landscape.landscape import Enclosure, Kind, OpenInterval, StationaryPoint, Undecided
 from benign.landscape.univariate import Enumeration, newton, shrink
 from benign.rigorous.intervals import Floats, Interval, weighted_sum
-from benign.rigorous.pieces import Break, End, Piece, is_trap, limits_agree, pieces, sign_at_rest
+from benign.rigorous.pieces import (
+    Break,
+    End,
+    Piece,
+    is_trap,
+    joined_domain,
+    limits_agree,
+    pieces,
+    sign_at_rest,
+)
 from benign.rigorous.problem import Problem
 from benign.rigorous.scalar import CHUNK, Costs, scalar_plants
 
@@ -213,11 +222,6 @@ def _edges(ends: _Ends) -> list[StationaryPoint]:
 
 
 def _domain(parts: list[Piece]) -> tuple[OpenInterval, ...]:
-    """The pieces, joined where they meet: the domain but for the jumps in it."""
-    intervals: list[tuple[End, End]] = []
-    for piece in parts:
-        if intervals and intervals[-1][1].at == piece.left.at:
-            intervals[-1] = (intervals[-1][0], piece.right)
-        else:
-            intervals.append((piece.left, piece.right))
-    return tuple(OpenInterval(Enclosure(*a.at.bounds), Enclosure(*b.at.bounds)) for a, b in intervals)
+    return tuple(
+        OpenInterval(Enclosure(*a.at.bounds), Enclosure(*b.at.bounds)) for a, b in joined_domain(parts)
+    )

@@ -226,6 +226,17 @@ def _cost(plant: ScalarPlant, w: Fraction) -> Fraction | None:
     return plant.s * (plant.q + plant.r * w * w) / room if room > 0 else None
 
 
+def joined_domain(parts: Sequence[Piece]) -> list[tuple[End, End]]:
+    """The pieces, joined where they meet: the domain of h but for the jumps in it."""
+    intervals: list[tuple[End, End]] = []
+    for piece in parts:
+        if intervals and intervals[-1][1].at == piece.left.at:
+            intervals[-1] = (intervals[-1][0], piece.right)
+        else:
+            intervals.append((piece.left, piece.right))
+    return intervals
+
+
 Bounds = tuple[float, float]
 
 

@@ -249,6 +249,8 @@ class Pavement:
             tried = y + (cut[:, None] * step).T
             new = self._values(np.clip(tried, -1, 1))
             better = new <= value
+            if not (length[better] > 1e-7).any():
+                break
             y[:, better], value[better] = np.clip(tried, -1, 1)[:, better], new[better]
             cut = np.where(better, np.minimum(1.0, 4 * cut), 0.25 * cut)
         return y
@@ -459,7 +461,7 @@ class Pavement:
         y, r = boxes.y, boxes.r
         if len(left) == 0:
             return
-        at = self._at(y[:, left], r[:, left], 0)
+        at = self._at(y[:, left], r[:, left], 1)
         value = np.where(at.along, np.fmax(at.value, self.least[:, None]), self.least[:, None])
         bound = self._total(value)
         lost = (at.along & (at.signs < 0)).any(axis=0)
@@ -473,19 +475,17 @@ class Pavement:
         boxes.bound[left] = np.fmax(boxes.bound[left], bound)
         out = lost | (bound > self.level)
         close(left[out], "l")
-        along = at.along.all(axis=0) & sure & ~out
-        inside = self.inside(at)[along]
-        left = left[along]
-        if len(left) == 0:
+        keep = np.flatnonzero(at.along.all(axis=0) & sure & ~out)
+        if len(keep) == 0:
             return
-        at = self._at(y[:, left], r[:, left], 1)
+        left, at = left[keep], at[keep]
+        inside = self.inside(at)
         out = self.slopes(self.objective.gradient(at)) & inside
         close(left[out], "g")
         # Near the rim, where ∇h has a pole, times what clears it.
         near = np.flatnonzero(~out)
         if len(near):
-            at = self._at(y[:, left[near]], r[:, left[near]], 1)
-            steep = self.slopes(self.objective.scaled_gradient(at))
+            steep = self.slopes(self.objective.scaled_gradient(at[near]))
             close(left[near[steep]], "s")
             out[near[steep]] = True
         left = left[~out & inside]

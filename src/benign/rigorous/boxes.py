@@ -46,6 +46,9 @@ FIRST_DEGREE = 3
 HESSIAN_DEGREE = 2
 """Degree of the models that the Hessian is made of: it is tested for signs, not for zeros."""
 
+CLEARED = 0.1
+"""∇f is replaced by D²∇f where its model's error exceeds this multiple of its polynomial."""
+
 
 class Costs:
     """Costs of several plants on boxes: quotients of polynomials, and the loops' stability."""
@@ -122,6 +125,23 @@ class Adapted:
     along: NDArray[np.bool_]
     J: Model | None
     K: Model | None
+
+    def __getitem__(self, boxes: NDArray[np.int64]) -> Adapted:
+        """Some of the boxes."""
+        f = self.f
+        return Adapted(
+            self.F[..., boxes],
+            self.centre[..., boxes],
+            self.radius[..., boxes],
+            Expansion(
+                f.p, f.degree, f.P[..., boxes], tuple(e[..., boxes] for e in f.errors), f.divisor[..., boxes]
+            ),
+            self.signs[..., boxes],
+            self.value[..., boxes],
+            self.along[..., boxes],
+            None if self.J is None else self.J[..., boxes],
+            None if self.K is None else self.K[..., boxes],
+        )
 
 
 class BoxObjective:
@@ -249,7 +269,9 @@ class BoxObjective:
                 rows.append((n_i * d - n * d_i).times(1.0 / at.radius[i], UNIT))
             cleared = substitute(stack(rows), powers)
             square = substitute(_spread(d * d, 0), powers)[0]
-            touching = ~((at.signs > 0) & np.isfinite(plain.e).all(axis=0))
+            # Also where the pole is so near that ∇f is known badly.
+            known = plain.e <= CLEARED * np.abs(plain.c).sum(axis=0)
+            touching = ~((at.signs > 0) & known.all(axis=0))
             slopes = _chosen(touching, cleared, plain)
             one = Model(square.basis, np.zeros_like(square.c), np.zeros_like(square.e))
             one.c[0] = 1.0

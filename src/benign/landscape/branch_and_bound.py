@@ -428,7 +428,7 @@ class Pavement:
             if len(left) == 0:
                 return boxes[left], np.zeros(0, np.int64)
             lowest, divisor = self.objective.g.lower_bound(y[:, None, left], r[:, None, left])
-            signs = self.objective.g.signs(y[:, None, left], divisor)
+            signs = self.objective.g.signs(y[:, None, left], 0.0, divisor)
             out = (signs < 0).any(axis=0)
             close(left[out], "u")
             left, lowest, signs = left[~out], lowest[:, ~out], signs[:, ~out]
@@ -462,14 +462,14 @@ class Pavement:
         if len(left) == 0:
             return
         at = self._at(y[:, left], r[:, left], 1)
-        value = np.where(at.along, np.fmax(at.value, self.least[:, None]), self.least[:, None])
+        value = np.where(at.along, np.fmax(at.f.least, self.least[:, None]), self.least[:, None])
         bound = self._total(value)
         lost = (at.along & (at.signs < 0)).any(axis=0)
         for task in range(self.k):
             # At the corners of a stabilising set N and D both vanish; a finite horizon still tells.
             near = np.flatnonzero(~lost & (bound <= self.level) & at.along[task] & (at.signs[task] == 0))
             if len(near):
-                F = self.rim.gains(at.centre[:, task, near], at.radius[:, task, near])
+                F = self.rim.gains(at.F.c[0][:, task, near], at.f.radius[:, task, near])
                 value[task, near] = np.fmax(value[task, near], self.rim.least_f(F, task))
                 bound[near] = self._total(value[:, near])
         boxes.bound[left] = np.fmax(boxes.bound[left], bound)

@@ -1,10 +1,13 @@
 """h, ∇h and ∇²h over boxes of gains, enclosed by Taylor models; few parameters, gradient step.
 
-In coordinates y with W = centre + axes·y a shot is F(y) = y − G∇_y g(y), G = η axes⁻¹axes⁻ᵀ. The first
-shot comes from the verified Taylor polynomial of g on the box (`benign.rigorous.quotients`), a later cost
-(f, or g again) from that on the range of the models so far, into which these are substituted. With
+In coordinates y with W = centre + axes·y a shot is F(y) = y − G∇_y g(y), G = η axes⁻¹axes⁻ᵀ. For the
+first shot ∇g comes from the verified Taylor polynomial of g on the box (`benign.rigorous.quotients`). Later
+costs (f, or g again) are followed along the models of F: numerator, denominator and their derivatives are
+polynomials, into which F is substituted, and the quotients are formed afterwards, as models in x
+(`benign.rigorous.along`). That keeps what the entries of F have in common: the shots stretch a box into
+a thin slanted body, and a box around that would be far too large. With
 
-    J = I − G g''(y),   K_i,jk = −Σ_l G_il g'''_ljk,   for further shots
+    J = I − G g''(y),   K_i,jl = −Σ_a G_ia g'''_ajl,   for further shots
     J⁺ = J − G g''(F)J,   K⁺ = K − G(g''(F)K + g'''(F)[J, J]),
 
     ∇h = Σ ω J'∇f(F),   ∇²h = Σ ω (J'∇²f(F)J + Σ_i ∂_if(F) K_i).
@@ -14,33 +17,19 @@ Arrays are (…, tasks, boxes). Whatever cannot be bounded has an infinite or Na
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benign.rigorous.facets import Facets
-from benign.rigorous.fractions_of_gain import Frame, cost_polynomials
-from benign.rigorous.intervals import Interval
-from benign.rigorous.problem import Plant, Problem
-from benign.rigorous.quotients import Expansion, Polynomials, divisor_bounds, expand, parts
-from benign.rigorous.stability import Loops
-from benign.rigorous.taylor import (
-    GROWN,
-    TINY,
-    UNIT,
-    Floats,
-    Model,
-    basis,
-    combine,
-    monomials,
-    stack,
-    substitute,
-)
+from benign.rigorous.along import Along, Costs
+from benign.rigorous.fractions_of_gain import Frame
+from benign.rigorous.problem import Problem
+from benign.rigorous.quotients import Expansion, parts
+from benign.rigorous.taylor import UNIT, Floats, Model, basis, combine, spread, stack, total
 
-FIRST_DEGREE = 3
+DEGREE = 3
 """Degree of the Taylor models. 2 needs more boxes, 4 costs more than it saves (measured, p = 2 and 3)."""
 
 HESSIAN_DEGREE = 2
@@ -50,94 +39,38 @@ CLEARED = 0.1
 """∇f is replaced by D²∇f where its model's error exceeds this multiple of its polynomial."""
 
 
-class Costs:
-    """Costs of several plants on boxes: quotients of polynomials, and the loops' stability."""
-
-    def __init__(self, plants: Sequence[Plant], frame: Frame) -> None:
-        made = {plant: cost_polynomials(plant, frame) for plant in set(plants)}
-        self.p = frame.p
-        self.N = Polynomials([made[plant][0] for plant in plants], frame.p)
-        self.D = Polynomials([made[plant][1] for plant in plants], frame.p)
-        self.loops = Loops(plants)
-        self.facets = Facets(plants, frame)
-        self.centre = [Interval.enclose([c])[:, None] for c in frame.centre]
-        self.axes = [[Interval.enclose([a])[:, None] for a in row] for row in frame.axes]
-
-    def gains(self, y: Floats) -> list[Interval]:
-        """The entries of W at y, (p, k or 1, boxes)."""
-        found = []
-        for centre, row in zip(self.centre, self.axes, strict=True):
-            total = centre
-            for axis, x in zip(row, y, strict=True):
-                total = total + axis * Interval.point(x)
-            found.append(total)
-        return found
-
-    def signs(self, y0: Floats, divisor: Floats) -> NDArray[np.int8]:
-        """1 where all of a box stabilises, −1 where none of it does, else 0.
-
-        Args:
-            y0: (p, k or 1, boxes), a point of each box.  divisor: (2, k, boxes), bounds of D there.
-        """
-        centre = self.loops.signs(self.gains(y0))
-        below, above = divisor
-        sure = (below > 0) | (above < 0)
-        # D < 0 at no stabilising gain; and where D has no zero all gains are as the centre is.
-        return np.where(above < 0, -1, np.where(sure, centre, 0)).astype(np.int8)
-
-    def lower_bound(self, y0: Floats, r: Floats) -> tuple[Floats, Floats]:
-        """(k, boxes): a lower bound of C at the stabilising gains of a box, and (2, k, boxes) of D.
-
-        There 0 < D ≤ D_hi, and N = CD ≥ 0.
-        """
-        d, d_error = self.D.shifted(y0, r)
-        divisor = divisor_bounds(self.D, d, d_error)
-        n, n_error = self.N.shifted(y0, r)
-        least = Model(self.N.basis, n, n_error.sum(axis=0) * GROWN).bounds()[0]
-        high = divisor[1]
-        bound = np.where((high > 0) & (least > 0), least / np.where(high > 0, high, 1.0), 0.0)
-        return bound * (1.0 - 4.0 * UNIT), divisor
-
-    def expand(self, y0: Floats, r: Floats, degree: int) -> Expansion:
-        """The verified Taylor polynomials on the boxes y₀ ± r."""
-        return expand(self.N, self.D, y0, r, degree)
-
-
 @dataclass(frozen=True)
 class Adapted:
     """What the tasks make of boxes of gains.
 
     Attributes:
+        costs: those of the evaluation, f.
         F: (p, k, boxes) models of the adapted gains.
-        centre, radius: (p, k, boxes); F lies within centre ± radius on the box.
-        f: verified Taylor polynomials of f on these ranges.
-        signs: (k, boxes), whether F stabilises f's loop, as in `Costs.signs`.
-        value: (k, boxes) lower bounds of f(F) at the gains of the box where F stabilises.
         along: (k, boxes), whether every gain before the last is shown to stabilise.
+        J, K: models of the derivatives of F, (p, p, k, boxes) and (p, pairs, k, boxes).
     """
 
+    costs: Costs
     F: Model
-    centre: Floats
-    radius: Floats
-    f: Expansion
-    signs: NDArray[np.int8]
-    value: Floats
     along: NDArray[np.bool_]
     J: Model | None
     K: Model | None
 
+    @cached_property
+    def f(self) -> Along:
+        """f at the adapted gains."""
+        return Along(self.costs, self.F)
+
+    @property
+    def signs(self) -> NDArray[np.int8]:
+        """(k, boxes): 1 where F is shown to stabilise on all of the box, −1 where nowhere, else 0."""
+        return self.f.signs
+
     def __getitem__(self, boxes: NDArray[np.int64]) -> Adapted:
         """Some of the boxes."""
-        f = self.f
         return Adapted(
+            self.costs,
             self.F[..., boxes],
-            self.centre[..., boxes],
-            self.radius[..., boxes],
-            Expansion(
-                f.p, f.degree, f.P[..., boxes], tuple(e[..., boxes] for e in f.errors), f.divisor[..., boxes]
-            ),
-            self.signs[..., boxes],
-            self.value[..., boxes],
             self.along[..., boxes],
             None if self.J is None else self.J[..., boxes],
             None if self.K is None else self.K[..., boxes],
@@ -164,6 +97,7 @@ class BoxObjective:
         self.G = np.array([[float(x) for x in row] for row in G])
         self.weights = np.array([float(w) for w in problem.weights])
         self.pairs = [(j, l) for j in range(self.p) for l in range(j, self.p)]
+        self._left, self._right = (np.array(side) for side in zip(*self.pairs, strict=True))
 
     # --- adaptation --------------------------------------------------------------------------
 
@@ -177,40 +111,25 @@ class BoxObjective:
             return self._adapt(y0[:, None, :], r[:, None, :], order)
 
     def _adapt(self, y0: Floats, r: Floats, order: int) -> Adapted:
-        p, degree = self.p, FIRST_DEGREE
-        g = self.g.expand(y0, r, degree + 1 + order)
-        along = self.g.signs(y0, g.divisor) > 0
-        slopes = self._first_order(g, r, degree)
+        g = self.g.expand(y0, r, DEGREE + 1 + order)
+        along = self.g.signs(y0, 0.0, g.divisor) > 0
+        slopes = stack([self._in_y(g, (i,), r, DEGREE) for i in range(self.p)])
         F = self._identity(y0, r, slopes.e.shape[1:]) - self._step(slopes)
-        J = self._eye(slopes) - self._step_rows(self._second(g, r, degree)) if order else None
-        K = None
+        J = K = None
+        if order:
+            J = self._eye(slopes) - self._step(self._second(g, r))
         if order > 1:
-            third = self._third(g, r, HESSIAN_DEGREE)
-            K = self._step_rows(third).times(-1.0)
+            K = self._step(self._third(g, r)).times(-1.0)
         for _ in range(self.shots - 1):
-            centre, radius, powers = self._ranges(F)
-            g = self.g.expand(centre, radius, degree + 1 + order)
-            along &= self.g.signs(centre, g.divisor) > 0
-            F = F - self._step(substitute(self._first_order(g, radius, degree), powers))
+            at = Along(self.g, F)
+            along &= at.signs > 0
+            if K is not None and J is not None:
+                low = at.truncated(HESSIAN_DEGREE)
+                K = self._next_curvature(low, J.truncated(HESSIAN_DEGREE), K)
             if J is not None:
-                second = _substituted(self._second(g, radius, degree), powers)
-                if K is not None:
-                    low = _low(powers)
-                    third = _substituted(self._third(g, radius, HESSIAN_DEGREE), low)
-                    K = self._next_curvature(
-                        second.truncated(HESSIAN_DEGREE), third, J.truncated(HESSIAN_DEGREE), K
-                    )
-                J = J - self._step_rows(_contract(second, J))
-        centre, radius, _ = self._ranges(F, powers=False)
-        f = self.f.expand(centre, radius, degree + order)
-        signs = np.where(self.f.facets.outside(F), -1, self.f.signs(centre, f.divisor))
-        value = self._least_value(f, centre, radius)
-        return Adapted(F, centre, radius, f, signs, value, along, J, K)
-
-    def _least_value(self, f: Expansion, centre: Floats, radius: Floats) -> Floats:
-        by_model = f.derivative((), FIRST_DEGREE).bounds()[0]
-        by_quotient, _ = self.f.lower_bound(centre, radius)
-        return np.fmax(np.where(np.isfinite(by_model), by_model, 0.0), by_quotient)
+                J = J - self._step(_contract(at.second(), J))
+            F = F - self._step(at.first())
+        return Adapted(self.f, F, along, J, K)
 
     def thrown_out(self, y0: Floats, r: Floats) -> NDArray[np.bool_]:
         """Whether the first shot leads from each gain of a box that stabilises g to one that cannot.
@@ -221,14 +140,14 @@ class BoxObjective:
         with np.errstate(all="ignore"):
             y0, r = y0[:, None, :], r[:, None, :]
             both = parts(self.g.N, self.g.D, y0, r)
-            n, d = (both.model(which, (), FIRST_DEGREE) for which in "ND")
+            n, d = (both.model(which, (), DEGREE) for which in "ND")
             rows = []
             for i in range(self.p):
-                n_i, d_i = (both.model(which, (i,), FIRST_DEGREE) for which in "ND")
+                n_i, d_i = (both.model(which, (i,), DEGREE) for which in "ND")
                 rows.append((n_i * d - n * d_i).times(1.0 / r[i], UNIT))
             square = d * d
             y = self._identity(y0, r, square.e.shape)
-            top = y * _spread(square, 0) - self._step(stack(rows))
+            top = y * spread(square, 0) - self._step(stack(rows))
             following = self.g if self.shots > 1 else self.f
             return following.facets.outside_scaled(top, square)
 
@@ -237,80 +156,60 @@ class BoxObjective:
     def value(self, at: Adapted) -> Model:
         """h as models (boxes,)."""
         with np.errstate(all="ignore"):
-            powers = self._ranges(at.F)[2]
-            cost = _spread(at.f.derivative((), FIRST_DEGREE), 0)
-            return self._weighted(substitute(cost, powers)[0])
+            return self._weighted(at.f.value)
 
     def gradient(self, at: Adapted) -> Model:
         """∇h as models (p, boxes), in y."""
         assert at.J is not None
         with np.errstate(all="ignore"):
-            powers = self._ranges(at.F)[2]
-            slopes = substitute(self._first_order(at.f, at.radius, FIRST_DEGREE), powers)
-            # Σ_i J_ij f_i
-            pulled = _sum(at.J * _spread(slopes, 1), 0)
-            return self._weighted(pulled)
+            return self._weighted(total(at.J * spread(at.f.first(), 1), 0))
 
     def scaled_gradient(self, at: Adapted) -> Model:
         """s∇h as models (p, boxes), s > 0 at every gain of the box where h is finite.
 
-        Where a box may touch the rim of f_τ's stabilising set, D_τ² ∇f_τ = D_τ∇N_τ − N_τ∇D_τ takes the
+        Where a box may touch the rim of f_τ's stabilising set, D_τ²∇f_τ = D_τ∇N_τ − N_τ∇D_τ takes the
         place of ∇f_τ: it has no pole. s = ∏ D_τ(F_τ)² over these tasks.
         """
         assert at.J is not None
         with np.errstate(all="ignore"):
-            powers = self._ranges(at.F)[2]
-            plain = substitute(self._first_order(at.f, at.radius, FIRST_DEGREE), powers)
-            both = parts(self.f.N, self.f.D, at.centre, at.radius)
-            n, d = (both.model(which, (), FIRST_DEGREE) for which in "ND")
-            rows = []
-            for i in range(self.p):
-                n_i, d_i = (both.model(which, (i,), FIRST_DEGREE) for which in "ND")
-                rows.append((n_i * d - n * d_i).times(1.0 / at.radius[i], UNIT))
-            cleared = substitute(stack(rows), powers)
-            square = substitute(_spread(d * d, 0), powers)[0]
+            plain = at.f.first()
             # Also where the pole is so near that ∇f is known badly.
             known = plain.e <= CLEARED * np.abs(plain.c).sum(axis=0)
             touching = ~((at.signs > 0) & known.all(axis=0))
-            slopes = _chosen(touching, cleared, plain)
+            square = at.f.d * at.f.d
             one = Model(square.basis, np.zeros_like(square.c), np.zeros_like(square.e))
             one.c[0] = 1.0
+            slopes = _chosen(touching, at.f.cleared(), plain)
             factors = _chosen(touching, square, one)
-            pulled = _sum(at.J * _spread(slopes, 1), 0)
             # The product of the others' factors: those before times those after.
             before, after = [one[0]], [one[0]]
             for task in range(self.k - 1):
                 before.append(before[-1] * factors[task])
                 after.append(after[-1] * factors[self.k - 1 - task])
             others = stack([b * a for b, a in zip(before, reversed(after), strict=True)])
-            return self._weighted(pulled * _spread(others, 0))
+            pulled = total(at.J * spread(slopes, 1), 0)
+            return self._weighted(pulled * spread(others, 0))
 
     def hessian(self, at: Adapted) -> Model:
         """∇²h as models (pairs, boxes), in y, the pairs j ≤ l in the order of `pairs`."""
         assert at.J is not None and at.K is not None
         with np.errstate(all="ignore"):
-            powers = _low(self._ranges(at.F)[2])
-            J = at.J.truncated(HESSIAN_DEGREE)
-            slopes = substitute(self._first_order(at.f, at.radius, HESSIAN_DEGREE), powers)
-            second = _substituted(self._second(at.f, at.radius, HESSIAN_DEGREE), powers)
-            half = _contract(second, J)
-            left, right = (np.array(side) for side in zip(*self.pairs, strict=True))
-            curved = _sum(J[:, left] * half[:, right], 0)
-            bent = _sum(at.K * _spread(slopes, 1), 0)
+            J, f = at.J.truncated(HESSIAN_DEGREE), at.f.truncated(HESSIAN_DEGREE)
+            half = _contract(f.second(), J)
+            curved = total(J[:, self._left] * half[:, self._right], 0)
+            bent = total(at.K * spread(f.first(), 1), 0)
             return self._weighted(curved + bent)
 
     def _weighted(self, models: Model) -> Model:
         """Σ_τ ω_τ over the last axis but one of the batch."""
-        moved = Model(
-            models.basis, np.moveaxis(models.c, -2, 1), np.moveaxis(models.e, -2, 0)
-        )
+        moved = Model(models.basis, np.moveaxis(models.c, -2, 1), np.moveaxis(models.e, -2, 0))
         shape = (self.k,) + (1,) * (moved.e.ndim - 1)
         return combine(moved, self.weights.reshape(shape), UNIT)
 
     # --- parts -------------------------------------------------------------------------------
 
     def _identity(self, y0: Floats, r: Floats, shape: tuple[int, ...]) -> Model:
-        B = basis(self.p, FIRST_DEGREE)
+        B = basis(self.p, DEGREE)
         c = np.zeros((B.size, self.p, *shape))
         for i in range(self.p):
             c[0, i] = y0[i]
@@ -323,70 +222,46 @@ class BoxObjective:
             c[0, i, i] = 1.0
         return Model(like.basis, c, np.zeros(c.shape[1:]))
 
-    def _first_order(self, cost: Expansion, r: Floats, degree: int) -> Model:
-        """∂C/∂y_i, (p, k, boxes)."""
-        found = [cost.derivative((i,), degree).times(1.0 / r[i], UNIT) for i in range(self.p)]
-        return stack(found)
+    def _in_y(self, g: Expansion, order: tuple[int, ...], r: Floats, degree: int) -> Model:
+        """A derivative in y from that in x."""
+        scale = np.ones_like(r[0])
+        for i in order:
+            scale = scale * r[i]
+        return g.derivative(order, degree).times(1.0 / scale, 2 * len(order) * UNIT)
 
-    def _second(self, cost: Expansion, r: Floats, degree: int) -> Model:
-        """∂²C/∂y_i∂y_j, (p, p, k, boxes)."""
-        made = {
-            (i, j): cost.derivative((i, j), degree).times(1.0 / (r[i] * r[j]), 4 * UNIT)
-            for i, j in self.pairs
-        }
-        rows = [
-            stack([made[min(i, j), max(i, j)] for j in range(self.p)]) for i in range(self.p)
-        ]
-        return stack(rows)
+    def _second(self, g: Expansion, r: Floats) -> Model:
+        """∂²g/∂y_i∂y_j, (p, p, k, boxes)."""
+        made = {pair: self._in_y(g, pair, r, DEGREE) for pair in self.pairs}
+        size = range(self.p)
+        return stack([stack([made[min(i, j), max(i, j)] for j in size]) for i in size])
 
-    def _third(self, cost: Expansion, r: Floats, degree: int) -> Model:
-        """∂³C/∂y_i∂y_j∂y_l for i and pairs (j, l), (p, pairs, k, boxes)."""
-        rows = []
-        made: dict[tuple[int, ...], Model] = {}
-        for i in range(self.p):
-            row = []
-            for j, l in self.pairs:
-                key = tuple(sorted((i, j, l)))
-                if key not in made:
-                    scale = 1.0 / (r[i] * r[j] * r[l])
-                    made[key] = cost.derivative(key, degree).times(scale, 6 * UNIT)
-                row.append(made[key])
-            rows.append(stack(row))
-        return stack(rows)
+    def _third(self, g: Expansion, r: Floats) -> Model:
+        """∂³g/∂y_i∂y_j∂y_l for i and pairs (j, l), (p, pairs, k, boxes)."""
+        keys = {tuple(sorted((i, *pair))) for i in range(self.p) for pair in self.pairs}
+        made = {key: self._in_y(g, key, r, HESSIAN_DEGREE) for key in keys}
+        return stack(
+            [
+                stack([made[tuple(sorted((i, *pair)))] for pair in self.pairs])
+                for i in range(self.p)
+            ]
+        )
 
-    def _step(self, slopes: Model) -> Model:
-        """G v, (p, …)."""
-        return self._step_rows(slopes)
-
-    def _step_rows(self, models: Model) -> Model:
+    def _step(self, models: Model) -> Model:
         """Σ_j G_ij M_j for the first axis of the batch."""
         ones = (1,) * (models.e.ndim - 1)
         rows = [combine(models, self.G[i].reshape(self.p, *ones), UNIT) for i in range(self.p)]
         return stack(rows)
 
-    def _next_curvature(self, second: Model, third: Model, J: Model, K: Model) -> Model:
+    def _next_curvature(self, at: Along, J: Model, K: Model) -> Model:
         """K − G(g''K + g'''[J, J]) on the pairs."""
         p = self.p
-        left, right = (np.array(side) for side in zip(*self.pairs, strict=True))
         where = {pair: a for a, pair in enumerate(self.pairs)}
         full = np.array([[where[min(a, b), max(a, b)] for b in range(p)] for a in range(p)])
-        cube = third[:, full]  # (p, p, p, …)
+        cube = at.third(self.pairs)[:, full]  # (p, p, p, …)
         # T_i,al = Σ_b g'''_iab J_bl, then Σ_a J_aj T_i,al.
-        T = _sum(_spread(cube, 3) * J[None, None], 2)
-        turned = _sum(J[:, left][None] * T[:, :, right], 1)
-        return K - self._step_rows(_contract(second, K) + turned)
-
-    def _ranges(self, F: Model, *, powers: bool = True) -> tuple[Floats, Floats, Model]:
-        """Centre and radius of the range of F, and the powers of z = (F − centre)/radius."""
-        centre = F.c[0]
-        radius = (np.abs(F.c[1:]).sum(axis=0) + F.e + TINY) * GROWN
-        radius = np.maximum(radius, 2.0**-60 * (1.0 + np.abs(centre)))
-        if not powers:
-            return centre, radius, F
-        c = F.c.copy()
-        c[0] = 0.0
-        z = Model(F.basis, c, F.e).times(1.0 / radius, UNIT)
-        return centre, radius, monomials(z)
+        T = total(spread(cube, 3) * J[None, None], 2)
+        turned = total(J[:, self._left][None] * T[:, :, self._right], 1)
+        return K - self._step(_contract(at.second(), K) + turned)
 
 
 def _chosen(mask: NDArray[np.bool_], yes: Model, no: Model) -> Model:
@@ -394,39 +269,6 @@ def _chosen(mask: NDArray[np.bool_], yes: Model, no: Model) -> Model:
     return Model(yes.basis, np.where(mask, yes.c, no.c), np.where(mask, yes.e, no.e))
 
 
-def _spread(models: Model, axis: int) -> Model:
-    """A new axis of the batch."""
-    return Model(models.basis, np.expand_dims(models.c, axis + 1), np.expand_dims(models.e, axis))
-
-
-def _sum(models: Model, axis: int) -> Model:
-    """The sum over an axis of the batch."""
-    terms = models.e.shape[axis]
-    c = models.c.sum(axis=axis + 1)
-    size = np.abs(models.c).sum(axis=0).sum(axis=axis)
-    return Model(models.basis, c, (models.e.sum(axis=axis) + UNIT * terms * size + TINY) * GROWN)
-
-
 def _contract(M: Model, J: Model) -> Model:
     """Σ_l M_il J_l…, (p, …)."""
-    return _sum(_spread(M, 2) * J[None], 1)
-
-
-def _substituted(models: Model, powers: Model) -> Model:
-    """`substitute` for models with two leading axes."""
-    a, b, *batch = models.e.shape
-    flat = Model(
-        models.basis,
-        models.c.reshape(len(models.c), a * b, *batch),
-        models.e.reshape(a * b, *batch),
-    )
-    made = substitute(flat, powers)
-    return Model(
-        made.basis, made.c.reshape(len(made.c), a, b, *batch), made.e.reshape(a, b, *batch)
-    )
-
-
-def _low(powers: Model) -> Model:
-    """The powers up to the degree of the Hessian's models."""
-    small = basis(powers.basis.p, HESSIAN_DEGREE)
-    return powers.truncated(HESSIAN_DEGREE)[: small.size]
+    return total(spread(M, 2) * J[None], 1)

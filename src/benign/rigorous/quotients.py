@@ -31,7 +31,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benign.rigorous.fractions_of_gain import Exponents
-from benign.rigorous.taylor import GROWN, TINY, UNIT, Basis, Floats, Model, basis, derivative
+from benign.rigorous.taylor import (
+    GROWN,
+    TINY,
+    UNIT,
+    Basis,
+    Floats,
+    Model,
+    basis,
+    derivative,
+    division_rows,
+)
 
 LEAST_DIVISOR = 1e-14
 """Where D may be smaller than this multiple of ‖d‖ on a box, rounding is all there is."""
@@ -121,24 +131,6 @@ def _with_exponent(p: int, degree: int, axis: int, order: int) -> NDArray[np.int
     return np.flatnonzero(basis(p, degree).exponents[:, axis] == order)
 
 
-@cache
-def _division_rows(
-    p: int, divisor: int, degree: int
-) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """For each monomial k of the quotient: the i ≠ 0 of the divisor with i ≤ k, and the k − i."""
-    D, P = basis(p, divisor), basis(p, degree)
-    where = {tuple(k): i for i, k in enumerate(P.exponents.tolist())}
-    rows = []
-    for k in P.exponents.tolist():
-        left, right = [], []
-        for i, e in enumerate(D.exponents.tolist()):
-            if i and all(a >= b for a, b in zip(k, e, strict=True)):
-                left.append(i)
-                right.append(where[tuple(a - b for a, b in zip(k, e, strict=True))])
-        rows.append((np.array(left, int), np.array(right, int)))
-    return rows
-
-
 @dataclass(frozen=True)
 class Expansion:
     """A verified Taylor polynomial of C = N/D on boxes.
@@ -203,7 +195,7 @@ def expand(N: Polynomials, D: Polynomials, y0: Floats, r: Floats, degree: int) -
     P = np.zeros((target.size, *d.shape[1:]))
     inverse = 1.0 / d[0]
     longest = 0
-    for k, (left, right) in enumerate(_division_rows(p, D.basis.degree, degree)):
+    for k, (left, right) in enumerate(division_rows(p, D.basis.degree, degree)):
         top = n[k] if k < len(n) else np.zeros_like(d[0])
         if len(left):
             top = top - (d[left] * P[right]).sum(axis=0)

@@ -239,6 +239,51 @@ def derivative(
     return Model(small, found, e)
 
 
+def inverse(d: Model) -> Model:
+    """1/d, where d > 0 is shown; infinite errors elsewhere.
+
+    The power series P of 1/d, from d₀P_k = [k = 0] − Σ_{i≠0} d_iP_{k−i} in floating point, leaves
+    1/d − P = (1 − dP)/d: its numerator is rounding up to the degree, −Σ d_iP_j beyond it, and eP where d is
+    known up to e.
+    """
+    B = d.basis
+    P = np.zeros_like(d.c)
+    reciprocal = 1.0 / d.c[0]
+    for k, (left, right) in enumerate(division_rows(B.p, B.degree, B.degree)):
+        top = (d.c[left] * P[right]).sum(axis=0) if len(left) else -1.0
+        P[k] = -top * reciprocal
+    sizes, parts = B.degrees(d.c), B.degrees(P)
+    size = sum(parts)
+    beyond = sum(
+        sizes[a] * parts[b]
+        for a in range(1, B.degree + 1)
+        for b in range(B.degree - a + 1, B.degree + 1)
+    )
+    rounding = UNIT * (B.most + 5) * (sum(sizes) * size + 1.0)
+    least = d.bounds()[0]
+    sure = least > 0
+    bound = (beyond + rounding + d.e * size + TINY) / np.where(sure, least, 1.0)
+    return Model(B, P, np.where(sure, bound * GROWN, np.inf))
+
+
+@cache
+def division_rows(
+    p: int, divisor: int, degree: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """For each monomial k of a quotient: the i ≠ 0 of the divisor with i ≤ k, and the k − i."""
+    D, P = basis(p, divisor), basis(p, degree)
+    where = {tuple(k): i for i, k in enumerate(P.exponents.tolist())}
+    rows = []
+    for k in P.exponents.tolist():
+        left, right = [], []
+        for i, e in enumerate(D.exponents.tolist()):
+            if i and all(a >= b for a, b in zip(k, e, strict=True)):
+                left.append(i)
+                right.append(where[tuple(a - b for a, b in zip(k, e, strict=True))])
+        rows.append((np.array(left, int), np.array(right, int)))
+    return rows
+
+
 def monomials(z: Model) -> Model:
     """All zᵏ, |k| ≤ degree, for p models z (the first axis of the batch), on a new first axis."""
     B = z.basis
@@ -263,3 +308,16 @@ def substitute(f: Model, powers: Model) -> Model:
     reached = np.einsum("kq...,k...->q...", coefficients, size)
     e = (f.e + weighted + UNIT * (len(f.c) + 2) * reached + TINY) * GROWN
     return Model(f.basis, c, e)
+
+
+def spread(models: Model, axis: int) -> Model:
+    """A new axis of the batch."""
+    return Model(models.basis, np.expand_dims(models.c, axis + 1), np.expand_dims(models.e, axis))
+
+
+def total(models: Model, axis: int) -> Model:
+    """The sum over an axis of the batch."""
+    terms = models.e.shape[axis]
+    c = models.c.sum(axis=axis + 1)
+    size = np.abs(models.c).sum(axis=0).sum(axis=axis)
+    return Model(models.basis, c, (models.e.sum(axis=axis) + UNIT * terms * size + TINY) * GROWN)

@@ -1,0 +1,213 @@
+"""Costs along models of a gain: N/D and its derivatives at F(x), as Taylor models in x.
+
+N, D and their derivatives are polynomials in y; F is substituted into each. Then, with u = 1/D(F) and
+f = N/D, Leibniz' rule for N = Df gives the derivatives of f in y one after another:
+
+    f = N u,   f_i = (N_i − D_i f) u,   f_ij = (N_ij − D_ij f − D_i f_j − D_j f_i) u,   …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benign.rigorous.facets import Facets
+from benign.rigorous.fractions_of_gain import Frame, cost_polynomials
+from benign.rigorous.intervals import Interval
+from benign.rigorous.problem import Plant
+from benign.rigorous.quotients import (
+    Expansion,
+    Parts,
+    Polynomials,
+    divisor_bounds,
+    expand,
+    parts,
+)
+from benign.rigorous.stability import Loops
+from benign.rigorous.taylor import (
+    GROWN,
+    TINY,
+    UNIT,
+    Floats,
+    Model,
+    basis,
+    inverse,
+    monomials,
+    spread,
+    stack,
+    substitute,
+)
+
+Order = tuple[int, ...]
+
+
+class Costs:
+    """Costs of several plants on boxes: quotients of polynomials, and the loops' stability."""
+
+    def __init__(self, plants: Sequence[Plant], frame: Frame) -> None:
+        made = {plant: cost_polynomials(plant, frame) for plant in set(plants)}
+        self.p = frame.p
+        self.N = Polynomials([made[plant][0] for plant in plants], frame.p)
+        self.D = Polynomials([made[plant][1] for plant in plants], frame.p)
+        self.loops = Loops(plants)
+        self.facets = Facets(plants, frame)
+        self.centre = [Interval.enclose([c])[:, None] for c in frame.centre]
+        self.axes = [[Interval.enclose([a])[:, None] for a in row] for row in frame.axes]
+
+    def gains(self, lo: Floats, hi: Floats) -> list[Interval]:
+        """The entries of W for y from lo to hi, (p, k or 1, boxes)."""
+        found = []
+        for centre, row in zip(self.centre, self.axes, strict=True):
+            entry = centre
+            for axis, a, b in zip(row, lo, hi, strict=True):
+                entry = entry + axis * Interval(a, b)
+            found.append(entry)
+        return found
+
+    def signs(self, y0: Floats, error: Floats | float, divisor: Floats) -> NDArray[np.int8]:
+        """1 where all of a connected set stabilises, −1 where none of it does, else 0.
+
+        Args:
+            y0: (p, k or 1, boxes); within `error` of it lies a point of the set.
+            divisor: (2, k, boxes), bounds of D on the set.
+        """
+        point = self.loops.signs(
+            self.gains(np.nextafter(y0 - error, -np.inf), np.nextafter(y0 + error, np.inf))
+            if np.ndim(error)
+            else self.gains(y0, y0)
+        )
+        below, above = divisor
+        # D < 0 at no stabilising gain; and where D has no zero all gains are as the one is.
+        return np.where(above < 0, -1, np.where(below > 0, point, 0)).astype(np.int8)
+
+    def lower_bound(self, y0: Floats, r: Floats) -> tuple[Floats, Floats]:
+        """(k, boxes): a lower bound of C at the stabilising gains of a box, and (2, k, boxes) of D."""
+        d, d_error = self.D.shifted(y0, r)
+        divisor = divisor_bounds(self.D, d, d_error)
+        n, n_error = self.N.shifted(y0, r)
+        least = Model(self.N.basis, n, n_error.sum(axis=0) * GROWN).bounds()[0]
+        return quotient_bound(least, divisor[1]), divisor
+
+    def expand(self, y0: Floats, r: Floats, degree: int) -> Expansion:
+        """The verified Taylor polynomials on the boxes y₀ ± r."""
+        return expand(self.N, self.D, y0, r, degree)
+
+
+def quotient_bound(top: Floats, bottom: Floats) -> Floats:
+    """A lower bound of C = N/D where D > 0, from N ≥ top and D ≤ bottom; at least 0."""
+    good = (bottom > 0) & (top > 0)
+    return np.where(good, top / np.where(good, bottom, 1.0), 0.0) * (1.0 - 4.0 * UNIT)
+
+
+class Along:
+    """One cost a task along the models F of a gain, (p, k, boxes)."""
+
+    def __init__(self, costs: Costs, F: Model, *, of: Along | None = None) -> None:
+        self.costs, self.F, self.p = costs, F, costs.p
+        self._made: dict[tuple[str, Order], Model] = {}
+        self._found: dict[Order, Model] = {}
+        if of is not None:
+            self._parts, self.radius = of._parts, of.radius
+            self._powers = of._powers.truncated(F.basis.degree)
+            self._powers = self._powers[: basis(self.p, F.basis.degree).size]
+            return
+        centre = F.c[0]
+        radius = (np.abs(F.c[1:]).sum(axis=0) + F.e + TINY) * GROWN
+        self.radius = np.maximum(radius, 2.0**-60 * (1.0 + np.abs(centre)))
+        c = F.c.copy()
+        c[0] = 0.0
+        with np.errstate(all="ignore"):
+            # z = (F − centre)/radius lies in the cube, on which the shifted polynomials are bounded.
+            z = Model(F.basis, c, F.e).times(1.0 / self.radius, UNIT)
+            self._powers = monomials(z)
+            self._parts: Parts = parts(costs.N, costs.D, centre, self.radius)
+
+    def truncated(self, degree: int) -> Along:
+        """The same with models of a lower degree."""
+        return Along(self.costs, self.F.truncated(degree), of=self)
+
+    def _polynomial(self, which: str, order: Order) -> Model:
+        """N or D, or a derivative in y, at F, (k, boxes)."""
+        key = (which, order)
+        if key not in self._made:
+            scale = np.ones_like(self.radius[0])
+            for i in order:
+                scale = scale * self.radius[i]
+            model = self._parts.model(which, order, self.F.basis.degree)
+            model = model.times(1.0 / scale, 2 * len(order) * UNIT)
+            self._made[key] = substitute(spread(model, 0), self._powers)[0]
+        return self._made[key]
+
+    @property
+    def d(self) -> Model:
+        """D(F)."""
+        return self._polynomial("D", ())
+
+    @cached_property
+    def _inverse(self) -> Model:
+        return inverse(self.d)
+
+    @cached_property
+    def signs(self) -> NDArray[np.int8]:
+        """(k, boxes): 1 where F(x) stabilises for all x, −1 where for none, else 0."""
+        with np.errstate(all="ignore"):
+            divisor = np.stack(self.d.bounds())
+            found = self.costs.signs(self.F.c[0], self.F.e, divisor)
+            return np.where(self.costs.facets.outside(self.F), -1, found).astype(np.int8)
+
+    @cached_property
+    def least(self) -> Floats:
+        """(k, boxes) lower bounds of f where F stabilises."""
+        with np.errstate(all="ignore"):
+            by_model = self.value.bounds()[0]
+            top, bottom = self._polynomial("N", ()).bounds()[0], self.d.bounds()[1]
+            by_model = np.where(np.isfinite(by_model), by_model, 0.0)
+            return np.fmax(by_model, quotient_bound(top, bottom))
+
+    @property
+    def value(self) -> Model:
+        """f(F)."""
+        return self.derivative(())
+
+    def derivative(self, order: Order) -> Model:
+        """∂^order f at F, in y, (k, boxes)."""
+        order = tuple(sorted(order))
+        if order not in self._found:
+            left = self._polynomial("N", order)
+            places = range(len(order))
+            for size in range(1, len(order) + 1):
+                for chosen in combinations(places, size):
+                    taken = tuple(order[i] for i in chosen)
+                    rest = tuple(order[i] for i in places if i not in chosen)
+                    left = left - self._polynomial("D", taken) * self.derivative(rest)
+            self._found[order] = left * self._inverse
+        return self._found[order]
+
+    def first(self) -> Model:
+        """(p, k, boxes)."""
+        return stack([self.derivative((i,)) for i in range(self.p)])
+
+    def second(self) -> Model:
+        """(p, p, k, boxes)."""
+        size = range(self.p)
+        return stack([stack([self.derivative((i, j)) for j in size]) for i in size])
+
+    def third(self, pairs: Sequence[tuple[int, int]]) -> Model:
+        """∂³f/∂y_i∂y_j∂y_l for i and the pairs (j, l), (p, pairs, k, boxes)."""
+        return stack(
+            [stack([self.derivative((i, *pair)) for pair in pairs]) for i in range(self.p)]
+        )
+
+    def cleared(self) -> Model:
+        """D²∂_if = N_iD − ND_i, (p, k, boxes): it has no pole."""
+        n, d = self._polynomial("N", ()), self.d
+        return stack(
+            [
+                self._polynomial("N", (i,)) * d - n * self._polynomial("D", (i,))
+                for i in range(self.p)
+            ]
+        )

@@ -28,11 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benign.landscape.landscape import Enclosure
+from benign.rigorous.along import Along
+from benign.rigorous.bounds import Bounds
 from benign.rigorous.boxes import Adapted, BoxObjective
 from benign.rigorous.fractions_of_gain import Frame
+from benign.rigorous.intervals import Interval
 from benign.rigorous.problem import Matrix, Problem
 from benign.rigorous.rim import Rim, least_costs
-from benign.rigorous.taylor import Floats, Model, combine, stack
+from benign.rigorous.taylor import GROWN, TINY, Floats, Model, combine
 
 ITEMS = 2048
 """Boxes times tasks evaluated at once: a few MB of models for two parameters."""
@@ -180,7 +183,7 @@ class Pavement:
         return any(bool((np.abs(y - m.centre) <= m.radius).all()) for m in self.minimisers)
 
     def _at(self, y: Floats, r: Floats, order: int) -> Adapted:
-        return self.objective.adapt(y, r, order)
+        return self.objective.adapt(self.objective.before(y, r), order)
 
     def _newton(self, y: Floats) -> Floats | None:
         """A stationary point near y in floating point: values at the centres of tiny boxes."""
@@ -288,15 +291,12 @@ class Pavement:
 
     def _gain_bounds(self, box: Floats) -> Floats:
         """(2, p) bounds of W over a box of y, (2, p)."""
-        from benign.rigorous.intervals import Interval
-
         bounds = []
-        costs = self.objective.g
-        for centre, row in zip(costs.centre, costs.axes, strict=True):
-            total = centre
-            for i, axis in enumerate(row):
-                total = total + axis * Interval(box[0, i][None, None], box[1, i][None, None])
-            bounds.append((float(total.lo.ravel()[0]), float(total.hi.ravel()[0])))
+        for centre, row in zip(self.frame.centre, self.frame.axes, strict=True):
+            entry = Interval.enclose([centre])
+            for axis, low, high in zip(row, *box, strict=True):
+                entry = entry + Interval.enclose([axis]) * Interval(np.array([low]), np.array([high]))
+            bounds.append((entry.lo[0], entry.hi[0]))
         return np.array(bounds).T
 
     # --- tests -------------------------------------------------------------------------------
@@ -427,26 +427,24 @@ class Pavement:
             left = np.flatnonzero(alive)
             if len(left) == 0:
                 return boxes[left], np.zeros(0, np.int64)
-            lowest, divisor = self.objective.g.lower_bound(y[:, None, left], r[:, None, left])
-            signs = self.objective.g.signs(y[:, None, left], 0.0, divisor)
-            out = (signs < 0).any(axis=0)
+            start = self.objective.before(y[:, left], r[:, left])
+            out = (start.signs < 0).any(axis=0)
             close(left[out], "u")
-            left, lowest, signs = left[~out], lowest[:, ~out], signs[:, ~out]
-            out = self.objective.thrown_out(y[:, left], r[:, left]).any(axis=0)
-            close(left[out], "o")
-            left, lowest, signs = left[~out], lowest[:, ~out], signs[:, ~out]
+            thrown = self.objective.thrown_out(start).any(axis=0) & ~out
+            close(left[thrown], "o")
+            keep = np.flatnonzero(~out & ~thrown)
+            start, left = start[keep], left[keep]
             W = self.rim.gains(y[:, left], r[:, left])
             threshold = self.rim.threshold(W)
-            out = (lowest > threshold).any(axis=0)
+            out = (start.least > threshold).any(axis=0)
             for task in range(self.k):
-                near = np.flatnonzero(~out & (signs[task] == 0) & np.isfinite(threshold[task]))
+                near = np.flatnonzero(~out & (start.signs[task] == 0) & np.isfinite(threshold[task]))
                 if len(near):
-                    part = type(W)(W.mid[..., near], W.rad[..., near])
+                    part = Bounds(W.mid[..., near], W.rad[..., near])
                     out[near] |= self.rim.least_g(part, task) > threshold[task, near]
             close(left[out], "r")
-            left = left[~out]
-            sure = (signs[:, ~out] > 0).all(axis=0)
-            self._adapted(boxes, left, sure, close)
+            keep = np.flatnonzero(~out)
+            self._adapted(boxes, left[keep], start[keep], close)
         rest = np.flatnonzero(alive)
         return boxes[rest], self._axes(boxes, rest)
 
@@ -454,14 +452,14 @@ class Pavement:
         self,
         boxes: Boxes,
         left: NDArray[np.int64],
-        sure: NDArray[np.bool_],
+        start: Along,
         close: Callable[[NDArray[np.int64], str], None],
     ) -> None:
         """The tests that need the adapted gains."""
         y, r = boxes.y, boxes.r
         if len(left) == 0:
             return
-        at = self._at(y[:, left], r[:, left], 1)
+        at = self.objective.adapt(start, 1)
         value = np.where(at.along, np.fmax(at.f.least, self.least[:, None]), self.least[:, None])
         bound = self._total(value)
         lost = (at.along & (at.signs < 0)).any(axis=0)
@@ -469,13 +467,13 @@ class Pavement:
             # At the corners of a stabilising set N and D both vanish; a finite horizon still tells.
             near = np.flatnonzero(~lost & (bound <= self.level) & at.along[task] & (at.signs[task] == 0))
             if len(near):
-                F = self.rim.gains(at.F.c[0][:, task, near], at.f.radius[:, task, near])
+                F = self._range(at, task, near)
                 value[task, near] = np.fmax(value[task, near], self.rim.least_f(F, task))
                 bound[near] = self._total(value[:, near])
         boxes.bound[left] = np.fmax(boxes.bound[left], bound)
         out = lost | (bound > self.level)
         close(left[out], "l")
-        keep = np.flatnonzero(at.along.all(axis=0) & sure & ~out)
+        keep = np.flatnonzero(at.along.all(axis=0) & ~out)
         if len(keep) == 0:
             return
         left, at = left[keep], at[keep]
@@ -497,6 +495,17 @@ class Pavement:
         convex = self.convex(at, hessian) & ~out
         for i in np.flatnonzero(convex):
             self._look(y[:, left[i]], r[:, left[i]])
+
+    def _range(self, at: Adapted, task: int, boxes: NDArray[np.int64]) -> Bounds:
+        """The range of one task's adapted gains as entries of W, (m, n, boxes)."""
+        ends = at.F[:, task, boxes].bounds()
+        shape = (self.p, self.k, len(boxes))
+        rows = self.objective.f.gains(*(np.broadcast_to(x[:, None], shape) for x in ends))
+        lo, hi = np.stack([row.lo[task] for row in rows]), np.stack([row.hi[task] for row in rows])
+        mid = 0.5 * (lo + hi)
+        rad = np.maximum(hi - mid, mid - lo) * GROWN + TINY
+        shape = (self.problem.family.m, self.problem.family.n, len(boxes))
+        return Bounds(mid.reshape(shape), rad.reshape(shape))
 
     def _total(self, value: Floats) -> Floats:
         """Σ ω value over the tasks, rounded down."""

@@ -19,14 +19,7 @@ from benign.rigorous.facets import Facets
 from benign.rigorous.fractions_of_gain import Frame, cost_polynomials
 from benign.rigorous.intervals import Interval
 from benign.rigorous.problem import Plant
-from benign.rigorous.quotients import (
-    Expansion,
-    Parts,
-    Polynomials,
-    divisor_bounds,
-    expand,
-    parts,
-)
+from benign.rigorous.polynomials import Parts, Polynomials, parts
 from benign.rigorous.stability import Loops
 from benign.rigorous.taylor import (
     GROWN,
@@ -46,20 +39,31 @@ Order = tuple[int, ...]
 
 
 class Costs:
-    """Costs of several plants on boxes: quotients of polynomials, and the loops' stability."""
+    """Costs of several plants, each in coordinates of its own, as quotients of polynomials.
 
-    def __init__(self, plants: Sequence[Plant], frame: Frame) -> None:
-        made = {plant: cost_polynomials(plant, frame) for plant in set(plants)}
-        self.p = frame.p
-        self.N = Polynomials([made[plant][0] for plant in plants], frame.p)
-        self.D = Polynomials([made[plant][1] for plant in plants], frame.p)
+    Args:
+        plants: one a task.
+        frames: the coordinates of each. In those of its own (`own_frame`) a plant's stabilising set
+            fills the cube; in another's it may be a thin slanted plate, on which little can be bounded.
+    """
+
+    def __init__(self, plants: Sequence[Plant], frames: Sequence[Frame]) -> None:
+        pairs = list(zip(plants, frames, strict=True))
+        made = {pair: cost_polynomials(*pair) for pair in set(pairs)}
+        self.p, self.frames = frames[0].p, list(frames)
+        self.N = Polynomials([made[pair][0] for pair in pairs], self.p)
+        self.D = Polynomials([made[pair][1] for pair in pairs], self.p)
         self.loops = Loops(plants)
-        self.facets = Facets(plants, frame)
-        self.centre = [Interval.enclose([c])[:, None] for c in frame.centre]
-        self.axes = [[Interval.enclose([a])[:, None] for a in row] for row in frame.axes]
+        self.facets = Facets(plants, frames)
+        entries = range(self.p)
+        self.centre = [Interval.enclose([f.centre[i] for f in frames])[:, None] for i in entries]
+        self.axes = [
+            [Interval.enclose([f.axes[i][j] for f in frames])[:, None] for j in entries]
+            for i in entries
+        ]
 
     def gains(self, lo: Floats, hi: Floats) -> list[Interval]:
-        """The entries of W for y from lo to hi, (p, k or 1, boxes)."""
+        """The entries of W for y from lo to hi, (p, k, boxes)."""
         found = []
         for centre, row in zip(self.centre, self.axes, strict=True):
             entry = centre
@@ -68,33 +72,17 @@ class Costs:
             found.append(entry)
         return found
 
-    def signs(self, y0: Floats, error: Floats | float, divisor: Floats) -> NDArray[np.int8]:
-        """1 where all of a connected set stabilises, −1 where none of it does, else 0.
+    def signs(self, at: Model, divisor: Floats) -> NDArray[np.int8]:
+        """1 where the gains of the models (p, k, boxes) all stabilise, −1 where none does, else 0.
 
         Args:
-            y0: (p, k or 1, boxes); within `error` of it lies a point of the set.
-            divisor: (2, k, boxes), bounds of D on the set.
+            divisor: (2, k, boxes), bounds of D there.
         """
-        point = self.loops.signs(
-            self.gains(np.nextafter(y0 - error, -np.inf), np.nextafter(y0 + error, np.inf))
-            if np.ndim(error)
-            else self.gains(y0, y0)
-        )
+        lo, hi = np.nextafter(at.c[0] - at.e, -np.inf), np.nextafter(at.c[0] + at.e, np.inf)
+        point = self.loops.signs(self.gains(lo, hi))
         below, above = divisor
-        # D < 0 at no stabilising gain; and where D has no zero all gains are as the one is.
+        # D < 0 at no stabilising gain; and where D has no zero all gains are as the one at x = 0 is.
         return np.where(above < 0, -1, np.where(below > 0, point, 0)).astype(np.int8)
-
-    def lower_bound(self, y0: Floats, r: Floats) -> tuple[Floats, Floats]:
-        """(k, boxes): a lower bound of C at the stabilising gains of a box, and (2, k, boxes) of D."""
-        d, d_error = self.D.shifted(y0, r)
-        divisor = divisor_bounds(self.D, d, d_error)
-        n, n_error = self.N.shifted(y0, r)
-        least = Model(self.N.basis, n, n_error.sum(axis=0) * GROWN).bounds()[0]
-        return quotient_bound(least, divisor[1]), divisor
-
-    def expand(self, y0: Floats, r: Floats, degree: int) -> Expansion:
-        """The verified Taylor polynomials on the boxes y₀ ± r."""
-        return expand(self.N, self.D, y0, r, degree)
 
 
 def quotient_bound(top: Floats, bottom: Floats) -> Floats:
@@ -130,6 +118,19 @@ class Along:
         """The same with models of a lower degree."""
         return Along(self.costs, self.F.truncated(degree), of=self)
 
+    def __getitem__(self, boxes: NDArray[np.int64]) -> Along:
+        """Some of the boxes; what was found so far is kept."""
+        made = Along.__new__(Along)
+        made.costs, made.p, made.F = self.costs, self.p, self.F[..., boxes]
+        made.radius, made._powers = self.radius[..., boxes], self._powers[..., boxes]
+        made._parts = self._parts[boxes]
+        made._made = {key: model[..., boxes] for key, model in self._made.items()}
+        made._found = {key: model[..., boxes] for key, model in self._found.items()}
+        for name in ("signs", "least", "_inverse"):
+            if name in self.__dict__:
+                made.__dict__[name] = self.__dict__[name][..., boxes]
+        return made
+
     def _polynomial(self, which: str, order: Order) -> Model:
         """N or D, or a derivative in y, at F, (k, boxes)."""
         key = (which, order)
@@ -156,7 +157,7 @@ class Along:
         """(k, boxes): 1 where F(x) stabilises for all x, −1 where for none, else 0."""
         with np.errstate(all="ignore"):
             divisor = np.stack(self.d.bounds())
-            found = self.costs.signs(self.F.c[0], self.F.e, divisor)
+            found = self.costs.signs(self.F, divisor)
             return np.where(self.costs.facets.outside(self.F), -1, found).astype(np.int8)
 
     @cached_property

@@ -1,13 +1,11 @@
 """h, ∇h and ∇²h over boxes of gains, enclosed by Taylor models; few parameters, gradient step.
 
-In coordinates y with W = centre + axes·y a shot is F(y) = y − G∇_y g(y), G = η axes⁻¹axes⁻ᵀ. For the
-first shot ∇g comes from the verified Taylor polynomial of g on the box (`benign.rigorous.quotients`). Later
-costs (f, or g again) are followed along the models of F: numerator, denominator and their derivatives are
-polynomials, into which F is substituted, and the quotients are formed afterwards, as models in x
-(`benign.rigorous.along`). That keeps what the entries of F have in common: the shots stretch a box into
-a thin slanted body, and a box around that would be far too large. With
+A box y₀ + r∘x is seen by each task in the coordinates of its own, z = M y + s, in which a shot is
+F(z) = z − G∇_z g(z), G = η axes⁻¹axes⁻ᵀ. Costs are followed along the models of z and of F
+(`benign.rigorous.along`): that keeps what their entries have in common, where shots stretch a box into a
+thin slanted body and a box around that would be far too large. With derivatives of F by y,
 
-    J = I − G g''(y),   K_i,jl = −Σ_a G_ia g'''_ajl,   for further shots
+    J = (I − G g''(z))M,   K_i,jl = −Σ_a G_ia g'''_abc M_bj M_cl,   for further shots
     J⁺ = J − G g''(F)J,   K⁺ = K − G(g''(F)K + g'''(F)[J, J]),
 
     ∇h = Σ ω J'∇f(F),   ∇²h = Σ ω (J'∇²f(F)J + Σ_i ∂_if(F) K_i).
@@ -25,8 +23,8 @@ from numpy.typing import NDArray
 
 from benign.rigorous.along import Along, Costs
 from benign.rigorous.fractions_of_gain import Frame
+from benign.rigorous.frames import Turn, own_frame
 from benign.rigorous.problem import Problem
-from benign.rigorous.quotients import Expansion, parts
 from benign.rigorous.taylor import UNIT, Floats, Model, basis, combine, spread, stack, total
 
 DEGREE = 3
@@ -89,67 +87,70 @@ class BoxObjective:
         self.problem, self.frame, self.p = problem, frame, frame.p
         gs = [task.g for task in problem.tasks]
         fs = [task.f for task in problem.tasks]
-        self.g = Costs(gs, frame)
-        self.f = self.g if fs == gs else Costs(fs, frame)
+        own = {plant: own_frame(plant) or frame for plant in {*fs, *gs}}
+        self.g = Costs(gs, [own[plant] for plant in gs])
+        self.f = self.g if fs == gs else Costs(fs, [own[plant] for plant in fs])
         self.k = len(gs)
         self.shots = problem.step.shots
-        G = frame.step(problem.step.eta)
-        self.G = np.array([[float(x) for x in row] for row in G])
+        self.to_g = Turn([frame] * self.k, self.g.frames)
+        self.to_f = Turn(self.g.frames, self.f.frames)
+        steps = [f.step(problem.step.eta) for f in self.g.frames]
+        self.G = np.array([[[float(x) for x in row] for row in G] for G in steps])
         self.weights = np.array([float(w) for w in problem.weights])
         self.pairs = [(j, l) for j in range(self.p) for l in range(j, self.p)]
         self._left, self._right = (np.array(side) for side in zip(*self.pairs, strict=True))
 
     # --- adaptation --------------------------------------------------------------------------
 
-    def adapt(self, y0: Floats, r: Floats, order: int) -> Adapted:
-        """All shots from the boxes y₀ ± r, (p, boxes), with derivatives of F up to an order.
+    def before(self, y0: Floats, r: Floats) -> Along:
+        """g along the boxes y₀ ± r themselves, (p, boxes), in the tasks' own coordinates."""
+        with np.errstate(all="ignore"):
+            return Along(self.g, self.to_g.points(self._identity(y0[:, None, :], r[:, None, :])))
+
+    def adapt(self, start: Along, order: int) -> Adapted:
+        """All shots, with derivatives of F by y up to an order.
 
         Args:
+            start: from `before`.
             order: 0 for F alone, 1 for J as well, 2 for K as well.
         """
         with np.errstate(all="ignore"):
-            return self._adapt(y0[:, None, :], r[:, None, :], order)
+            return self._adapt(start, order)
 
-    def _adapt(self, y0: Floats, r: Floats, order: int) -> Adapted:
-        g = self.g.expand(y0, r, DEGREE + 1 + order)
-        along = self.g.signs(y0, 0.0, g.divisor) > 0
-        slopes = stack([self._in_y(g, (i,), r, DEGREE) for i in range(self.p)])
-        F = self._identity(y0, r, slopes.e.shape[1:]) - self._step(slopes)
-        J = K = None
-        if order:
-            J = self._eye(slopes) - self._step(self._second(g, r))
-        if order > 1:
-            K = self._step(self._third(g, r)).times(-1.0)
-        for _ in range(self.shots - 1):
-            at = Along(self.g, F)
-            along &= at.signs > 0
-            if K is not None and J is not None:
+    def _adapt(self, at: Along, order: int) -> Adapted:
+        along = at.signs > 0
+        J = self._directions(at) if order else None
+        K = None
+        for shot in range(self.shots):
+            if shot:
+                at = Along(self.g, at.F - self._step(at.first()))
+                along = along & (at.signs > 0)
+            if order > 1 and J is not None:
                 low = at.truncated(HESSIAN_DEGREE)
-                K = self._next_curvature(low, J.truncated(HESSIAN_DEGREE), K)
+                K = self._curvature(low, J.truncated(HESSIAN_DEGREE), K)
             if J is not None:
                 J = J - self._step(_contract(at.second(), J))
-            F = F - self._step(at.first())
-        return Adapted(self.f, F, along, J, K)
+        F = at.F - self._step(at.first())
+        return Adapted(
+            self.f,
+            self.to_f.points(F),
+            along,
+            None if J is None else self.to_f.linear(J),
+            None if K is None else self.to_f.linear(K),
+        )
 
-    def thrown_out(self, y0: Floats, r: Floats) -> NDArray[np.bool_]:
+    def thrown_out(self, at: Along) -> NDArray[np.bool_]:
         """Whether the first shot leads from each gain of a box that stabilises g to one that cannot.
 
-        D²F = D²y − G(D∇N − N∇D) is a polynomial, which has no pole at the rim; wherever D > 0 the gain F
+        D²F = D²z − G(D∇N − N∇D) is a polynomial, which has no pole at the rim; wherever D > 0 the gain F
         lies on that side of a half-space on which D²F does. (k, boxes).
         """
         with np.errstate(all="ignore"):
-            y0, r = y0[:, None, :], r[:, None, :]
-            both = parts(self.g.N, self.g.D, y0, r)
-            n, d = (both.model(which, (), DEGREE) for which in "ND")
-            rows = []
-            for i in range(self.p):
-                n_i, d_i = (both.model(which, (i,), DEGREE) for which in "ND")
-                rows.append((n_i * d - n * d_i).times(1.0 / r[i], UNIT))
-            square = d * d
-            y = self._identity(y0, r, square.e.shape)
-            top = y * spread(square, 0) - self._step(stack(rows))
-            following = self.g if self.shots > 1 else self.f
-            return following.facets.outside_scaled(top, square)
+            square = at.d * at.d
+            top = at.F * spread(square, 0) - self._step(at.cleared())
+            if self.shots > 1:
+                return self.g.facets.outside_scaled(top, square)
+            return self.f.facets.outside_scaled(self.to_f.scaled(top, square), square)
 
     # --- h, ∇h, ∇²h --------------------------------------------------------------------------
 
@@ -208,52 +209,36 @@ class BoxObjective:
 
     # --- parts -------------------------------------------------------------------------------
 
-    def _identity(self, y0: Floats, r: Floats, shape: tuple[int, ...]) -> Model:
+    def _identity(self, y0: Floats, r: Floats) -> Model:
+        """y itself, (p, k, boxes)."""
         B = basis(self.p, DEGREE)
+        shape = (self.k, y0.shape[-1])
         c = np.zeros((B.size, self.p, *shape))
         for i in range(self.p):
             c[0, i] = y0[i]
             c[1 + i, i] = r[i]  # monomials of degree one come in the order of the axes
         return Model(B, c, np.zeros((self.p, *shape)))
 
-    def _eye(self, like: Model) -> Model:
-        c = np.zeros((like.basis.size, self.p, self.p, *like.e.shape[1:]))
-        for i in range(self.p):
-            c[0, i, i] = 1.0
-        return Model(like.basis, c, np.zeros(c.shape[1:]))
-
-    def _in_y(self, g: Expansion, order: tuple[int, ...], r: Floats, degree: int) -> Model:
-        """A derivative in y from that in x."""
-        scale = np.ones_like(r[0])
-        for i in order:
-            scale = scale * r[i]
-        return g.derivative(order, degree).times(1.0 / scale, 2 * len(order) * UNIT)
-
-    def _second(self, g: Expansion, r: Floats) -> Model:
-        """∂²g/∂y_i∂y_j, (p, p, k, boxes)."""
-        made = {pair: self._in_y(g, pair, r, DEGREE) for pair in self.pairs}
-        size = range(self.p)
-        return stack([stack([made[min(i, j), max(i, j)] for j in size]) for i in size])
-
-    def _third(self, g: Expansion, r: Floats) -> Model:
-        """∂³g/∂y_i∂y_j∂y_l for i and pairs (j, l), (p, pairs, k, boxes)."""
-        keys = {tuple(sorted((i, *pair))) for i in range(self.p) for pair in self.pairs}
-        made = {key: self._in_y(g, key, r, HESSIAN_DEGREE) for key in keys}
-        return stack(
-            [
-                stack([made[tuple(sorted((i, *pair)))] for pair in self.pairs])
-                for i in range(self.p)
-            ]
-        )
+    def _directions(self, at: Along) -> Model:
+        """∂z/∂y = M as constant models, (p, p, k, boxes)."""
+        B, M = at.F.basis, self.to_g.M
+        shape = (self.p, self.p, *at.F.e.shape[1:])
+        c, e = np.zeros((B.size, *shape)), np.zeros(shape)
+        c[0] = M.mid.transpose(1, 2, 0)[..., None]
+        e[:] = M.rad.transpose(1, 2, 0)[..., None]
+        return Model(B, c, e)
 
     def _step(self, models: Model) -> Model:
-        """Σ_j G_ij M_j for the first axis of the batch."""
-        ones = (1,) * (models.e.ndim - 1)
-        rows = [combine(models, self.G[i].reshape(self.p, *ones), UNIT) for i in range(self.p)]
+        """Σ_j G_ij M_j for the first axis of the batch, (p, …, k, boxes)."""
+        ones = (1,) * (models.e.ndim - 3)
+        rows = [
+            combine(models, self.G[:, i].T.reshape(self.p, *ones, self.k, 1), UNIT)
+            for i in range(self.p)
+        ]
         return stack(rows)
 
-    def _next_curvature(self, at: Along, J: Model, K: Model) -> Model:
-        """K − G(g''K + g'''[J, J]) on the pairs."""
+    def _curvature(self, at: Along, J: Model, K: Model | None) -> Model:
+        """K − G(g''K + g'''[J, J]) on the pairs, J and K those before the shot; K = 0 at first."""
         p = self.p
         where = {pair: a for a, pair in enumerate(self.pairs)}
         full = np.array([[where[min(a, b), max(a, b)] for b in range(p)] for a in range(p)])
@@ -261,6 +246,8 @@ class BoxObjective:
         # T_i,al = Σ_b g'''_iab J_bl, then Σ_a J_aj T_i,al.
         T = total(spread(cube, 3) * J[None, None], 2)
         turned = total(J[:, self._left][None] * T[:, :, self._right], 1)
+        if K is None:
+            return self._step(turned).times(-1.0)
         return K - self._step(_contract(at.second(), K) + turned)
 
 

@@ -45,10 +45,11 @@ class Facets:
         of: for each plant the rows of B and a side by side, (half-spaces, p + 1).
     """
 
-    def __init__(self, plants: Sequence[Plant], frame: Frame) -> None:
-        self.p = frame.p
-        made = {plant: _half_spaces(plant, frame) for plant in set(plants)}
-        self.of = [made[plant] for plant in plants]
+    def __init__(self, plants: Sequence[Plant], frames: Sequence[Frame]) -> None:
+        self.p = frames[0].p
+        pairs = list(zip(plants, frames, strict=True))
+        made = {pair: _half_spaces(*pair) for pair in set(pairs)}
+        self.of = [made[pair] for pair in pairs]
 
     def outside(self, F: Model) -> NDArray[np.bool_]:
         """Whether no gain of the models (p, k, boxes) can stabilise, (k, boxes)."""

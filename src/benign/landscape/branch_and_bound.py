@@ -138,6 +138,13 @@ class Boxes:
         )
 
 
+def _effects(models: Model) -> Floats:
+    """(p, boxes): Σ over the first axis of how much each x_i moves a model, relative to its size."""
+    size = np.abs(models.c)
+    share = size / (size.sum(axis=0) + 1e-300)
+    return np.einsum("ki,kqb->ib", models.basis.exponents.astype(float), share)
+
+
 class Pavement:
     """The state of a proof: what is done, what waits, and the minimisers so far.
 
@@ -420,6 +427,7 @@ class Pavement:
             alive[index] = False
 
         y, r = boxes.y, boxes.r
+        effect = r / r.max(axis=0)  # the longest side, where nothing better is known
         with np.errstate(all="ignore"):
             for known in self.minimisers:
                 gap = np.abs(y - known.centre[:, None]) + r
@@ -444,9 +452,11 @@ class Pavement:
                     out[near] |= self.rim.least_g(part, task) > threshold[task, near]
             close(left[out], "r")
             keep = np.flatnonzero(~out)
-            self._adapted(boxes, left[keep], start[keep], close)
+            left, start = left[keep], start[keep]
+            effect[:, left] = self._effect_on_rim(start)
+            self._adapted(boxes, left, start, close, effect)
         rest = np.flatnonzero(alive)
-        return boxes[rest], self._axes(boxes, rest)
+        return boxes[rest], np.argmax(effect[:, rest], axis=0)
 
     def _adapted(
         self,
@@ -454,6 +464,7 @@ class Pavement:
         left: NDArray[np.int64],
         start: Along,
         close: Callable[[NDArray[np.int64], str], None],
+        effect: Floats,
     ) -> None:
         """The tests that need the adapted gains."""
         y, r = boxes.y, boxes.r
@@ -483,13 +494,19 @@ class Pavement:
         # Near the rim, where ∇h has a pole, times what clears it.
         near = np.flatnonzero(~out)
         if len(near):
-            steep = self.slopes(self.objective.scaled_gradient(at[near]))
+            scaled = self.objective.scaled_gradient(at[near])
+            steep = self.slopes(scaled)
             close(left[near[steep]], "s")
             out[near[steep]] = True
+            moved = _effects(scaled)
+            fine = np.isfinite(moved).all(axis=0) & (moved.max(axis=0) > 0)
+            effect[:, left[near[fine]]] = moved[:, fine]
+        keep = keep[~out & inside]
         left = left[~out & inside]
         if len(left) == 0:
             return
-        at, hessian = self._hessian(y[:, left], r[:, left])
+        at = self.objective.adapt(start[keep], 2)
+        hessian = self.objective.hessian(at)
         out = self.falls(hessian)
         close(left[out], "n")
         convex = self.convex(at, hessian) & ~out
@@ -517,9 +534,12 @@ class Pavement:
         if found is not None and (np.abs(found - y) <= 1.5 * r).all():
             self.add_minimiser(found)
 
-    def _axes(self, boxes: Boxes, rest: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The side to halve: the longest."""
-        return np.argmax(boxes.r[:, rest], axis=0)
+    def _effect_on_rim(self, start: Along) -> Floats:
+        """(p, boxes): how much each side of a box moves D of the task nearest to its rim."""
+        low, high = start.d.bounds()
+        nearest = np.argmin(np.where(np.isfinite(low), low / np.abs(high), -np.inf), axis=0)
+        c = np.take_along_axis(start.d.c, nearest[None, None], axis=1)[:, 0]
+        return _effects(Model(start.d.basis, c[:, None], start.d.e[:1]))
 
     def halve(self, boxes: Boxes, axes: NDArray[np.int64]) -> Boxes:
         """Both halves of every box."""

@@ -195,6 +195,7 @@ class Pavement:
     def _newton(self, y: Floats) -> Floats | None:
         """A stationary point near y in floating point: values at the centres of tiny boxes."""
         tiny = np.full((self.p, 1), 2.0**-40)
+        before = np.inf
         for _ in range(NEWTON):
             at = self._at(y[:, None], tiny, 2)
             gradient = self.objective.gradient(at).c[0][:, 0]
@@ -208,8 +209,10 @@ class Pavement:
             y = y - step
             if not (np.abs(y) <= 1).all():
                 return None
-            if np.abs(step).max() <= 2.0**-50:
-                break
+            length = float(np.abs(step).max())
+            if length <= 2.0**-48 or (length <= 1e-9 and length >= 0.5 * before):
+                break  # rounding is all that is left
+            before = length
         return y
 
     def guesses(self, per_axis: int) -> Floats:

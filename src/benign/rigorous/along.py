@@ -8,9 +8,9 @@ f = N/D, Leibniz' rule for N = Df gives the derivatives of f in y one after anot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
-from itertools import combinations
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property
+from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,6 @@ from benign.rigorous.taylor import (
     stack,
     substitute,
 )
-
-Order = tuple[int, ...]
 
 
 class Costs:
@@ -96,12 +94,11 @@ class Along:
 
     def __init__(self, costs: Costs, F: Model, *, of: Along | None = None) -> None:
         self.costs, self.F, self.p = costs, F, costs.p
-        self._made: dict[tuple[str, Order], Model] = {}
-        self._found: dict[Order, Model] = {}
+        self._kept: dict[str, Model] = {}
         if of is not None:
-            self._parts, self.radius = of._parts, of.radius
-            self._powers = of._powers.truncated(F.basis.degree)
-            self._powers = self._powers[: basis(self.p, F.basis.degree).size]
+            self.radius, self._parts = of.radius, of._parts
+            powers = of._powers.truncated(F.basis.degree)
+            self._powers = powers[: basis(self.p, F.basis.degree).size]
             return
         centre = F.c[0]
         radius = (np.abs(F.c[1:]).sum(axis=0) + F.e + TINY) * GROWN
@@ -124,40 +121,48 @@ class Along:
         made.costs, made.p, made.F = self.costs, self.p, self.F[..., boxes]
         made.radius, made._powers = self.radius[..., boxes], self._powers[..., boxes]
         made._parts = self._parts[boxes]
-        made._made = {key: model[..., boxes] for key, model in self._made.items()}
-        made._found = {key: model[..., boxes] for key, model in self._found.items()}
-        for name in ("signs", "least", "_inverse"):
+        made._kept = {key: model[..., boxes] for key, model in self._kept.items()}
+        for name in ("signs", "least"):
             if name in self.__dict__:
                 made.__dict__[name] = self.__dict__[name][..., boxes]
         return made
 
-    def _polynomial(self, which: str, order: Order) -> Model:
-        """N or D, or a derivative in y, at F, (k, boxes)."""
-        key = (which, order)
-        if key not in self._made:
+    # --- numerator and denominator -----------------------------------------------------------
+
+    def _keep(self, key: str, make: Callable[[], Model]) -> Model:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def _polynomials(self, which: str, order: int) -> Model:
+        """∂^order N or D in y at F, by the orders of `orders`, (…, k, boxes)."""
+        return self._keep(f"{which}{order}", lambda: self._substituted(which, order))
+
+    def _substituted(self, which: str, order: int) -> Model:
+        made = []
+        for axes in orders(self.p, order):
             scale = np.ones_like(self.radius[0])
-            for i in order:
+            for i in axes:
                 scale = scale * self.radius[i]
-            model = self._parts.model(which, order, self.F.basis.degree)
-            model = model.times(1.0 / scale, 2 * len(order) * UNIT)
-            self._made[key] = substitute(spread(model, 0), self._powers)[0]
-        return self._made[key]
+            model = self._parts.model(which, axes, self.F.basis.degree)
+            made.append(model.times(1.0 / scale, 2 * order * UNIT))
+        return substitute(stack(made), self._powers)
+
+    @property
+    def n(self) -> Model:
+        """N(F)."""
+        return self._polynomials("N", 0)[0]
 
     @property
     def d(self) -> Model:
         """D(F)."""
-        return self._polynomial("D", ())
-
-    @cached_property
-    def _inverse(self) -> Model:
-        return inverse(self.d)
+        return self._polynomials("D", 0)[0]
 
     @cached_property
     def signs(self) -> NDArray[np.int8]:
         """(k, boxes): 1 where F(x) stabilises for all x, −1 where for none, else 0."""
         with np.errstate(all="ignore"):
-            divisor = np.stack(self.d.bounds())
-            found = self.costs.signs(self.F, divisor)
+            found = self.costs.signs(self.F, np.stack(self.d.bounds()))
             return np.where(self.costs.facets.outside(self.F), -1, found).astype(np.int8)
 
     @cached_property
@@ -165,50 +170,70 @@ class Along:
         """(k, boxes) lower bounds of f where F stabilises."""
         with np.errstate(all="ignore"):
             by_model = self.value.bounds()[0]
-            top, bottom = self._polynomial("N", ()).bounds()[0], self.d.bounds()[1]
-            by_model = np.where(np.isfinite(by_model), by_model, 0.0)
-            return np.fmax(by_model, quotient_bound(top, bottom))
+            by_quotient = quotient_bound(self.n.bounds()[0], self.d.bounds()[1])
+            return np.fmax(np.where(np.isfinite(by_model), by_model, 0.0), by_quotient)
+
+    def cleared(self) -> Model:
+        """D²∂_if = N_iD − ND_i, (p, k, boxes): it has no pole."""
+        left = self._polynomials("N", 1) * spread(self.d, 0)
+        return left - spread(self.n, 0) * self._polynomials("D", 1)
+
+    # --- the quotient ------------------------------------------------------------------------
+
+    @property
+    def _inverse(self) -> Model:
+        return self._keep("1/D", lambda: inverse(self.d))
 
     @property
     def value(self) -> Model:
-        """f(F)."""
-        return self.derivative(())
+        """f(F), (k, boxes)."""
+        return self._keep("f0", lambda: self.n * self._inverse)
 
-    def derivative(self, order: Order) -> Model:
-        """∂^order f at F, in y, (k, boxes)."""
-        order = tuple(sorted(order))
-        if order not in self._found:
-            left = self._polynomial("N", order)
-            places = range(len(order))
-            for size in range(1, len(order) + 1):
-                for chosen in combinations(places, size):
-                    taken = tuple(order[i] for i in chosen)
-                    rest = tuple(order[i] for i in places if i not in chosen)
-                    left = left - self._polynomial("D", taken) * self.derivative(rest)
-            self._found[order] = left * self._inverse
-        return self._found[order]
+    def derivatives(self, order: int) -> Model:
+        """The partial derivatives of f of one order at F, by `orders`, (…, k, boxes)."""
+        if order == 0:
+            return spread(self.value, 0)
+        return self._keep(f"f{order}", lambda: self._quotients(order))
+
+    def _quotients(self, order: int) -> Model:
+        every = orders(self.p, order)
+        left = self._polynomials("N", order)
+        for size in range(1, order + 1):
+            bottoms, tops = self._polynomials("D", size), self.derivatives(order - size)
+            for chosen in combinations(range(order), size):
+                rest = [i for i in range(order) if i not in chosen]
+                taken = [place(self.p, [axes[i] for i in chosen]) for axes in every]
+                others = [place(self.p, [axes[i] for i in rest]) for axes in every]
+                left = left - bottoms[np.array(taken)] * tops[np.array(others)]
+        return left * spread(self._inverse, 0)
 
     def first(self) -> Model:
         """(p, k, boxes)."""
-        return stack([self.derivative((i,)) for i in range(self.p)])
+        return self.derivatives(1)
 
     def second(self) -> Model:
         """(p, p, k, boxes)."""
         size = range(self.p)
-        return stack([stack([self.derivative((i, j)) for j in size]) for i in size])
+        where = np.array([[place(self.p, [i, j]) for j in size] for i in size])
+        return self.derivatives(2)[where]
 
     def third(self, pairs: Sequence[tuple[int, int]]) -> Model:
         """∂³f/∂y_i∂y_j∂y_l for i and the pairs (j, l), (p, pairs, k, boxes)."""
-        return stack(
-            [stack([self.derivative((i, *pair)) for pair in pairs]) for i in range(self.p)]
-        )
+        where = [[place(self.p, [i, *pair]) for pair in pairs] for i in range(self.p)]
+        return self.derivatives(3)[np.array(where)]
 
-    def cleared(self) -> Model:
-        """D²∂_if = N_iD − ND_i, (p, k, boxes): it has no pole."""
-        n, d = self._polynomial("N", ()), self.d
-        return stack(
-            [
-                self._polynomial("N", (i,)) * d - n * self._polynomial("D", (i,))
-                for i in range(self.p)
-            ]
-        )
+
+@cache
+def orders(p: int, order: int) -> list[tuple[int, ...]]:
+    """The partial derivatives of one order: the axes they are taken along, ascending."""
+    return list(combinations_with_replacement(range(p), order))
+
+
+def place(p: int, axes: Sequence[int]) -> int:
+    """Where a partial derivative is in `orders`."""
+    return _places(p, len(axes))[tuple(sorted(axes))]
+
+
+@cache
+def _places(p: int, order: int) -> dict[tuple[int, ...], int]:
+    return {axes: i for i, axes in enumerate(orders(p, order))}

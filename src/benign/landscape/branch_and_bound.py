@@ -37,7 +37,7 @@ from benign.rigorous.problem import Matrix, Problem
 from benign.rigorous.rim import Rim, least_costs
 from benign.rigorous.taylor import GROWN, TINY, Floats, Model, combine
 
-ITEMS = 2048
+ITEMS = 4096
 """Boxes times tasks evaluated at once: a few MB of models for two parameters."""
 
 DEEPEST = 48

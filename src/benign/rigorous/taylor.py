@@ -40,6 +40,8 @@ class Basis:
         starts: where the monomials of each degree begin; one more than degrees.
         rows: for each monomial i the monomials j with |k_i| + |k_j| ≤ degree (always the first ones)
             and the positions of their products.
+        left, right: all these pairs (i, j), by the monomial that is their product.
+        first: where the pairs of each monomial begin.
         even: the monomials other than 1 that are squares, and hence never negative.
         most: the largest number of pairs whose product is one monomial.
     """
@@ -50,6 +52,9 @@ class Basis:
     totals: NDArray[np.int64]
     starts: tuple[int, ...]
     rows: tuple[NDArray[np.int64], ...]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    first: NDArray[np.int64]
     even: NDArray[np.bool_]
     most: int
 
@@ -79,9 +84,17 @@ def basis(p: int, degree: int) -> Basis:
         targets = np.array([where[tuple(map(sum, zip(k, j, strict=True)))] for j in every[:reach]])
         np.add.at(counts, targets, 1)
         rows.append(targets)
+    pairs = sorted(
+        (int(target), i, j) for i, targets in enumerate(rows) for j, target in enumerate(targets)
+    )
+    products, left, right = (np.array(column) for column in zip(*pairs, strict=True))
+    first = np.searchsorted(products, np.arange(len(every)))
     exponents = np.array(every).reshape(len(every), p)
     even = (exponents % 2 == 0).all(axis=1) & (totals > 0)
-    return Basis(p, degree, exponents, totals, starts, tuple(rows), even, int(counts.max()))
+    most = int(counts.max())
+    return Basis(
+        p, degree, exponents, totals, starts, tuple(rows), left, right, first, even, most
+    )
 
 
 @cache
@@ -179,14 +192,28 @@ def _tuple(index: object) -> tuple[object, ...]:
     return index if isinstance(index, tuple) else (index,)
 
 
+FEW = 500
+"""Up to so many models a product is three NumPy calls on all pairs of monomials; beyond, a call a pair
+keeps to the cache and is three times faster (measured, p = 2 and 3)."""
+
+
+def _products(B: Basis, a: Floats, b: Floats) -> Floats:
+    """Σ a_i b_j over the pairs of each monomial."""
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    if int(np.prod(shape[1:])) <= FEW:
+        return np.add.reduceat(a[B.left] * b[B.right], B.first, axis=0)
+    c = np.zeros(shape)
+    for i, targets in enumerate(B.rows):
+        for j, product_ in zip(targets, a[i] * b[: len(targets)], strict=True):
+            c[j] += product_
+    return c
+
+
 def multiply(a: Model, b: Model) -> Model:
     """The product: terms beyond the degree are bounded by Σ_{d + d' > degree} A_d B_d'."""
     B = a.basis
     A_d, B_d = B.degrees(a.c), B.degrees(b.c)
-    c = np.zeros(np.broadcast_shapes(a.c.shape, b.c.shape))
-    for i, targets in enumerate(B.rows):
-        # For one i the products land on different monomials, so that += adds each of them once.
-        c[targets] += a.c[i] * b.c[: len(targets)]
+    c = _products(B, a.c, b.c)
     beyond = np.zeros(c.shape[1:])
     cumulative = np.cumsum(np.array(B_d[::-1]), axis=0)
     for d in range(1, B.degree + 1):

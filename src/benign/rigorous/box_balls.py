@@ -191,6 +191,8 @@ class BoxArgument(Argument):
     """
 
     def __init__(self, centre: Sequence[arb], radius: Sequence[arb], of: Ring) -> None:
+        if not all(x.is_exact() for x in (*centre, *radius)):
+            raise ValueError("the centre and the radius of a box must be exact numbers")
         self.radius = radius
         units = of.units
         super().__init__(
@@ -257,6 +259,7 @@ class BoxObjective:
         self.g = [made[task.g] for task in problem.tasks]
         self.weights = [to_ball(weight) for weight in problem.weights]
         self.shots = problem.step.shots
+        self.step_size = to_ball(problem.step.eta)
         self.steps = arb_mat(frame.metric * rational(problem.step.eta)).tolist()
 
     def box(self, centre: Sequence[arb], radius: Sequence[arb], degree: int) -> BoxArgument:

@@ -1,0 +1,254 @@
+"""What can be shown of all gains of a box: outside the domain, h above a level, not a minimum, convex.
+
+Each test answers True only when it is certain. A box that a test cannot decide as a whole is halved a
+few times, along the side on which the costs of its gains depend most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from flint import acb_mat, arb, arb_mat, ctx
+
+from benign.rigorous.box_balls import BoxArgument, BoxObjective, PlantPolynomials
+from benign.rigorous.lqr import NotStabilising
+from benign.rigorous.matrices import Unproved
+from benign.rigorous.rim_balls import Box, Rim
+from benign.rigorous.taylor_balls import Model, combination
+
+ATTEMPTS = {2: ((64, 3), (96, 5)), 3: ((64, 2), (64, 3)), 4: ((64, 2), (64, 3))}
+"""Bits of the balls and degree of the models that are tried, by the number of the gain's entries."""
+
+T = TypeVar("T")
+
+PLAIN_BITS = 80
+"""Bits of the balls in tests without models."""
+
+
+class BoxTests:
+    """The tests of boxes for one objective and one level.
+
+    Args:
+        objective: h.
+        level: c, or None for no level.
+        least: a lower bound of each task's f.
+        rims: for each task its `Rim`, or None where the lemma does not apply.
+    """
+
+    def __init__(
+        self,
+        objective: BoxObjective,
+        level: arb | None,
+        least: Sequence[arb],
+        rims: Sequence[Rim | None],
+    ) -> None:
+        self.objective, self.level, self.least = objective, level, list(least)
+        self.rims = rims
+        self._plants = list(dict.fromkeys(objective.g))
+
+    # --- one box, as a whole ---
+
+    def is_unstable(self, box: Box) -> bool:
+        """For some task no gain of the box stabilises g."""
+        return _first(self._plants, lambda plant: _is_unstable(plant, box))
+
+    def is_beyond_rim(self, box: Box) -> bool:
+        """For some task g is so large that no gain of the box has h ≤ c."""
+        rims = [rim for rim in self.rims if rim is not None]
+        return _first(rims, lambda rim: rim.excludes(box))
+
+    def is_above(self, box: Box, degree: int) -> bool:
+        """No gain of the box is in the domain of h and has h ≤ c."""
+        objective = self.objective
+        at = _argument(objective, box, degree)
+        lowest, last = [], []
+        for task, plant in enumerate(objective.f):
+            low, ends = self.least[task], None
+            try:
+                adapted = objective.adapted(task, at, 0).argument
+                if plant.is_unstable(adapted):
+                    return True
+                n, d = ends = plant.bounds(adapted)
+                low = _quotient_bound(n, d, low)
+            except NotStabilising:
+                return True
+            except Unproved:
+                pass
+            lowest.append(low)
+            last.append(ends)
+        if self.level is None:
+            return False
+        total = sum((w * x for w, x in zip(objective.weights, lowest, strict=True)), arb(0))
+        if total > self.level:
+            return True
+        for weight, low, ends in zip(objective.weights, lowest, last, strict=True):
+            if ends is not None:
+                # f > t where n − td > 0: where F stabilises, d > 0 and f = n/d.
+                t = ((self.level - total) / weight + low).upper()
+                if (ends[0] - ends[1].times(t)).range > 0:
+                    return True
+        return False
+
+    def is_sloped(self, box: Box, degree: int) -> bool:
+        """The box is in the domain of h, and ∇h ≠ 0 at all its gains."""
+        gradient = self.objective.gradient(_argument(self.objective, box, degree))
+        if any(_is_nonzero(slope.range) for slope in gradient):
+            return True
+        directions = [[slope.centre.mid() for slope in gradient], *_inverse_rows(gradient)]
+        return any(
+            _is_nonzero(combination(list(zip(u, gradient, strict=True))).range) for u in directions
+        )
+
+    def is_curved_down(self, box: Box, degree: int) -> bool:
+        """The box is in the domain of h, and v'∇²h v < 0 at all its gains, for some v."""
+        hessian = _full(self.objective.hessian(_argument(self.objective, box, degree)))
+        p = len(hessian)
+        for _, v in _eigenvectors(hessian):
+            terms = [(v[i] * v[j], hessian[i][j]) for i in range(p) for j in range(p)]
+            if combination(terms).range < 0:
+                return True
+        return False
+
+    def is_convex(self, box: Box, degree: int) -> bool:
+        """The box is in the domain of h, and ∇²h ≻ 0 at all its gains.
+
+        By the discs of Gershgorin for V'∇²hV, V the scaled eigenvectors at the centre: if that is
+        ≻ 0, V is regular and ∇²h ≻ 0.
+        """
+        hessian = _full(self.objective.hessian(_argument(self.objective, box, degree)))
+        p = range(len(hessian))
+        scaled = []
+        for value, v in _eigenvectors(hessian):
+            if not value > 0:
+                return False
+            scaled.append([(x / value.sqrt()).mid() for x in v])
+        for a in p:
+            row = [
+                combination([(scaled[a][i] * scaled[b][j], hessian[i][j]) for i in p for j in p]).range
+                for b in p
+            ]
+            others = sum((abs(x) for b, x in enumerate(row) if b != a), arb(0))
+            if not row[a] - others > 0:
+                return False
+        return len(scaled) == len(hessian)
+
+    # --- with halving ---
+
+    def shown(self, test: str, box: Box, depth: int) -> bool:
+        """Whether a test holds on all of a box that may be halved `depth` times."""
+        if self._at_once(test, box):
+            return True
+        if depth == 0:
+            return False
+        first, second = box.halves(self._side(box))
+        return self.shown(test, first, depth - 1) and self.shown(test, second, depth - 1)
+
+    def _at_once(self, test: str, box: Box) -> bool:
+        if test in _PLAIN:
+            with ctx.workprec(PLAIN_BITS):
+                return _PLAIN[test](self, box)
+        for bits, degree in ATTEMPTS[self.objective.p]:
+            with ctx.workprec(bits):
+                try:
+                    if _MODELLED[test](self, box, degree):
+                        return True
+                except (Unproved, NotStabilising):
+                    pass
+        return False
+
+    def _side(self, box: Box) -> int:
+        """The side along which D of the tasks varies most, relative to its size; a heuristic."""
+        p = self.objective.p
+        effects = [arb(0)] * p
+        for plant in self._plants:
+            d = plant.quotient.at(box.centre)[1]
+            powers = plant.quotient.powers(box.radius)
+            for e, x, power in zip(plant.quotient.exponents, d, powers, strict=True):
+                for i, k in enumerate(e):
+                    if k:
+                        effects[i] += abs(x * power) * k / (abs(d[0]) + arb(2) ** -60)
+        sizes = [float(x.mid()) for x in effects]
+        return max(range(p), key=lambda i: sizes[i])
+
+
+_PLAIN: dict[str, Callable[[BoxTests, Box], bool]] = {
+    "u": BoxTests.is_unstable,
+    "r": BoxTests.is_beyond_rim,
+}
+
+_MODELLED: dict[str, Callable[[BoxTests, Box, int], bool]] = {
+    "l": BoxTests.is_above,
+    "g": BoxTests.is_sloped,
+    "n": BoxTests.is_curved_down,
+    "convex": BoxTests.is_convex,
+}
+
+
+def _argument(objective: BoxObjective, box: Box, degree: int) -> BoxArgument:
+    return objective.box(box.centre, box.radius, degree)
+
+
+def _first(things: list[T], test: Callable[[T], bool]) -> bool:
+    """Whether a test holds for one of the things, which then comes first in the list next time."""
+    for i, thing in enumerate(things):
+        if test(thing):
+            things.insert(0, things.pop(i))
+            return True
+    return False
+
+
+def _is_unstable(plant: PlantPolynomials, box: Box) -> bool:
+    """A barrier is negative on the box, or D has no zero there and the centre does not stabilise."""
+    powers = plant.barriers.powers(box.radius)
+    least = arb(0)
+    for c in plant.barriers.at(box.centre):
+        size = arb(0)
+        for x, power in zip(c[1:], powers[1:], strict=True):
+            size += abs(x) * power
+        if c[0] + size < 0:
+            return True
+        least = c[0] - size
+    # The last barrier is D.
+    return bool(least > 0) and plant.is_stable(box.centre) is False
+
+
+def _quotient_bound(n: Model, d: Model, low: arb) -> arb:
+    """A lower bound of n/d at points where d > 0, no less than `low`."""
+    top, bottom = n.range.lower(), d.range.upper()
+    if top > 0 and bottom > 0:
+        bound = (top / bottom).lower()
+        if bound > low:
+            return bound
+    return low
+
+
+def _is_nonzero(x: arb) -> bool:
+    return bool(x > 0) or bool(x < 0)
+
+
+def _full(hessian: dict[tuple[int, ...], Model]) -> list[list[Model]]:
+    p = range(max(j for j, _ in hessian) + 1)
+    return [[hessian[min(i, j), max(i, j)] for j in p] for i in p]
+
+
+def _inverse_rows(gradient: Sequence[Model]) -> list[list[arb]]:
+    """The rows of the inverse of the gradient's linear part, which single out one x_i each."""
+    p = len(gradient)
+    slopes = arb_mat([[slope.slope(i).mid() for i in range(p)] for slope in gradient])
+    try:
+        return [[x.mid() for x in row] for row in slopes.inv().tolist()]
+    except ZeroDivisionError:
+        return []
+
+
+def _eigenvectors(hessian: list[list[Model]]) -> list[tuple[arb, list[arb]]]:
+    """Eigenvalues and vectors at the centre, the least first; without error bounds."""
+    middle = arb_mat([[entry.centre.mid() for entry in row] for row in hessian])
+    try:
+        values, vectors = acb_mat(middle).eig(right=True, algorithm="approx")
+    except (ValueError, ZeroDivisionError):
+        return []
+    columns = vectors.transpose().tolist()
+    pairs = [(v.real.mid(), [x.real.mid() for x in c]) for v, c in zip(values, columns, strict=True)]
+    return sorted(pairs, key=lambda pair: float(pair[0]))

@@ -1,0 +1,162 @@
+"""Boxes of gains at the rim of the stabilising set, where the adaptation cost is too large to go on.
+
+Let V stabilise g, with the moment Σ_V, and let W stabilise g and be adapted to F = W − η∇g(W). The cost
+difference lemma, g(V) − g(W) = tr Σ_V[(V−W)'(R + B'P_WB)(V−W) + 2(V−W)'G_W], and ∇g = 2GΣ give
+
+    g(W) − g(V) ≤ tr(X'Y Σ_W⁻¹)/η ≤ ‖X‖_S ‖Y‖_S/η,   X = (W − V)Σ_V,  Y = W − F,
+
+with ‖X‖_S² = tr(X S⁻¹X'), as Σ_W ⪰ S ≻ 0. Where h is finite F stabilises the next plant: for one input
+it lies in a known simplex (`rational_balls`); and h(W) ≤ c bounds f(F) ≥ σ_min(R)σ_min(S_f)‖F‖². So a
+bound b of g follows, and a box on which g > b holds no gain of the domain, or none with h ≤ c.
+
+g > b is shown as N − bD > 0 (at gains that stabilise D > 0 and g = N/D), or by a finite horizon:
+g(W) ≥ tr(S Σ_{t<T} L'ᵗ(Q + W'RW)Lᵗ), which also grows at corners of the set, where N and D vanish.
+
+Source: the lemma from Fazel, Ge, Kakade and Mesbahi, arXiv 1801.05039; its use here is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+from flint import arb, arb_mat
+
+from benign.rigorous.box_balls import BoxObjective, PlantPolynomials
+from benign.rigorous.lqr import BallPlant, ClosedLoop
+from benign.rigorous.matrices import (
+    UNIT,
+    Unproved,
+    inner,
+    is_positive_definite,
+    least_singular_value,
+    spectral_norm,
+)
+
+HORIZONS = 5
+"""How often the finite horizon is doubled."""
+
+
+class Box:
+    """The gains y with |y_i − centre_i| ≤ radius_i: exact numbers."""
+
+    __slots__ = ("centre", "radius")
+
+    def __init__(self, centre: Sequence[arb], radius: Sequence[arb]) -> None:
+        self.centre = [x.mid() for x in centre]
+        # What a rounded centre or radius lacks is added, so that no gain is lost.
+        self.radius = [(r + x.rad()).upper() for x, r in zip(centre, radius, strict=True)]
+
+    @staticmethod
+    def between(lo: Sequence[float], hi: Sequence[float]) -> Box:
+        """From the ends of its sides."""
+        centre = [(arb(a) + arb(b)) / 2 for a, b in zip(lo, hi, strict=True)]
+        return Box(centre, [(arb(b) - arb(a)) / 2 for a, b in zip(lo, hi, strict=True)])
+
+    def halves(self, i: int) -> tuple[Box, Box]:
+        """The two halves along y_i."""
+        half = self.radius[i] / 2
+        radius = [half if j == i else r for j, r in enumerate(self.radius)]
+        low = [x - half if j == i else x for j, x in enumerate(self.centre)]
+        high = [x + half if j == i else x for j, x in enumerate(self.centre)]
+        return Box(low, radius), Box(high, radius)
+
+    def corners(self) -> list[list[arb]]:
+        """The 2^p corners."""
+        sides = [(x - r, x + r) for x, r in zip(self.centre, self.radius, strict=True)]
+        return [list(corner) for corner in product(*sides)]
+
+    def sides(self) -> list[arb]:
+        """One ball for each side."""
+        return [x + r * UNIT for x, r in zip(self.centre, self.radius, strict=True)]
+
+
+class Rim:
+    """The bound of one task's adaptation cost, for gains that are adapted once and have a finite h.
+
+    Args:
+        objective: h.
+        task: which task.
+        witness: (m, n), a gain that stabilises g; any will do, a nearly optimal one does best.
+        highest: an upper bound of f(F(W)) where h(W) ≤ c, or None.
+
+    Raises:
+        Unproved: the lemma does not apply (S0 is singular) or the witness is of no use.
+    """
+
+    def __init__(
+        self, objective: BoxObjective, task: int, witness: arb_mat, highest: arb | None
+    ) -> None:
+        self.plant = objective.g[task]
+        self.frame = objective.frame
+        self.eta = objective.step_size
+        following = objective.g[task] if objective.shots > 1 else objective.f[task]
+        S = self.plant.balls.S
+        if not is_positive_definite(S):
+            raise Unproved("S0 could not be shown to be positive definite")
+        self._inverse = S.inv()
+        loop = ClosedLoop(self.plant.balls, witness)
+        self._witness, self._moment, self._cost = witness, loop.Sigma, loop.cost.upper()
+        # Where F may be: in the hull of these gains, or of this size.
+        self._hull = following.cost.vertices and [self.frame.gain(v) for v in following.cost.vertices]
+        self._reach: arb | None = None
+        if highest is not None and objective.shots == 1:
+            self._reach = self._largest(following.balls, highest)
+        if self._hull is None and self._reach is None:
+            raise Unproved("nothing bounds the adapted gain")
+
+    def _largest(self, f: BallPlant, highest: arb) -> arb | None:
+        """An upper bound of ‖F‖_S, from f(F) ≤ highest."""
+        try:
+            least = least_singular_value(f.R) * least_singular_value(f.S)
+        except Unproved:
+            return None
+        return (highest.abs_upper() / least * spectral_norm(self._inverse)).sqrt().upper()
+
+    def _norm(self, X: arb_mat) -> arb:
+        return inner(X * self._inverse, X).abs_upper().sqrt().upper()
+
+    def excludes(self, box: Box) -> bool:
+        """Whether no gain of the box stabilises g and is adapted to one that stabilises, h ≤ c."""
+        bound = self._bound([self.frame.gain(corner) for corner in box.corners()])
+        return _exceeds(self.plant, box, bound) or self._horizon_exceeds(box, bound)
+
+    def _bound(self, corners: Sequence[arb_mat]) -> arb:
+        """b: both norms are convex in W and F, so that the greatest are at corners."""
+        first = _greatest([self._norm((W - self._witness) * self._moment) for W in corners])
+        bounds = []
+        if self._hull is not None:
+            bounds.append(_greatest([self._norm(W - F) for W in corners for F in self._hull]))
+        if self._reach is not None:
+            bounds.append(_greatest([self._norm(W) for W in corners]) + self._reach)
+        second = bounds[0] if len(bounds) == 1 else bounds[0].min(bounds[1])
+        return (self._cost + first * second / self.eta).upper()
+
+    def _horizon_exceeds(self, box: Box, bound: arb) -> bool:
+        W = self.frame.gain(box.sides())
+        plant = self.plant.balls
+        L = plant.A - plant.B * W
+        X = plant.Q + W.transpose() * plant.R * W
+        for _ in range(HORIZONS):
+            X = X + L.transpose() * X * L
+            if inner(X, plant.S) > bound:
+                return True
+            L = L * L
+        return False
+
+
+def _exceeds(plant: PlantPolynomials, box: Box, bound: arb) -> bool:
+    """N − bD > 0 on the box."""
+    n, d = plant.quotient.at(box.centre)
+    powers = plant.quotient.powers(box.radius)
+    size = arb(0)
+    for x, y, power in list(zip(n, d, powers, strict=True))[1:]:
+        size += abs(x - bound * y) * power
+    return bool(n[0] - bound * d[0] - size > 0)
+
+
+def _greatest(numbers: Sequence[arb]) -> arb:
+    found = numbers[0]
+    for x in numbers[1:]:
+        found = found.max(x)
+    return found

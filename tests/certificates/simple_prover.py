@@ -163,6 +163,9 @@ def _tree(tests: BoxTests, convex, p: int) -> str:
             made.append(letter)
             continue
         d = tests._side(box)
+        import os
+        if os.environ.get("SHOW") and len(made)%50==0:
+            import collections; print(len(made), collections.Counter(made), [float(x) for x in box.centre],[float(x) for x in box.radius],flush=True)
         made.append(str(d))
         middle = 0.5 * (lo[d] + hi[d])
         upper = tuple(middle if i == d else x for i, x in enumerate(lo))

@@ -5,9 +5,11 @@ closed boxes B; D is the domain of h, c the level. Each leaf of the tree carries
 
 ====  ============================================================================================
 `u`   for some task no W in B stabilises its adaptation plant
+`o`   for some task the first shot leads from every W in B that stabilises out of the next stabilising set
 `r`   for some task its adaptation cost is so large on B that no W in B has h ≤ c (`rim_balls`)
 `l`   no W in B is in D and has h ≤ c
 `g`   B ⊂ D, and ∇h ≠ 0 on B
+`s`   the gains that are adapted stabilise, from all W in B, and ∇h ≠ 0 wherever h is finite on B
 `n`   B ⊂ D, and v'∇²h v < 0 on B for one v
 `m`   B lies in the convex box of a listed minimiser: that box ⊂ D, and ∇²h ≻ 0 on it
 ====  ============================================================================================
@@ -77,8 +79,10 @@ DEPTH = 4
 MEANING = {
     "u": "no gain of it stabilises some adaptation plant",
     "r": "some adaptation cost is too large on it",
+    "o": "some task's first shot leads out of its next stabilising set",
     "l": "no gain of it has h at or below the level",
     "g": "∇h ≠ 0 on it",
+    "s": "∇h ≠ 0 on it where h is finite",
     "n": "h is curved downward on it",
     "m": "it lies in the convex box of a listed minimiser",
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from benign.certificates.reading import Refused
 
-LETTERS = "urlgnm"
+LETTERS = "uorlgsnm"
 """What a leaf may be; `benign.certificates.below` says what each means."""
 
 MAX_LENGTH = 20_000_000

@@ -99,6 +99,18 @@ class PlantPolynomials:
             found[index] = top * q
         return found
 
+    def cleared_gradient(self, at: Argument) -> tuple[Model, list[Model]]:
+        """D² and D²∇C = D∇N − N∇D by y, whether the gains stabilise or not."""
+        n, d = self.quotient.at(at.y)
+        N, D = self.bounds(at)
+        top = []
+        for i in range(at.ring.p):
+            slope_n, slope_d = (
+                at.polynomial(self.quotient, _derived(self.quotient, x, (i,))) for x in (n, d)
+            )
+            top.append(dot([(D, slope_n, 1), (N, slope_d, -1)]))
+        return D * D, top
+
     def bounds(self, at: Argument) -> tuple[Model, Model]:
         """N and D at the gains that a model encloses."""
         n, d = self.quotient.at(at.y)
@@ -334,6 +346,32 @@ class BoxObjective:
             )
         return [self._sum(row[j] for row in rows) for j in range(self.p)]
 
+    def scaled_gradient(self, box: Argument) -> list[Model]:
+        """s∇h by y, where h is finite, with a factor s(y) > 0 that clears poles of ∇h.
+
+        Where D = 0 at adapted gains of a box, C is multiplied by D²: D²∇C = D∇N − N∇D. Raises as
+        `adapted` does; the last gain of a task may or may not stabilise.
+        """
+        regular: list[list[Model]] = []
+        poles: list[tuple[list[Model], Model]] = []
+        for task, (plant, weight) in enumerate(zip(self.f, self.weights, strict=True)):
+            adapted = self.adapted(task, box, 1)
+            assert adapted.J is not None
+            square, top = plant.cleared_gradient(adapted.argument)
+            try:
+                factor = reciprocal(square).times(weight)
+            except Unproved:
+                poles.append((_pulled(top, adapted.J, weight), square))
+            else:
+                regular.append(_pulled([x * factor for x in top], adapted.J, arb(1)))
+        parts = []
+        for i, (slopes, _) in enumerate(poles):
+            others = [square for j, (_, square) in enumerate(poles) if j != i]
+            parts.append([_times_all(x, others) for x in slopes])
+        every = [square for _, square in poles]
+        parts += [[_times_all(x, every) for x in slopes] for slopes in regular]
+        return [combination([(arb(1), part[j]) for part in parts]) for j in range(self.p)]
+
     def hessian(self, box: Argument) -> dict[Index, Model]:
         """∇²h by y, for j ≤ k. Raises as `adapted` does."""
         p = range(self.p)
@@ -355,6 +393,18 @@ class BoxObjective:
 
     def _sum(self, models: Iterable[Model]) -> Model:
         return combination(list(zip(self.weights, models, strict=True)))
+
+
+def _pulled(slopes: list[Model], J: list[list[Model]], weight: arb) -> list[Model]:
+    """ω J'∇f."""
+    size = range(len(J))
+    return [dot([(slopes[i], J[i][j], 1) for i in size]).times(weight) for j in size]
+
+
+def _times_all(x: Model, factors: Sequence[Model]) -> Model:
+    for factor in factors:
+        x = x * factor
+    return x
 
 
 def _product(M: list[list[Model]], N: list[list[Model]]) -> list[list[Model]]:

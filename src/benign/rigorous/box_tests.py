@@ -11,13 +11,13 @@ from typing import TypeVar
 
 from flint import acb_mat, arb, arb_mat, ctx
 
-from benign.rigorous.box_balls import BoxArgument, BoxObjective, PlantPolynomials
+from benign.rigorous.box_balls import Argument, BoxArgument, BoxObjective, PlantPolynomials
 from benign.rigorous.lqr import NotStabilising
 from benign.rigorous.matrices import Unproved
-from benign.rigorous.rim_balls import Box, Rim
+from benign.rigorous.rim_balls import Box, Rim, Thrown, horizon_bound
 from benign.rigorous.taylor_balls import Model, combination
 
-ATTEMPTS = {2: ((64, 3), (96, 5)), 3: ((64, 2), (64, 3)), 4: ((64, 2), (64, 3))}
+ATTEMPTS = {2: ((64, 3),), 3: ((64, 2), (64, 3)), 4: ((64, 2), (64, 3))}
 """Bits of the balls and degree of the models that are tried, by the number of the gain's entries."""
 
 T = TypeVar("T")
@@ -44,7 +44,8 @@ class BoxTests:
         rims: Sequence[Rim | None],
     ) -> None:
         self.objective, self.level, self.least = objective, level, list(least)
-        self.rims = rims
+        self._rims = [rim for rim in rims if rim is not None]
+        self._thrown = [Thrown(objective, task) for task in range(len(objective.f))]
         self._plants = list(dict.fromkeys(objective.g))
 
     # --- one box, as a whole ---
@@ -55,50 +56,64 @@ class BoxTests:
 
     def is_beyond_rim(self, box: Box) -> bool:
         """For some task g is so large that no gain of the box has h ≤ c."""
-        rims = [rim for rim in self.rims if rim is not None]
-        return _first(rims, lambda rim: rim.excludes(box))
+        return _first(self._rims, lambda rim: rim.excludes(box))
+
+    def is_thrown_out(self, box: Box, degree: int) -> bool:
+        """For some task the first shot leads out of the next stabilising set from all its gains."""
+        at = _argument(self.objective, box, degree)
+        return _first(self._thrown, lambda thrown: thrown.excludes(at))
 
     def is_above(self, box: Box, degree: int) -> bool:
         """No gain of the box is in the domain of h and has h ≤ c."""
         objective = self.objective
         at = _argument(objective, box, degree)
-        lowest, last = [], []
+        lowest, ends = [], []
         for task, plant in enumerate(objective.f):
-            low, ends = self.least[task], None
+            low, end = self.least[task], None
             try:
                 adapted = objective.adapted(task, at, 0).argument
                 if plant.is_unstable(adapted):
                     return True
-                n, d = ends = plant.bounds(adapted)
-                low = _quotient_bound(n, d, low)
+                end = (adapted, *plant.bounds(adapted))
+                low = _quotient_bound(end[1], end[2], low)
             except NotStabilising:
                 return True
             except Unproved:
                 pass
             lowest.append(low)
-            last.append(ends)
-        if self.level is None:
-            return False
-        total = sum((w * x for w, x in zip(objective.weights, lowest, strict=True)), arb(0))
-        if total > self.level:
-            return True
-        for weight, low, ends in zip(objective.weights, lowest, last, strict=True):
-            if ends is not None:
-                # f > t where n − td > 0: where F stabilises, d > 0 and f = n/d.
-                t = ((self.level - total) / weight + low).upper()
-                if (ends[0] - ends[1].times(t)).range > 0:
-                    return True
-        return False
+            ends.append(end)
+        return self.level is not None and self._exceeds(self.level, lowest, ends)
+
+    def _exceeds(
+        self, level: arb, lowest: list[arb], ends: list[tuple[Argument, Model, Model] | None]
+    ) -> bool:
+        """Whether Σ ω f > c, given lower bounds of f, and F, N, D of the tasks that have them."""
+        weights = self.objective.weights
+        for task, end in enumerate(ends):
+            total = sum((w * x for w, x in zip(weights, lowest, strict=True)), arb(0))
+            if total > level:
+                return True
+            if end is None:
+                continue
+            # Enough to pass the level: f > t, shown by N − tD > 0, as D > 0 and f = N/D where F
+            # stabilises; or by a finite horizon, which still tells where N and D both vanish.
+            adapted, n, d = end
+            t = ((level - total) / weights[task] + lowest[task]).upper()
+            if (n - d.times(t)).range > 0:
+                return True
+            if not d.range > 0:
+                W = self.objective.frame.gain([model.range for model in adapted.models])
+                lowest[task] = lowest[task].max(horizon_bound(self.objective.f[task].balls, W, t)).mid()
+        total = sum((w * x for w, x in zip(weights, lowest, strict=True)), arb(0))
+        return bool(total > level)
 
     def is_sloped(self, box: Box, degree: int) -> bool:
         """The box is in the domain of h, and ∇h ≠ 0 at all its gains."""
-        gradient = self.objective.gradient(_argument(self.objective, box, degree))
-        if any(_is_nonzero(slope.range) for slope in gradient):
-            return True
-        directions = [[slope.centre.mid() for slope in gradient], *_inverse_rows(gradient)]
-        return any(
-            _is_nonzero(combination(list(zip(u, gradient, strict=True))).range) for u in directions
-        )
+        return _excludes_zero(self.objective.gradient(_argument(self.objective, box, degree)))
+
+    def is_sloped_where_finite(self, box: Box, degree: int) -> bool:
+        """The gains stabilise every g that they are adapted on, and ∇h ≠ 0 at those of finite h."""
+        return _excludes_zero(self.objective.scaled_gradient(_argument(self.objective, box, degree)))
 
     def is_curved_down(self, box: Box, degree: int) -> bool:
         """The box is in the domain of h, and v'∇²h v < 0 at all its gains, for some v."""
@@ -178,8 +193,10 @@ _PLAIN: dict[str, Callable[[BoxTests, Box], bool]] = {
 }
 
 _MODELLED: dict[str, Callable[[BoxTests, Box, int], bool]] = {
+    "o": BoxTests.is_thrown_out,
     "l": BoxTests.is_above,
     "g": BoxTests.is_sloped,
+    "s": BoxTests.is_sloped_where_finite,
     "n": BoxTests.is_curved_down,
     "convex": BoxTests.is_convex,
 }
@@ -221,6 +238,16 @@ def _quotient_bound(n: Model, d: Model, low: arb) -> arb:
         if bound > low:
             return bound
     return low
+
+
+def _excludes_zero(gradient: list[Model]) -> bool:
+    """Whether u'φ ≠ 0 on the box for one of several vectors u."""
+    if any(_is_nonzero(slope.range) for slope in gradient):
+        return True
+    directions = [[slope.centre.mid() for slope in gradient], *_inverse_rows(gradient)]
+    return any(
+        _is_nonzero(combination(list(zip(u, gradient, strict=True))).range) for u in directions
+    )
 
 
 def _is_nonzero(x: arb) -> bool:

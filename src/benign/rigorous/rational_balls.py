@@ -14,7 +14,7 @@ where ρ(√γL) < 1, each true wherever the plant is stable:
 - the weights of det(zI − √γL) in the basis (z − 1)^i (z + 1)^(n−i), which sum to one, are not negative:
   real roots give z − z_k = (1 − z_k)/2·(z + 1) + (1 + z_k)/2·(z − 1), complex pairs the triangle of
   stable quadratics, and products of such sums are such sums (Fam and Meditch, IEEE Trans. Automatic
-  Control 23 (1978)).
+  Control 23 (1978)); and so |tr √γL| ≤ n.
 """
 
 from __future__ import annotations
@@ -116,7 +116,8 @@ class RationalCost:
 
     Attributes:
         N, D, E: as above, exact.
-        weights: of det(zI − √γL) in the basis (z − 1)^i (z + 1)^(n−i), i = 0 … n.
+        weights: of det(zI − √γL) in the basis (z − 1)^i (z + 1)^(n−i), i = 0 … n; for several inputs
+            and states, where these are not affine, n ± tr √γL as well.
         vertices: for one input and a controllable plant, the n + 1 points y (each of p balls) whose
             convex hull holds every gain that stabilises; None otherwise.
     """
@@ -242,6 +243,12 @@ def _weights(a: Sequence[fmpq_mpoly], plant: Plant) -> tuple[dict[Exponents, arb
             for exponents, x in polynomial.to_dict().items():
                 terms[exponents] = terms.get(exponents, arb(0)) + arb(inverse[i, j] * x) * root**j
         found.append(terms)
+    if plant.m > 1 and n > 1:
+        for sign in (1, -1):
+            terms = {e: sign * arb(x) * root for e, x in a[1].to_dict().items()}
+            origin = (0,) * len(next(iter(terms), (0,)))
+            terms[origin] = terms.get(origin, arb(0)) + n
+            found.append(terms)
     return tuple(found)
 
 

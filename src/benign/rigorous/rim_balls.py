@@ -17,12 +17,12 @@ Source: the lemma from Fazel, Ge, Kakade and Mesbahi, arXiv 1801.05039; its use 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 from flint import arb, arb_mat
 
-from benign.rigorous.box_balls import BoxObjective, PlantPolynomials
+from benign.rigorous.box_balls import BoxArgument, BoxObjective, PlantPolynomials
 from benign.rigorous.lqr import BallPlant, ClosedLoop
 from benign.rigorous.matrices import (
     UNIT,
@@ -32,9 +32,11 @@ from benign.rigorous.matrices import (
     least_singular_value,
     spectral_norm,
 )
+from benign.rigorous.rational_balls import Exponents
+from benign.rigorous.taylor_balls import Model, combination, dot
 
-HORIZONS = 5
-"""How often the finite horizon is doubled."""
+HORIZONS = 12
+"""How often the finite horizon is doubled at most."""
 
 
 class Box:
@@ -133,16 +135,69 @@ class Rim:
         return (self._cost + first * second / self.eta).upper()
 
     def _horizon_exceeds(self, box: Box, bound: arb) -> bool:
-        W = self.frame.gain(box.sides())
-        plant = self.plant.balls
-        L = plant.A - plant.B * W
-        X = plant.Q + W.transpose() * plant.R * W
-        for _ in range(HORIZONS):
-            X = X + L.transpose() * X * L
-            if inner(X, plant.S) > bound:
-                return True
-            L = L * L
-        return False
+        return horizon_bound(self.plant.balls, self.frame.gain(box.sides()), bound) > bound
+
+
+def horizon_bound(plant: BallPlant, W: arb_mat, enough: arb) -> arb:
+    """A lower bound of the cost of every gain within the balls, by a finite horizon; exact.
+
+    The search ends once the bound exceeds `enough`.
+    """
+    L = plant.A - plant.B * W
+    X = plant.Q + W.transpose() * plant.R * W
+    best = arb(0)
+    for _ in range(HORIZONS):
+        X = X + L.transpose() * X * L
+        bound = inner(X, plant.S)
+        if not bound.is_finite() or bound.rad() > 4 * abs(bound.mid()):
+            break
+        best = best.max(bound.lower())
+        if best > enough:
+            break
+        L = L * L
+    return best.mid()
+
+
+class Thrown:
+    """Boxes from all of whose gains the first shot leads out of the next stabilising set.
+
+    With ∇g = (D∇N − N∇D)/D², D² F is a polynomial, and D^(2e) w(F) is one for each weight w, of
+    degree e, that is not negative where the next plant is stable. If one is negative all over a box,
+    no gain of it stabilises g (D > 0) and leads to one that stabilises, whether D vanishes or not.
+
+    Args:
+        objective: h.
+        task: which task.
+    """
+
+    def __init__(self, objective: BoxObjective, task: int) -> None:
+        self._plant, self._steps = objective.g[task], objective.steps
+        following = objective.g[task] if objective.shots > 1 else objective.f[task]
+        self._weights = following.cost.weights
+
+    def excludes(self, at: BoxArgument) -> bool:
+        """Whether no gain of the box is in the domain of h."""
+        square, top = self._plant.cleared_gradient(at)
+        p = len(top)
+        moved = [
+            dot([(square, at.models[i], 1)], combination([(-self._steps[i][l], top[l]) for l in range(p)]))
+            for i in range(p)
+        ]
+        return any(self._cleared(weight, moved, square).range < 0 for weight in self._weights)
+
+    @staticmethod
+    def _cleared(weight: Mapping[Exponents, arb], moved: list[Model], square: Model) -> Model:
+        """D^(2e) w(F)."""
+        degree = max(sum(e) for e in weight)
+        parts = []
+        for e, x in weight.items():
+            factors = [y for y, k in zip(moved, e, strict=True) for _ in range(k)]
+            factors += [square] * (degree - sum(e))
+            made = factors[0] if factors else square.ring.constant(arb(1))
+            for factor in factors[1:]:
+                made = made * factor
+            parts.append((x, made))
+        return combination(parts)
 
 
 def _exceeds(plant: PlantPolynomials, box: Box, bound: arb) -> bool:

@@ -16,9 +16,14 @@ closed boxes B; D is the domain of h, c the level. Each leaf of the tree carries
 
 So a local minimiser in the root box with h ≤ c lies in a leaf `m`, where it is the listed one. If the
 root box holds every gain that stabilises all adaptation plants ("bounded"), {h ≤ c} lies in the union
-U of the leaves `g`, `n` and `m`, which is compact and in D: if h ≤ c anywhere, h attains its least value
-over U, at a point that is a local minimiser, because gains with smaller values are in U; it is in the
-list, and its value is inf h. Nothing is assumed of how h behaves at the rim of D.
+U of the leaves `g`, `s`, `n` and `m`, a compact set on which the adapted gains are continuous. Without
+leaves `s`, U ⊂ D and h is continuous on it. With them h may be infinite on U, but it is lower
+semicontinuous if every f is: f is the supremum of its finite horizons, continuous functions, if these
+diverge wherever F does not stabilise; so they do for S0 ≻ 0 and (A, Q) observable, because a bounded sum
+has (Q + F'RF)v = 0 for each eigenvector v of L with √γ|λ| ≥ 1, and then Qv = 0, Fv = 0, Av = λv. So if
+h ≤ c anywhere, h attains its least value over U, at a point that is a local minimiser, because gains
+with smaller values are in U; it is in the list, and its value is inf h. Nothing else is assumed of how h
+behaves at the rim of D.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from flint import arb, ctx
+from flint import arb, ctx, fmpq_mat
 
 from benign.certificates.below_points import Point, numbers, prove_points
 from benign.certificates.below_tree import leaves, read_tree
@@ -44,9 +49,9 @@ from benign.rigorous.lqr import (
     least_cost,
     optimum,
 )
-from benign.rigorous.matrices import Unproved
+from benign.rigorous.matrices import Unproved, is_semidefinite
 from benign.rigorous.problem import Problem, exact
-from benign.rigorous.rational_balls import Frame
+from benign.rigorous.rational_balls import Frame, rational
 from benign.rigorous.rim_balls import Box, Rim
 
 BELOW = "minimisers below a level"
@@ -122,6 +127,8 @@ def prove_below(document: dict[str, Any], problem: Problem, progress: Progress |
             raise Refused(f"frame: {error}") from None
         if bounded:
             _require_bounded(objective)
+            if "s" in tree:
+                _require_semicontinuous(problem)
         tests = BoxTests(objective, None, [arb(0)] * len(problem.tasks), [])
         points = prove_points(document, objective, tests)
         ceiling = None if level == math.inf else arb(level)
@@ -157,6 +164,24 @@ def _require_bounded(objective: BoxObjective) -> None:
         below = any(all(vertex[d] <= 1 for vertex in hull) for hull in hulls)
         if not (above and below):
             raise Refused(f"bounded: the root box may miss stabilising gains along y[{d}]")
+
+
+def _require_semicontinuous(problem: Problem) -> None:
+    """S0 ≻ 0 and (A, Q) observable for every f, decided exactly."""
+    for task in problem.tasks:
+        plant = task.f
+        A = fmpq_mat([[rational(x) for x in row] for row in plant.A])
+        Q = fmpq_mat([[rational(x) for x in row] for row in plant.Q])
+        rows = []
+        for _ in range(plant.n):
+            rows += Q.tolist()
+            Q = Q * A
+        seen = fmpq_mat(rows).rank() == plant.n
+        if not (seen and is_semidefinite(plant.moment, strict=True)):
+            raise Refused(
+                f"tree: leaves 's' bound the infimum only where S0 ≻ 0 and (A, Q) is observable, "
+                f"which task `{task.name}` is not"
+            )
 
 
 def _compare_level(points: list[Point], entries: list[dict[str, Any]], level: float) -> None:

@@ -17,7 +17,7 @@ from benign.rigorous.matrices import Unproved
 from benign.rigorous.rim_balls import Box, Rim, Thrown, horizon_bound
 from benign.rigorous.taylor_balls import Model, combination
 
-ATTEMPTS = {2: ((64, 3),), 3: ((64, 2), (64, 3)), 4: ((64, 2), (64, 3))}
+ATTEMPTS = {2: ((64, 3), (64, 5)), 3: ((64, 2), (64, 3)), 4: ((64, 2), (64, 3))}
 """Bits of the balls and degree of the models that are tried, by the number of the gain's entries."""
 
 T = TypeVar("T")
@@ -103,7 +103,8 @@ class BoxTests:
                 return True
             if not d.range > 0:
                 W = self.objective.frame.gain([model.range for model in adapted.models])
-                lowest[task] = lowest[task].max(horizon_bound(self.objective.f[task].balls, W, t)).mid()
+                bound = horizon_bound(self.objective.f[task].balls, W, t)
+                lowest[task] = lowest[task].max(bound).lower()
         total = sum((w * x for w, x in zip(weights, lowest, strict=True)), arb(0))
         return bool(total > level)
 

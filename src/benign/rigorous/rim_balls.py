@@ -38,6 +38,9 @@ from benign.rigorous.taylor_balls import Model, combination, dot
 HORIZONS = 12
 """How often the finite horizon is doubled at most."""
 
+SWEEPS = 4
+"""How often `stage_bound` goes through the entries of the gain."""
+
 
 class Box:
     """The gains y with |y_i − centre_i| ≤ radius_i: exact numbers."""
@@ -143,19 +146,40 @@ def horizon_bound(plant: BallPlant, W: arb_mat, enough: arb) -> arb:
 
     The search ends once the bound exceeds `enough`.
     """
+    best = stage_bound(plant, W)
     L = plant.A - plant.B * W
     X = plant.Q + W.transpose() * plant.R * W
-    best = arb(0)
     for _ in range(HORIZONS):
+        if best > enough:
+            break
         X = X + L.transpose() * X * L
         bound = inner(X, plant.S)
         if not bound.is_finite() or bound.rad() > 4 * abs(bound.mid()):
             break
-        best = best.max(bound.lower())
-        if best > enough:
-            break
+        best = best.max(bound.lower()).lower()
         L = L * L
-    return best.mid()
+    return best
+
+
+def stage_bound(plant: BallPlant, W: arb_mat) -> arb:
+    """A lower bound of tr(S(Q + W'RW)), the cost of the first step, for all gains within the balls.
+
+    A convex function is above its tangent planes: here that at an approximate minimiser over the
+    balls, found entry by entry, where the plane's least value is nearly that of the function.
+    """
+    R, S = plant.R, plant.S
+    m, n = W.nrows(), W.ncols()
+    w0 = W.mid()
+    for _ in range(SWEEPS):
+        for i in range(m):
+            for j in range(n):
+                slope = sum((R[i, a] * w0[a, b] * S[b, j] for a in range(m) for b in range(n)), arb(0))
+                best = (w0[i, j] - slope / (R[i, i] * S[j, j])).mid()
+                if best.is_finite():
+                    w0[i, j] = best.max(W[i, j].lower()).min(W[i, j].upper()).mid()
+    slope = R * w0 * S
+    plane = inner(plant.Q, S) + inner(slope, w0) + 2 * inner(slope, W - w0)
+    return plane.lower().max(arb(0)).lower()
 
 
 class Thrown:

@@ -40,6 +40,9 @@ Index = tuple[int, ...]
 Jet = dict[Index, Model]
 """A function with its derivatives by y, as models."""
 
+TAME = 1 / 16
+"""Where D² varies by more than this factor, to divide by it costs more than to multiply by it."""
+
 
 # --- one cost --------------------------------------------------------------------------------
 
@@ -68,7 +71,7 @@ class PlantPolynomials:
         """Whether a barrier is negative at every gain: all of them destabilise."""
         barriers = self.barriers
         return any(
-            at.polynomial(barriers, list(enumerate(terms))).range < 0 for terms in barriers.at(at.y)
+            at.polynomial(barriers, list(enumerate(terms))).is_negative for terms in barriers.at(at.y)
         )
 
     def jet(self, at: Argument, order: int) -> Jet:
@@ -80,7 +83,7 @@ class PlantPolynomials:
         """
         n, d = self.quotient.at(at.y)
         D = at.polynomial(self.quotient, list(enumerate(d)))
-        if D.range < 0:
+        if D.is_negative:
             raise NotStabilising("no gain of the box stabilises")
         q = reciprocal(D)
         stable = self.is_stable(at.middle)
@@ -192,6 +195,8 @@ class Argument:
             deltas = [model.plus(-y) for model, y in zip(self.models, self.y, strict=True)]
             self._powers[of.degree] = powers(deltas, of.exponents)
         made = self._powers[of.degree]
+        if not terms:  # a derivative of higher order than the degree
+            return self.ring.constant(arb(0))
         return combination([(x, made[i]) for i, x in terms])
 
 
@@ -358,12 +363,11 @@ class BoxObjective:
             adapted = self.adapted(task, box, 1)
             assert adapted.J is not None
             square, top = plant.cleared_gradient(adapted.argument)
-            try:
+            if square.range.lower() > TAME * square.centre:
                 factor = reciprocal(square).times(weight)
-            except Unproved:
-                poles.append((_pulled(top, adapted.J, weight), square))
-            else:
                 regular.append(_pulled([x * factor for x in top], adapted.J, arb(1)))
+            else:
+                poles.append((_pulled(top, adapted.J, weight), square))
         parts = []
         for i, (slopes, _) in enumerate(poles):
             others = [square for j, (_, square) in enumerate(poles) if j != i]

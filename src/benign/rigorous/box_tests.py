@@ -99,7 +99,7 @@ class BoxTests:
             # stabilises; or by a finite horizon, which still tells where N and D both vanish.
             adapted, n, d = end
             t = ((level - total) / weights[task] + lowest[task]).upper()
-            if (n - d.times(t)).range > 0:
+            if (n - d.times(t)).is_positive:
                 return True
             if not d.range > 0:
                 W = self.objective.frame.gain([model.range for model in adapted.models])
@@ -122,7 +122,7 @@ class BoxTests:
         p = len(hessian)
         for _, v in _eigenvectors(hessian):
             terms = [(v[i] * v[j], hessian[i][j]) for i in range(p) for j in range(p)]
-            if combination(terms).range < 0:
+            if combination(terms).is_negative:
                 return True
         return False
 
@@ -243,16 +243,11 @@ def _quotient_bound(n: Model, d: Model, low: arb) -> arb:
 
 def _excludes_zero(gradient: list[Model]) -> bool:
     """Whether u'φ ≠ 0 on the box for one of several vectors u."""
-    if any(_is_nonzero(slope.range) for slope in gradient):
+    if any(slope.is_positive or slope.is_negative for slope in gradient):
         return True
     directions = [[slope.centre.mid() for slope in gradient], *_inverse_rows(gradient)]
-    return any(
-        _is_nonzero(combination(list(zip(u, gradient, strict=True))).range) for u in directions
-    )
-
-
-def _is_nonzero(x: arb) -> bool:
-    return bool(x > 0) or bool(x < 0)
+    turned = (combination(list(zip(u, gradient, strict=True))) for u in directions)
+    return any(slope.is_positive or slope.is_negative for slope in turned)
 
 
 def _full(hessian: dict[tuple[int, ...], Model]) -> list[list[Model]]:

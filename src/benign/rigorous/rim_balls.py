@@ -207,7 +207,7 @@ class Thrown:
             dot([(square, at.models[i], 1)], combination([(-self._steps[i][l], top[l]) for l in range(p)]))
             for i in range(p)
         ]
-        return any(self._cleared(weight, moved, square).range < 0 for weight in self._weights)
+        return any(self._cleared(weight, moved, square).is_negative for weight in self._weights)
 
     @staticmethod
     def _cleared(weight: Mapping[Exponents, arb], moved: list[Model], square: Model) -> Model:

@@ -35,6 +35,7 @@ class Ring:
         p, degree: number of variables, and the total degree K that models keep.
         exponents: of the monomials kept, by degree.
         places: where each stands in the univariate polynomial.
+        units, squares: the places of the x_i, and of the x_i² if K > 1.
     """
 
     def __init__(self, p: int, degree: int) -> None:
@@ -48,6 +49,8 @@ class Ring:
             for e in self.exponents
         ]
         self.units = [self.places[1 + i] for i in range(p)]
+        place = dict(zip(self.exponents, self.places, strict=True))
+        self.squares = [place[(0,) * i + (2,) + (0,) * (p - 1 - i)] for i in range(p)] if degree > 1 else []
         assert [self.exponents[1 + i].index(1) for i in range(p)] == list(range(p))
 
     def model(self, terms: Iterable[tuple[int, arb]]) -> Model:
@@ -125,6 +128,32 @@ class Model:
         """The coefficient of x_i."""
         return self.poly[self.ring.units[i]]
 
+    @property
+    def is_positive(self) -> bool:
+        """φ > 0 on the box."""
+        return bool(self.range > 0) or (bool(self.centre > 0) and bool(self.least > 0))
+
+    @property
+    def is_negative(self) -> bool:
+        """φ < 0 on the box."""
+        return self.times(-1).is_positive
+
+    @property
+    def least(self) -> arb:
+        """A lower bound: of a_i x_i + b_i x_i² exactly, of all other terms by absolute values."""
+        of = self.ring
+        parts: list[arb | int] = [0] * of.length
+        least = arb(0)
+        for i, place in enumerate(of.units):
+            a, b = self.poly[place].mid(), arb(0)
+            parts[place] = a
+            if of.degree > 1:
+                b = self.poly[of.squares[i]].mid()
+                parts[of.squares[i]] = b
+            size = abs(a)
+            least += b - size if size >= 2 * b else -a * a / (4 * b)
+        return (self.poly - arb_poly(parts))(UNIT) + least
+
     def __add__(self, other: Model) -> Model:
         return Model(self.poly + other.poly, self.ring)
 
@@ -178,6 +207,8 @@ def reciprocal(d: Model) -> Model:
         Unproved: d > 0 could not be shown.
     """
     least = d.range.lower()
+    if not least > 0:
+        least = d.least.lower()
     if not least > 0:
         raise Unproved("the denominator may vanish on the box")
     c = d.centre.mid()

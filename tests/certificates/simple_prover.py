@@ -14,7 +14,7 @@ from flint import arb, ctx
 
 from benign.certificates.below import PRECISION, _prepared
 from benign.certificates.below_claim import below_certificate, minimiser_entry
-from benign.certificates.below_points import _convex_ends, _enclosed
+from benign.certificates.below_points import Point, _convex_ends, _enclosed
 from benign.rigorous import globality
 from benign.rigorous.box_balls import BoxObjective
 from benign.rigorous.box_tests import BoxTests
@@ -26,6 +26,7 @@ from benign.rigorous.rim_balls import Box
 from benign.rigorous.surd import enclosing_floats
 
 MOST = 20_000
+"""Boxes after which the simple prover gives up."""
 
 
 def bounding_frame(problem: Problem) -> tuple[list[float], list[list[float]]]:
@@ -85,8 +86,14 @@ def minimisers(objective: BoxObjective, starts: int = 200, seed: int = 0) -> lis
     return [list(map(float, y)) for _, y in sorted(found, key=lambda x: x[0])]
 
 
-def prove(problem: Problem, level: float = math.inf, frame=None, bounded: bool = True, starts: int = 60):
-    """A certificate; frame and bounded as in the document."""
+def prove(
+    problem: Problem,
+    level: float = math.inf,
+    frame: tuple[list[float], list[list[float]]] | None = None,
+    bounded: bool = True,
+    starts: int = 60,
+):
+    """A certificate; the level, frame and bounded as in the document."""
     p = problem.family.n * problem.family.m
     with ctx.workprec(PRECISION):
         centre, axes = bounding_frame(problem) if frame is None else frame
@@ -103,11 +110,7 @@ def prove(problem: Problem, level: float = math.inf, frame=None, bounded: bool =
                 convex.append(ends)
                 values.append(value)
         start = objective.frame.gain([arb(x) for x in points[0]])
-
-        class First:
-            gain = start
-
-        tests = _prepared(problem, objective, [First()], ceiling)
+        tests = _prepared(problem, objective, [Point(start, values[0], (), ())], ceiling)
         tree = _tree(tests, convex, p)
     epsilon = (0.0, 0.0) if len(values) == 1 else globality.epsilon(values, ())
     status = "proved" if epsilon[1] <= 0 else "refuted" if epsilon[0] > 0 else "undecided"
@@ -158,17 +161,30 @@ def _tree(tests: BoxTests, convex, p: int) -> str:
         ):
             made.append("m")
             continue
-        letter = next((x for x in "urgln" if tests.shown(x, box, 0)), None)
+        letter = next((x for x in "uorglsn" if tests.shown(x, box, 0)), None)
         if letter is not None:
             made.append(letter)
             continue
         d = tests._side(box)
-        import os
-        if os.environ.get("SHOW") and len(made)%50==0:
-            import collections; print(len(made), collections.Counter(made), [float(x) for x in box.centre],[float(x) for x in box.radius],flush=True)
         made.append(str(d))
         middle = 0.5 * (lo[d] + hi[d])
         upper = tuple(middle if i == d else x for i, x in enumerate(lo))
         lower = tuple(middle if i == d else x for i, x in enumerate(hi))
         stack += [(upper, hi), (lo, lower)]
     return "".join(made)
+
+
+def around(problem: Problem, grow: float, multiple: float, size: float = 0.8, most: int = 2):
+    """A certificate for a box around the lowest minimisers, below a multiple of the least value."""
+    p = problem.family.n * problem.family.m
+    with ctx.workprec(128):
+        frame = Frame.of([0.0] * p, (size * np.eye(p)).tolist(), problem.family.m, problem.family.n)
+        objective = BoxObjective(problem, frame)
+        found = minimisers(objective, 40)
+        at = objective.box([arb(x) for x in found[0]], [arb(0)] * p, 1)
+        least = float(objective.value(at).centre)
+    W = size * np.array(found[:most])
+    centre = (W.max(axis=0) + W.min(axis=0)) / 2
+    radius = ((W.max(axis=0) - W.min(axis=0)) / 2 * 1.1 + 0.02) * grow
+    box = (centre.tolist(), np.diag(radius).tolist())
+    return prove(problem, multiple * least, box, bounded=False, starts=30)

@@ -54,9 +54,7 @@ def random_problem(
     first = random_plant(rng, n, m, rho=rho, discount=discount)
     made = []
     for i in range(tasks):
-        plants = [
-            random_plant(rng, n, m, discount=discount, near=first, noise=noise) for _ in range(2)
-        ]
+        plants = [random_plant(rng, n, m, discount=discount, near=first, noise=noise) for _ in range(2)]
         made.append(Task(f"t{i}", plants[0], plants[1] if split else None))
     weights = [Fraction(i + 2) for i in range(tasks)]
     return Problem(make_family(made, weights), make_step("gradient", eta, shots))
@@ -64,7 +62,9 @@ def random_problem(
 
 def random_frame(rng, p, size=0.2):
     """centre, axes: well conditioned, not orthogonal."""
-    axes = np.linalg.qr(rng.normal(size=(p, p)))[0] @ (np.eye(p) + 0.3 * np.triu(rng.normal(size=(p, p)), 1))
+    axes = np.linalg.qr(rng.normal(size=(p, p)))[0] @ (
+        np.eye(p) + 0.3 * np.triu(rng.normal(size=(p, p)), 1)
+    )
     return (0.05 * rng.normal(size=p)).tolist(), (size * axes).tolist()
 
 

@@ -42,7 +42,7 @@ def bounding_frame(problem: Problem) -> tuple[list[float], list[list[float]]]:
     return centre, np.diag(radius).tolist()
 
 
-def minimisers(objective: BoxObjective, starts: int = 200, seed: int = 0) -> list[list[float]]:
+def minimisers(objective: BoxObjective, starts: int = 60, seed: int = 0) -> list[list[float]]:
     """Minimisers found by descent and Newton's method from random starts, by increasing value."""
     rng, p = np.random.default_rng(seed), objective.p
 
@@ -60,7 +60,7 @@ def minimisers(objective: BoxObjective, starts: int = 200, seed: int = 0) -> lis
     for _ in range(starts):
         y = rng.uniform(-1, 1, p)
         now = look(y)
-        for _ in range(60):
+        for _ in range(40):
             if now is None:
                 break
             value, slope, H = now
@@ -91,17 +91,17 @@ def prove(
     level: float = math.inf,
     frame: tuple[list[float], list[list[float]]] | None = None,
     bounded: bool = True,
-    starts: int = 60,
+    points: list[list[float]] | None = None,
 ):
-    """A certificate; the level, frame and bounded as in the document."""
+    """A certificate; the level, frame and bounded as in the document, points near its minimisers."""
     p = problem.family.n * problem.family.m
     with ctx.workprec(PRECISION):
         centre, axes = bounding_frame(problem) if frame is None else frame
         objective = BoxObjective(problem, Frame.of(centre, axes, problem.family.m, problem.family.n))
         ceiling = None if level == math.inf else arb(level)
         tests = BoxTests(objective, None, [arb(0)] * len(problem.tasks), [])
-        with ctx.workprec(64):
-            points = minimisers(objective, starts)
+        if points is None:
+            points = minimisers(objective)
         entries, convex, values = [], [], []
         for y in points:
             entry, value, ends = _entry(objective, tests, y)
@@ -180,11 +180,13 @@ def around(problem: Problem, grow: float, multiple: float, size: float = 0.8, mo
     with ctx.workprec(128):
         frame = Frame.of([0.0] * p, (size * np.eye(p)).tolist(), problem.family.m, problem.family.n)
         objective = BoxObjective(problem, frame)
-        found = minimisers(objective, 40)
+        with ctx.workprec(64):
+            found = minimisers(objective, 20)
         at = objective.box([arb(x) for x in found[0]], [arb(0)] * p, 1)
         least = float(objective.value(at).centre)
     W = size * np.array(found[:most])
     centre = (W.max(axis=0) + W.min(axis=0)) / 2
     radius = ((W.max(axis=0) - W.min(axis=0)) / 2 * 1.1 + 0.02) * grow
     box = (centre.tolist(), np.diag(radius).tolist())
-    return prove(problem, multiple * least, box, bounded=False, starts=30)
+    points = [list((w - centre) / radius) for w in W]
+    return prove(problem, multiple * least, box, bounded=False, points=points)

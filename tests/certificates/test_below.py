@@ -3,13 +3,13 @@
 import copy
 import json
 import math
+import re
 import time
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from flint import arb, ctx
-from several import random_problem
 from simple_prover import around, bounding_frame, prove
 
 from benign.certificates.below import BELOW, _require_bounded, _require_semicontinuous
@@ -23,6 +23,7 @@ from benign.rigorous.lqr import LqrObjective, NotStabilising, gain_matrix
 from benign.rigorous.matrices import Unproved
 from benign.rigorous.problem import Plant, Problem, Task, make_family, make_step, problem_from_json
 from benign.rigorous.rational_balls import Frame
+from several import random_problem
 
 
 def family(n, m, seed, **settings):
@@ -69,8 +70,8 @@ def test_a_true_certificate_is_proved_again(name, request):
 
 def test_three_states_and_two_shots():
     for problem, grow, multiple in (
-        (family(3, 1, 1, eta="0.05", discount=Fraction(1, 2)), 1.0, 1.5),
-        (family(2, 1, 2, eta="0.05", discount=Fraction(1, 2), shots=2, split=True), 1.0, 2.0),
+        (family(3, 1, 1, eta="0.05", discount=Fraction(1, 2)), 0.5, 1.5),
+        (family(2, 1, 2, eta="0.02", discount=Fraction(1, 2), shots=2, split=True), 0.3, 2.0),
     ):
         document = around(problem, grow, multiple, most=1)
         verdict = check(document)
@@ -169,7 +170,7 @@ def drop_and_deny(d):
         inside = all(
             abs(x - c) <= r
             for x, y, c, r in zip(lo, hi, dropped["centre"], dropped["radius"], strict=True)
-            for x in (x, y)  # noqa: PLR1704, B020
+            for x in (x, y)
         )
         if letter == "m" and inside:
             tree[place] = "g"
@@ -302,7 +303,7 @@ def test_false_certificates_are_refused(plane, name):
     change, place = FALSE[name]
     verdict = check(altered(plane, change))
     assert verdict.status is Status.REFUTED, verdict
-    assert __import__("re").search(place, verdict.reason), verdict.reason
+    assert re.search(place, verdict.reason), verdict.reason
 
 
 @pytest.mark.parametrize("name", ["m for g", "level raised", "a minimiser denied", "g for l"])
@@ -418,7 +419,10 @@ def test_gains_of_one_or_five_entries_are_refused(plane):
             "R": [["1"]],
             "S0": [[str(int(i == j)) for j in range(n)] for i in range(n)],
         }
-        problem = {"tasks": [{"name": "t", "weight": "1", "cost": plant}], "step": plane["problem"]["step"]}
+        problem = {
+            "tasks": [{"name": "t", "weight": "1", "cost": plant}],
+            "step": plane["problem"]["step"],
+        }
         verdict = check(altered(plane, lambda d, problem=problem: d.update(problem=problem)))
         assert "entries" in verdict.reason
 

@@ -12,8 +12,6 @@ from itertools import combinations_with_replacement
 import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
-from helpers import plant_error
-from several import balls, random_frame, random_problem
 
 from benign.rigorous import box_balls, rim_balls, taylor_balls
 from benign.rigorous.box_balls import BoxObjective, PlantPolynomials
@@ -21,6 +19,8 @@ from benign.rigorous.lqr import ClosedLoop, LqrObjective, NotStabilising
 from benign.rigorous.matrices import UNIT, Unproved
 from benign.rigorous.rational_balls import Expansion, Frame
 from benign.rigorous.taylor_balls import Model, dot, powers, reciprocal, ring
+from helpers import plant_error
+from several import balls, random_frame, random_problem
 
 BITS = 400
 STEP = arb(2) ** -100
@@ -258,7 +258,14 @@ def test_h_and_two_derivatives_are_enclosed(shape, split, shots):
     for degree in (1, 3):
         discount = Fraction(9, 10) if degree == 3 else 1
         assert check_objective(
-            rng, shape, degree, shots=shots, split=split, discount=discount, eta="0.005", noise=discount != 1
+            rng,
+            shape,
+            degree,
+            shots=shots,
+            split=split,
+            discount=discount,
+            eta="0.005",
+            noise=discount != 1,
         )
 
 
@@ -304,7 +311,10 @@ def check_halves():
         box = rim_balls.Box.between(a, b)
         halves = [box.halves(i) for i in (0, 1)]
     with ctx.workprec(200):
-        ends = [[(x.centre[i] - x.radius[i], x.centre[i] + x.radius[i]) for x in pair] for i, pair in enumerate(halves)]
+        ends = [
+            [(x.centre[i] - x.radius[i], x.centre[i] + x.radius[i]) for x in pair]
+            for i, pair in enumerate(halves)
+        ]
         return all(
             low[0] <= arb(a[i]) and low[1] >= high[0] and high[1] >= arb(b[i])
             for i, (low, high) in enumerate(ends)
@@ -390,7 +400,11 @@ def test_an_error_planted_in_the_costs_is_caught(monkeypatch, owner, name, old, 
         ("_shot", "int(i == j)", "0"),
         ("hessian", "for i in p], start)", "for i in p])"),
         ("hessian", "dot([(jet[(i,)], adapted.K[i][pair], 1) for i in p], start)", "start"),
-        ("_sum", "zip(self.weights, models, strict=True)", "zip(self.weights[::-1], models, strict=True)"),
+        (
+            "_sum",
+            "zip(self.weights, models, strict=True)",
+            "zip(self.weights[::-1], models, strict=True)",
+        ),
         ("gradient", "adapted.J[i][j], 1)", "adapted.J[i][i], 1)"),
     ],
 )

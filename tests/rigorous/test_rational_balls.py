@@ -5,11 +5,18 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
-from several import SHAPES, balls, exact, random_frame, random_plant
 
 from benign.rigorous.matrices import Unproved
 from benign.rigorous.problem import Plant
-from benign.rigorous.rational_balls import Expansion, Frame, RationalCost, is_stable, monomials, rational
+from benign.rigorous.rational_balls import (
+    Expansion,
+    Frame,
+    RationalCost,
+    is_stable,
+    monomials,
+    rational,
+)
+from several import SHAPES, balls, exact, random_frame, random_plant
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +30,7 @@ def value(terms, y):
     total = fmpq(0)
     for e, x in terms.items():
         for t, k in zip(y, e, strict=True):
-            x = x * t**k  # noqa: PLW2901
+            x = x * t**k
         total = total + x
     return total
 
@@ -56,14 +63,17 @@ def test_the_quotient_is_the_cost_at_rational_gains(shape, discount):
     cost = RationalCost.of(plant, frame)
     for _ in range(4):
         y = [fmpq(int(x), 16) for x in rng.integers(-16, 17, n * m)]
-        W = [c + sum((frame.axes[i, j] * y[j] for j in range(n * m)), fmpq(0)) for i, c in enumerate(frame.centre)]
+        W = [
+            c + sum((frame.axes[i, j] * y[j] for j in range(n * m)), fmpq(0))
+            for i, c in enumerate(frame.centre)
+        ]
         whole, expected, L = direct_cost(plant, W)
         D, E = value(cost.D, y), value(cost.E, y)
         assert value(cost.N, y) == D * expected
         # ∏_{i,j} = ∏_{i≤j} · ∏_{i<j}, and ∏_i is det(I − γL²).
-        assert D * E == whole
+        assert whole == D * E
         one = fmpq_mat(n, n, [int(i == j) for i in range(n) for j in range(n)])
-        assert D == E * (one - rational(plant.discount) * L * L).det()
+        assert E * (one - rational(plant.discount) * L * L).det() == D
 
 
 def test_degrees_are_low():
@@ -140,7 +150,9 @@ def test_an_expansion_is_the_polynomial():
     terms = {e: fmpq(int(rng.integers(-9, 10)), 7) for e in monomials(3, 4)}
     expansion = Expansion([terms, {(1, 0, 2): fmpq(5)}], 3)
     y, d = [fmpq(1, 3), fmpq(-2, 5), fmpq(4)], [fmpq(1, 7), fmpq(3), fmpq(-1, 2)]
-    for polynomial, c in zip((terms, {(1, 0, 2): fmpq(5)}), expansion.at([arb(x) for x in y]), strict=True):
+    for polynomial, c in zip(
+        (terms, {(1, 0, 2): fmpq(5)}), expansion.at([arb(x) for x in y]), strict=True
+    ):
         powers = expansion.powers([arb(x) for x in d])
         moved = sum((a * b for a, b in zip(c, powers, strict=True)), arb(0))
         expected = arb(value(polynomial, [a + b for a, b in zip(y, d, strict=True)]))

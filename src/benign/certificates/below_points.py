@@ -109,7 +109,7 @@ def _prove(
     value = pair(entry, "value")
     lo, hi = _convex_ends(entry, place, objective.p)
     for d, (a, b) in enumerate(y):
-        if not (-1.0 <= a and b <= 1.0):
+        if not (a >= -1.0 and b <= 1.0):
             raise Refused(f"{place}.y[{d}]: beyond the root box")
         if not (lo[d] <= a and b <= hi[d]):
             raise Refused(f"{place}.y[{d}]: not within the convex box")
@@ -174,9 +174,7 @@ def numbers(value: Any, count: int, place: str) -> list[float]:
 # --- one point -------------------------------------------------------------------------------
 
 
-def _enclosed(
-    y: list[Bounds], place: str, objective: BoxObjective
-) -> tuple[list[arb], arb_mat, arb]:
+def _enclosed(y: list[Bounds], place: str, objective: BoxObjective) -> tuple[list[arb], arb_mat, arb]:
     """A zero of ∇h next to the middle of a box: balls of its coordinates, of the gain and of h."""
     with ctx.workprec(PRECISION):
         try:

@@ -213,7 +213,10 @@ class BoxArgument(Argument):
         self.radius = radius
         units = of.units
         super().__init__(
-            [of.model([(0, c), (units[i], r)]) for i, (c, r) in enumerate(zip(centre, radius, strict=True))]
+            [
+                of.model([(0, c), (units[i], r)])
+                for i, (c, r) in enumerate(zip(centre, radius, strict=True))
+            ]
         )
         self._scales: dict[int, list[arb]] = {}
 
@@ -332,8 +335,7 @@ class BoxObjective:
     def value(self, box: Argument) -> Model:
         """h. Raises as `adapted` does."""
         return self._sum(
-            self.f[task].jet(self.adapted(task, box, 0).argument, 0)[()]
-            for task in range(len(self.f))
+            self.f[task].jet(self.adapted(task, box, 0).argument, 0)[()] for task in range(len(self.f))
         )
 
     def gradient(self, box: Argument) -> list[Model]:
@@ -420,6 +422,4 @@ def _congruence(M: list[list[Model]], J: list[list[Model]]) -> dict[Index, Model
     """J'MJ for a symmetric M: its entries j ≤ k."""
     size = range(len(M))
     half = _product(M, J)
-    return {
-        (j, k): dot([(J[a][j], half[a][k], 1) for a in size]) for j in size for k in size if j <= k
-    }
+    return {(j, k): dot([(J[a][j], half[a][k], 1) for a in size]) for j in size for k in size if j <= k}

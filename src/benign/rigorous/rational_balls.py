@@ -266,9 +266,7 @@ def _vertices(
     root = arb(rational(plant.discount)).sqrt()
     found = []
     for corner in _basis(plant.n):
-        column = [
-            [corner[j] / root**j - arb(t.get((0,) * p, fmpq(0)))] for j, t in enumerate(terms, 1)
-        ]
+        column = [[corner[j] / root**j - arb(t.get((0,) * p, fmpq(0)))] for j, t in enumerate(terms, 1)]
         found.append(tuple((inverse * arb_mat(column)).entries()))
     return tuple(found)
 

@@ -204,7 +204,10 @@ class Thrown:
         square, top = self._plant.cleared_gradient(at)
         p = len(top)
         moved = [
-            dot([(square, at.models[i], 1)], combination([(-self._steps[i][l], top[l]) for l in range(p)]))
+            dot(
+                [(square, at.models[i], 1)],
+                combination([(-self._steps[i][l], top[l]) for l in range(p)]),
+            )
             for i in range(p)
         ]
         return any(self._cleared(weight, moved, square).is_negative for weight in self._weights)

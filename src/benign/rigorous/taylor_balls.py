@@ -50,7 +50,9 @@ class Ring:
         ]
         self.units = [self.places[1 + i] for i in range(p)]
         place = dict(zip(self.exponents, self.places, strict=True))
-        self.squares = [place[(0,) * i + (2,) + (0,) * (p - 1 - i)] for i in range(p)] if degree > 1 else []
+        self.squares = (
+            [place[(0,) * i + (2,) + (0,) * (p - 1 - i)] for i in range(p)] if degree > 1 else []
+        )
         assert [self.exponents[1 + i].index(1) for i in range(p)] == list(range(p))
 
     def model(self, terms: Iterable[tuple[int, arb]]) -> Model:

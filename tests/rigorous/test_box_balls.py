@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from flint import arb, arb_mat, ctx
 
-from benign.rigorous import box_balls, rim_balls, taylor_balls
-from benign.rigorous.box_balls import BoxObjective, PlantPolynomials
+from benign.rigorous import box_balls, cost_balls, rim_balls, taylor_balls
+from benign.rigorous.box_balls import BoxObjective
+from benign.rigorous.cost_balls import BoxArgument, PlantPolynomials
 from benign.rigorous.lqr import ClosedLoop, LqrObjective, NotStabilising
 from benign.rigorous.matrices import UNIT, Unproved
 from benign.rigorous.rational_balls import Expansion, Frame
@@ -161,7 +162,7 @@ def check_costs(rng, shape, degree, *, discount=1, size=0.02, cases=2):
 
         centre, radius = balls(0.2 * rng.normal(size=p)), balls(size * rng.uniform(0.2, 1, p))
         with ctx.workprec(64):
-            jet = plant.jet(box_balls.BoxArgument(centre, radius, ring(p, degree)), 3)
+            jet = plant.jet(BoxArgument(centre, radius, ring(p, degree)), 3)
         for x in points(rng, p):
             with ctx.workprec(BITS):
                 y = moved(centre, radius, x)
@@ -339,7 +340,7 @@ def caught(check) -> bool:
 def replant(monkeypatch, name, old, new):
     """A planted error in a function of `taylor_balls`, seen by all who use it."""
     plant_error(monkeypatch, taylor_balls, name, old, new)
-    for module in (box_balls, rim_balls):
+    for module in (box_balls, cost_balls, rim_balls):
         if hasattr(module, name):
             monkeypatch.setattr(module, name, getattr(taylor_balls, name))
     globals_of_test = globals()
@@ -382,8 +383,8 @@ def test_an_error_planted_in_the_lower_bound_is_caught(monkeypatch, old, new):
         (PlantPolynomials, "jet", "in _leibniz(index)]", "in _leibniz(index) if len(b) < 2]"),
         (PlantPolynomials, "jet", "found[rest], -times", "found[rest], -1"),
         (PlantPolynomials, "jet", "found[index] = top * q", "found[index] = top.times(q.centre)"),
-        (box_balls.BoxArgument, "polynomial", "made.plus(lost * UNIT)", "made"),
-        (box_balls.BoxArgument, "polynomial", "x * scales[i]))", "x))"),
+        (BoxArgument, "polynomial", "made.plus(lost * UNIT)", "made"),
+        (BoxArgument, "polynomial", "x * scales[i]))", "x))"),
         (Expansion, "powers", "y[variable])", "y[0])"),
     ],
 )

@@ -116,7 +116,7 @@ def test_barriers_are_positive_where_gains_stabilise(shape):
 @pytest.mark.parametrize("n", [2, 3, 4])
 @pytest.mark.parametrize("discount", [1, Fraction(4, 5)])
 def test_gains_of_random_stable_polynomials_lie_in_the_simplex(n, discount):
-    """The gain is found by pole placement, by the formula of Ackermann, which the library does not use."""
+    """The gain is found by Ackermann's formula, which the library does not use."""
     rng = np.random.default_rng(n)
     plant = random_plant(rng, n, 1, discount=discount)
     centre, axes = random_frame(rng, n)

@@ -5,7 +5,7 @@ closed boxes B; D is the domain of h, c the level. Each leaf of the tree carries
 
 ====  ============================================================================================
 `u`   for some task no W in B stabilises its adaptation plant
-`o`   for some task the first shot leads from every W in B that stabilises out of the next stabilising set
+`o`   for some task the first shot leads from every W in B that stabilises to one that does not
 `r`   for some task its adaptation cost is so large on B that no W in B has h ≤ c (`rim_balls`)
 `l`   no W in B is in D and has h ≤ c
 `g`   B ⊂ D, and ∇h ≠ 0 on B
@@ -16,12 +16,12 @@ closed boxes B; D is the domain of h, c the level. Each leaf of the tree carries
 
 So a local minimiser in the root box with h ≤ c lies in a leaf `m`, where it is the listed one. If the
 root box holds every gain that stabilises all adaptation plants ("bounded"), {h ≤ c} lies in the union
-U of the leaves `g`, `s`, `n` and `m`, a compact set on which the adapted gains are continuous. Without
-leaves `s`, U ⊂ D and h is continuous on it. With them h may be infinite on U, but it is lower
-semicontinuous if every f is: f is the supremum of its finite horizons, continuous functions, if these
-diverge wherever F does not stabilise; so they do for S0 ≻ 0 and (A, Q) observable, because a bounded sum
+U of the leaves `g`, `s`, `n` and `m`, a compact set on which the adapted gains are continuous.
+Without leaves `s`, U ⊂ D and h is continuous on it. With them h may be infinite on U, but it is lower
+semicontinuous if every f is: f is the supremum of its finite horizons, continuous functions, if they
+diverge wherever F does not stabilise; they do for S0 ≻ 0 and (A, Q) observable, because a bounded sum
 has (Q + F'RF)v = 0 for each eigenvector v of L with √γ|λ| ≥ 1, and then Qv = 0, Fv = 0, Av = λv. So if
-h ≤ c anywhere, h attains its least value over U, at a point that is a local minimiser, because gains
+h ≤ c anywhere, h attains its least value over U, at a local minimiser, as gains
 with smaller values are in U; it is in the list, and its value is inf h. Nothing else is assumed of how h
 behaves at the rim of D.
 """

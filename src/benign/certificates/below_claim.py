@@ -57,7 +57,7 @@ def below_certificate(
     Args:
         problem: the problem; gradient step, gains of 2 to 4 entries.
         level: c > 0, or infinity.
-        centre, axes: the gain's entries, row by row, are centre + axes·y; y ∈ [−1, 1]^p is the root box.
+        centre, axes: the gain's entries, row by row, are centre + axes·y; [−1, 1]^p is the root box.
         bounded: whether the root box holds every gain that stabilises all adaptation plants.
         tree: preorder; a digit d halves a box along y_d, lower half first, a letter is a leaf: its
             meaning is in `benign.certificates.below`.

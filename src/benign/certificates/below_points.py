@@ -1,4 +1,4 @@
-"""The minimisers listed in a certificate: each is proved to exist, to be the only one in its convex box.
+"""The minimisers listed in a certificate: each is proved to exist, alone in its convex box.
 
 Newton's method from the middle of the box "y" finds the point z closely; the operator of Krawczyk,
 

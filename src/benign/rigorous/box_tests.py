@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from flint import acb_mat, arb, arb_mat, ctx
 
-from benign.rigorous.box_balls import Argument, BoxArgument, BoxObjective, PlantPolynomials
+from benign.rigorous.box_balls import BoxObjective
+from benign.rigorous.cost_balls import Argument, BoxArgument, PlantPolynomials
 from benign.rigorous.lqr import NotStabilising
 from benign.rigorous.matrices import Unproved
 from benign.rigorous.rim_balls import Box, Rim, Thrown, horizon_bound

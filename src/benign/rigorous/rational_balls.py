@@ -140,7 +140,7 @@ class RationalCost:
         W = [[ring.gens()[i * plant.n + j] for j in range(plant.n)] for i in range(plant.m)]
         N, D = _quotient(plant, W, ring)
         # An eigenvalue pair of product 1/γ that no gain moves, say; then so is ρ ≥ 1.
-        if D == 0:
+        if D.is_zero():
             raise Unproved("no gain stabilises the plant: a mode that costs is out of reach")
         a = _characteristic(_closed_loop(plant, W, ring), ring)
         g = rational(plant.discount)
@@ -197,7 +197,7 @@ def _eliminated(rows: Polys, ring: fmpq_mpoly_ctx) -> tuple[fmpq_mpoly, fmpq_mpo
     size = len(rows) - 1
     previous, sign = ring.constant(1), 1
     for k in range(size):
-        at = next((i for i in range(k, size) if rows[i][k] != 0), None)
+        at = next((i for i in range(k, size) if not rows[i][k].is_zero()), None)
         if at is None:
             return ring.constant(0), ring.constant(0)
         if at != k:
@@ -218,7 +218,8 @@ def _characteristic(L: Polys, ring: fmpq_mpoly_ctx) -> list[fmpq_mpoly]:
     M = [[ring.constant(int(i == j)) for j in range(n)] for i in range(n)]
     for k in range(1, n + 1):
         M = [[sum(L[i][l] * M[l][j] for l in range(n)) for j in range(n)] for i in range(n)]
-        found.append(-fmpq(1, k) * sum(M[i][i] for i in range(n)))
+        trace = sum((M[i][i] for i in range(n)), ring.constant(0))
+        found.append(ring.constant(fmpq(-1, k)) * trace)
         for i in range(n):
             M[i][i] += found[-1]
     return found

@@ -22,7 +22,8 @@ from itertools import product
 
 from flint import arb, arb_mat
 
-from benign.rigorous.box_balls import BoxArgument, BoxObjective, PlantPolynomials
+from benign.rigorous.box_balls import BoxObjective
+from benign.rigorous.cost_balls import BoxArgument, PlantPolynomials
 from benign.rigorous.lqr import BallPlant, ClosedLoop
 from benign.rigorous.matrices import (
     UNIT,
@@ -103,7 +104,8 @@ class Rim:
         loop = ClosedLoop(self.plant.balls, witness)
         self._witness, self._moment, self._cost = witness, loop.Sigma, loop.cost.upper()
         # Where F may be: in the hull of these gains, or of this size.
-        self._hull = following.cost.vertices and [self.frame.gain(v) for v in following.cost.vertices]
+        vertices = following.cost.vertices
+        self._hull = None if vertices is None else [self.frame.gain(v) for v in vertices]
         self._reach: arb | None = None
         if highest is not None and objective.shots == 1:
             self._reach = self._largest(following.balls, highest)

@@ -10,8 +10,8 @@ Polynomials in p variables of total degree ≤ K are univariate ones (flint's) b
     x^α ↦ t^(D|α| + Σ_{i≥2} w_i α_i),
 
 where the weights w tell all exponents of one degree apart and D exceeds their sums: it respects
-products, no two monomials of degree ≤ K meet, and those above K land above t^(D(K+1) − 1), where they are
-cut off. The sum of the absolute values of coefficients is the value at the ball t = [−1, 1].
+products, no two monomials of degree ≤ K meet, and those above K land above t^(D(K+1) − 1), where they
+are cut off. The sum of the absolute values of coefficients is the value at the ball t = [−1, 1].
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Ring:
 
     def model(self, terms: Iterable[tuple[int, arb]]) -> Model:
         """The model with these (place, coefficient); others are zero."""
-        coefficients = [0] * self.length
+        coefficients: list[arb | int] = [0] * self.length
         for place, x in terms:
             coefficients[place] = x
         return Model(arb_poly(coefficients), self)
@@ -74,7 +74,7 @@ def ring(p: int, degree: int) -> Ring:
 
 
 def _telling_weights(p: int, degree: int) -> list[int]:
-    """0 = w_1 < … < w_p, the least ones found in turn, with different sums for all exponents of a degree.
+    """0 = w_1 < … < w_p, found in turn, the least with different sums for all exponents of a degree.
 
     It is enough that sums of K weights differ for different choices: fewer are K with zeros.
     """

@@ -7,12 +7,13 @@ problem and the claim, and its arithmetic is python-flint's.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from flint import ctx
 
+from benign.certificates.below import BELOW, FIELDS, prove_below
 from benign.certificates.claims import ENUMERATION, VERSION, digest
 from benign.certificates.enumeration import prove_enumeration
 from benign.certificates.gaps import GAPS, check_gap, is_gap
@@ -31,15 +32,19 @@ MAX_BYTES = 200_000_000
 
 _KEYS = {
     ENUMERATION: {"domain", "points", "undecided", "minimum", "epsilon", "asked", "status"},
+    BELOW: FIELDS,
     **{claim: {"W", "gap"} for claim in (*CLAIMS, *GAPS)},
 }
 
 
-def check(document: Mapping[str, Any] | str | Path) -> Verdict:
+def check(
+    document: Mapping[str, Any] | str | Path, progress: Callable[[int, int], None] | None = None
+) -> Verdict:
     """Prove a certificate's claim again.
 
     Args:
         document: the certificate, or the path of its file.
+        progress: called now and then with the boxes done and their number, where there are many.
 
     Returns:
         *proved* with the statement that was proved; *refuted* with the place at which the document
@@ -61,13 +66,20 @@ def check(document: Mapping[str, Any] | str | Path) -> Verdict:
             raise Refused(f"claim: {str(claim)[:40]!r} is not one that can be checked")
         _expect_keys(body, claim)
         with ctx.workprec(PRECISION):
-            statement = _prove(body, claim, problem_from_json(body["problem"]))
+            statement = _prove(body, claim, problem_from_json(body["problem"]), progress)
     except (Refused, BenignError) as error:
         return Verdict(Status.REFUTED, "the certificate proves its claim", str(error))
     return Verdict(Status.PROVED, statement, claim)
 
 
-def _prove(body: dict[str, Any], claim: str, problem: Problem) -> str:
+def _prove(
+    body: dict[str, Any],
+    claim: str,
+    problem: Problem,
+    progress: Callable[[int, int], None] | None,
+) -> str:
+    if claim == BELOW:
+        return prove_below(body, problem, progress)
     if is_gap(problem, claim):
         return check_gap(body, problem)
     scalar_plants(problem)  # refuses what is not scalar, of the wrong sign or out of range

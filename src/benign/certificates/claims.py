@@ -58,11 +58,11 @@ def enumeration_certificate(
     document: dict[str, Any] = {
         "claim": ENUMERATION,
         "problem": problem_to_json(problem),
-        "domain": _plain(domain),
-        "points": _plain(points),
-        "undecided": [{"W": _plain(w), "value": _plain(v)} for w, v in undecided],
-        "minimum": _plain(minimum),
-        "epsilon": _plain(epsilon),
+        "domain": plain(domain),
+        "points": plain(points),
+        "undecided": [{"W": plain(w), "value": plain(v)} for w, v in undecided],
+        "minimum": plain(minimum),
+        "epsilon": plain(epsilon),
         "asked": str(asked),
         "status": status,
     }
@@ -85,12 +85,12 @@ def digest(document: Mapping[str, Any]) -> str:
     return "sha256:" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Tuples as lists, infinities as strings: what JSON can hold."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and math.isinf(value):
         return "inf" if value > 0 else "-inf"
     return value

@@ -1,0 +1,82 @@
+"""Writing the certificate that `benign.certificates.below` proves again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from benign.certificates.below import BELOW
+from benign.certificates.claims import plain, sealed
+from benign.rigorous.problem import Problem, problem_to_json
+
+Bounds = tuple[float, float]
+
+
+def minimiser_entry(
+    *,
+    y: Sequence[Bounds],
+    W: Sequence[Bounds],
+    value: Bounds,
+    convex_centre: Sequence[float],
+    convex_radius: Sequence[float],
+) -> dict[str, Any]:
+    """One listed minimiser.
+
+    Args:
+        y: p pairs, a box that holds it in the coordinates of the frame.
+        W: p pairs, bounds of the gain's entries, row by row.
+        value: bounds of h there.
+        convex_centre, convex_radius: of a box |y − centre| ≤ radius that holds y, lies in the domain
+            and on which h is strictly convex.
+    """
+    return {
+        "y": plain(list(y)),
+        "W": plain(list(W)),
+        "value": plain(value),
+        "convex": {"centre": list(convex_centre), "radius": list(convex_radius)},
+    }
+
+
+def below_certificate(
+    problem: Problem,
+    *,
+    level: float,
+    centre: Sequence[float],
+    axes: Sequence[Sequence[float]],
+    bounded: bool,
+    tree: str,
+    minimisers: Sequence[Mapping[str, Any]],
+    minimum: Bounds,
+    epsilon: Bounds,
+    asked: Fraction,
+    status: str,
+) -> dict[str, Any]:
+    """The claim that a list holds every local minimiser with h ≤ level, sealed.
+
+    Args:
+        problem: the problem; gradient step, gains of 2 to 4 entries.
+        level: c > 0, or infinity.
+        centre, axes: the gain's entries, row by row, are centre + axes·y; [−1, 1]^p is the root box.
+        bounded: whether the root box holds every gain that stabilises all adaptation plants.
+        tree: preorder; a digit d halves a box along y_d, lower half first, a letter is a leaf: its
+            meaning is in `benign.certificates.below`.
+        minimisers: made by `minimiser_entry`, by increasing value.
+        minimum: bounds of the least value; epsilon: `benign.rigorous.globality.epsilon` of the values.
+        asked, status: the ε that was asked for, and "proved", "refuted" or "undecided".
+    """
+    return sealed(
+        {
+            "claim": BELOW,
+            "problem": problem_to_json(problem),
+            "level": plain(float(level)),
+            "frame": {"centre": list(centre), "axes": [list(row) for row in axes]},
+            "bounded": bounded,
+            "tree": tree,
+            "minimisers": [dict(entry) for entry in minimisers],
+            "minimum": plain(minimum),
+            "epsilon": plain(epsilon),
+            "asked": str(asked),
+            "status": status,
+        }
+    )

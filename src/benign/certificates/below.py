@@ -50,7 +50,7 @@ from benign.rigorous.lqr import (
     optimum,
 )
 from benign.rigorous.matrices import Unproved, is_semidefinite
-from benign.rigorous.problem import Problem, exact
+from benign.rigorous.problem import Plant, Problem, exact
 from benign.rigorous.rational_balls import Frame, rational
 from benign.rigorous.rim_balls import Box, Rim
 
@@ -166,18 +166,24 @@ def _require_bounded(objective: BoxObjective) -> None:
             raise Refused(f"bounded: the root box may miss stabilising gains along y[{d}]")
 
 
+def is_semicontinuous(problem: Problem) -> bool:
+    """Whether leaves `s` may be used: S0 ≻ 0 and (A, Q) observable for every f, decided exactly."""
+    return all(_is_semicontinuous(task.f) for task in problem.tasks)
+
+
+def _is_semicontinuous(plant: Plant) -> bool:
+    A = fmpq_mat([[rational(x) for x in row] for row in plant.A])
+    Q = fmpq_mat([[rational(x) for x in row] for row in plant.Q])
+    rows = []
+    for _ in range(plant.n):
+        rows += Q.tolist()
+        Q = Q * A
+    return fmpq_mat(rows).rank() == plant.n and is_semidefinite(plant.moment, strict=True)
+
+
 def _require_semicontinuous(problem: Problem) -> None:
-    """S0 ≻ 0 and (A, Q) observable for every f, decided exactly."""
     for task in problem.tasks:
-        plant = task.f
-        A = fmpq_mat([[rational(x) for x in row] for row in plant.A])
-        Q = fmpq_mat([[rational(x) for x in row] for row in plant.Q])
-        rows = []
-        for _ in range(plant.n):
-            rows += Q.tolist()
-            Q = Q * A
-        seen = fmpq_mat(rows).rank() == plant.n
-        if not (seen and is_semidefinite(plant.moment, strict=True)):
+        if not _is_semicontinuous(task.f):
             raise Refused(
                 f"tree: leaves 's' bound the infimum only where S0 ≻ 0 and (A, Q) is observable, "
                 f"which task `{task.name}` is not"

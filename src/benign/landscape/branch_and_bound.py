@@ -153,6 +153,11 @@ class Pavement:
         frame: coordinates; the root box is [−1, 1]ᵖ.
         level: c; infinite for the whole domain.
         witnesses: for each task a gain that stabilises it, near its optimum.
+
+    Attributes:
+        floor: a lower bound of h anywhere.
+        allows_steep: whether boxes may be excluded by s∇h ≠ 0, across the rim of the domain.
+        interrupted: whether Ctrl-C ended the last run.
     """
 
     def __init__(
@@ -162,6 +167,7 @@ class Pavement:
         self.problem, self.frame, self.level = problem, frame, level
         self.p, self.k = frame.p, self.objective.k
         self.least = least_costs(problem, witnesses)
+        self._witnesses = witnesses
         self.rim = Rim(problem, frame, level, self.least, witnesses)
         self.weights = np.array([float(w) for w in problem.weights]) * (1.0 - 2.0**-50)
         self.tree = Tree()
@@ -171,6 +177,47 @@ class Pavement:
         self.waiting = Boxes(0.0 * ones, ones, np.zeros(1, np.int64), np.full(1, everywhere))
         self.stuck: list[Boxes] = []
         self.boxes = 0
+        self.floor = everywhere
+        self.allows_steep = True
+        self.interrupted = False
+
+    def set_level(self, level: float) -> None:
+        """Another level, before anything was tested."""
+        self.level = level
+        self.rim = Rim(self.problem, self.frame, level, self.least, self._witnesses)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every box is decided."""
+        return not len(self.waiting) and not self.stuck
+
+    def left(self) -> Boxes:
+        """The boxes that are not decided."""
+        return Boxes.joined([self.waiting, *self.stuck])
+
+    def reached(self) -> tuple[float, int]:
+        """The level below which all is decided, and the number of boxes left."""
+        left = self.left()
+        if not len(left):
+            return self.level, 0
+        # A little below, so that on what is left h is shown to exceed it with room.
+        lowest = float(left.bound.min())
+        return min(self.level, lowest * (1.0 - 1e-9)), len(left)
+
+    def tree_text(self, level: float) -> str:
+        """The tree of a certificate for a level that was reached; see `reached`.
+
+        What is left, and what lies around minimisers above the level, has h above it.
+        """
+        saved = self.tree.tags.copy()
+        self.tree.tags[self.left().node] = ord("l")
+        text = self.tree.text()
+        self.tree.tags = saved
+        return text
+
+    def leaves(self) -> dict[str, int]:
+        """How many leaves have each tag."""
+        return {tag: n for tag, n in self.tree.counts().items() if tag in LEAF_TAGS}
 
     # --- minimisers --------------------------------------------------------------------------
 
@@ -496,7 +543,7 @@ class Pavement:
         close(left[out], "g")
         # Near the rim, where ∇h has a pole, times what clears it.
         near = np.flatnonzero(~out)
-        if len(near):
+        if len(near) and self.allows_steep:
             scaled = self.objective.scaled_gradient(at[near])
             steep = self.slopes(scaled)
             close(left[near[steep]], "s")

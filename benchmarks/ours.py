@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,13 +21,17 @@ def objective(bench: Bench) -> MetaObjective:
     return MetaObjective(family, GradientStep(bench.eta))
 
 
-@cache
-def _mapped():
-    @jax.jit
-    def all_of_them(h: MetaObjective, gains):
-        return lax.map(lambda W: (h.value(W), h.gradient(W)), gains, batch_size=64)
+BATCH = 64
 
-    return all_of_them
+
+@jax.jit
+def _mapped(h: MetaObjective, gains):
+    return lax.map(lambda W: (h.value(W), h.gradient(W)), gains, batch_size=BATCH)
+
+
+@jax.jit
+def _values(h: MetaObjective, gains):
+    return lax.map(h.value, gains, batch_size=4096)
 
 
 def value_and_gradient(h: MetaObjective, gains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -37,5 +39,16 @@ def value_and_gradient(h: MetaObjective, gains: np.ndarray) -> tuple[np.ndarray,
     if hasattr(h, "value_and_gradient"):
         values, gradients = h.value_and_gradient(gains)
     else:
-        values, gradients = _mapped()(h, jnp.asarray(gains))
+        values, gradients = _mapped(h, jnp.asarray(gains))
     return np.asarray(values), np.asarray(gradients)
+
+
+def values(h: MetaObjective, gains: np.ndarray) -> np.ndarray:
+    """h at every gain, +∞ where infeasible."""
+    return np.asarray(h.values(gains) if hasattr(h, "values") else _values(h, jnp.asarray(gains)))
+
+
+def temporary_bytes(h: MetaObjective, gains: np.ndarray) -> int:
+    """What XLA sets aside for value and gradient of a batch."""
+    compiled = _mapped.lower(h, jnp.asarray(gains)).compile()
+    return compiled.memory_analysis().temp_size_in_bytes

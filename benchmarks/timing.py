@@ -50,7 +50,9 @@ def median(call: Call, repeat: int, warm: int = 1) -> float:
     return statistics.median(seconds(call) for _ in range(repeat))
 
 
-def interleave(contestants: Mapping[str, Contestant], budget: float, most: int = 15, least: int = 3) -> Times:
+def interleave(
+    contestants: Mapping[str, Contestant], budget: float, most: int = 15, least: int = 3
+) -> Times:
     """As many rounds as fit into `budget` seconds, between `least` and `most`, after a warm one.
 
     Every call should take long enough (a millisecond, say) for the clock not to matter.

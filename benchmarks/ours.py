@@ -12,12 +12,12 @@ from benign.meta.adaptation import GradientStep
 from benign.meta.objective import MetaObjective
 from benign.tasks.family import TaskFamily
 
-jax.config.update("jax_enable_x64", True)
-
 
 def objective(bench: Bench) -> MetaObjective:
     """The benchmark's problem as the library's."""
-    family = TaskFamily.stack(bench.A, bench.B, bench.Q, bench.R, bench.S0, weights=bench.weights)
+    family = TaskFamily.stack(
+        bench.A, bench.B, bench.Q, bench.R, bench.S0, weights=bench.weights.tolist()
+    )
     return MetaObjective(family, GradientStep(bench.eta))
 
 

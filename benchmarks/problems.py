@@ -1,4 +1,4 @@
-"""The problems that are timed: one nominal plant of each size, perturbed, and starts around its optimum."""
+"""The problems that are timed: a nominal plant of each size, perturbed; starts around its optimum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Complete proofs in a few parameters: how many random families are decided in which time."""
+"""Complete proofs in a few parameters: how many random families are decided in which time.
+
+`run` takes the prover, a function of a problem, a level and the seconds it may take, so that provers
+can be compared on the same families.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +33,8 @@ class Outcome:
     boxes: int
 
 
-Prover = Callable[[Problem, float], Outcome]
-"""From a problem and the seconds it may take to an outcome."""
+Prover = Callable[[Problem, float, float], Outcome]
+"""From a problem, a level (a multiple of the least h found) and the seconds it may take."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,53 @@ class Trial:
 
     outcome: Outcome
     seconds: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table: families of one kind, and what is aimed at.
+
+    Attributes:
+        n, m, k, eta, level: The kind.
+        families: How many are tried.
+        within: Seconds that count as decided; no family gets more.
+        target: The share aimed at, in percent, or None.
+    """
+
+    n: int
+    m: int
+    k: int
+    eta: str
+    level: float
+    families: int
+    within: float
+    target: float | None = None
+
+    @property
+    def case(self) -> str:
+        return f"({self.n}, {self.m}), {self.k} tasks, η = {self.eta}, below {self.level:g} min h"
+
+
+TARGETS = (
+    Row(2, 1, 2, "0.02", 10, 20, 5, 90),
+    Row(2, 1, 5, "0.02", 10, 8, 30, 90),
+)
+"""Two tasks within 5 s and five within 30 s, in 90 % of random families."""
+
+SCALING = tuple(
+    Row(n, m, k, eta, level, 1, 20)
+    for n, m, k, eta, level in (
+        (2, 1, 1, "0.02", 10),
+        (2, 1, 3, "0.02", 10),
+        (2, 1, 2, "0.005", 10),
+        (2, 1, 2, "0.05", 10),
+        (2, 1, 2, "0.02", 2),
+        (2, 1, 2, "0.02", 100),
+        (1, 2, 2, "0.02", 10),
+        (3, 1, 2, "0.02", 2),
+    )
+)
+"""Boxes and time against n·m, k, η and the level: one thing changed at a time."""
 
 
 def exact(X: np.ndarray, digits: int = 3) -> Matrix:
@@ -69,22 +120,35 @@ def random_problem(n: int, m: int, k: int, eta: str, seed: int, apart: float = 0
     raise ValueError(f"no family of ({n}, {m}) with {k} tasks in 100 draws; lower `apart`")
 
 
-def trials(prove: Prover, problems: Sequence[Problem], seconds: float) -> list[Trial]:
-    """Every problem, each with the time it may take."""
+def trials(prove: Prover, row: Row, seed: int = 0) -> list[Trial]:
+    """Every family of a row, each with the time it may take."""
     found = []
-    for problem in problems:
+    for i in range(row.families):
+        problem = random_problem(row.n, row.m, row.k, row.eta, seed + i)
         started = time.perf_counter()
-        outcome = prove(problem, seconds)
+        outcome = prove(problem, row.level, row.within)
         found.append(Trial(outcome, time.perf_counter() - started))
     return found
 
 
-def share(
-    section: Section, case: str, found: Sequence[Trial], within: float, target: float | None
-) -> None:
-    """The share decided within a time, the median time and boxes of those that were."""
-    decided = [t for t in found if t.outcome.decided and t.seconds <= within]
-    section.add(case, f"decided within {within:g} s, %", 100 * len(decided) / len(found), target)
-    if decided:
-        section.add(case, "median s", statistics.median(t.seconds for t in decided))
-        section.add(case, "median boxes", statistics.median(t.outcome.boxes for t in decided))
+def summarise(section: Section, row: Row, found: Sequence[Trial]) -> None:
+    """The share decided in time; the median time and boxes of all, decided or not."""
+    decided = [t for t in found if t.outcome.decided and t.seconds <= row.within]
+    section.add(row.case, "families", len(found))
+    section.add(row.case, "seconds given", row.within)
+    section.add(row.case, "decided, %", 100 * len(decided) / len(found), row.target)
+    section.add(row.case, "median s", statistics.median(t.seconds for t in found))
+    section.add(row.case, "median boxes", statistics.median(t.outcome.boxes for t in found))
+
+
+def run(prove: Prover, rows: Sequence[Row] = TARGETS + SCALING) -> Section:
+    """Every row."""
+    section = Section(
+        "Complete proofs in a few parameters",
+        "Random families of the kind named. Decided: the list of all local minimisers below the level "
+        "is proved complete within the seconds given. Medians are over all families, undecided too.",
+    )
+    for row in rows:
+        say(row.case)
+        summarise(section, row, trials(prove, row))
+    return section

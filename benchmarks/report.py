@@ -79,8 +79,10 @@ class Section:
         columns = list(dict.fromkeys(f.quantity for f in self.figures))
         cells = {(f.case, f.quantity): str(f) for f in self.figures}
         lines = ["| | " + " | ".join(columns) + " |", "|-|" + "-|" * len(columns)]
-        for case in dict.fromkeys(f.case for f in self.figures):
-            lines.append(f"| {case} | " + " | ".join(cells.get((case, c), "") for c in columns) + " |")
+        lines += [
+            f"| {case} | " + " | ".join(cells.get((case, c), "") for c in columns) + " |"
+            for case in dict.fromkeys(f.case for f in self.figures)
+        ]
         return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""learn2learn's way: clone the module for each task, step the clone by `autograd.grad(create_graph)`."""
+"""learn2learn's way: a clone of the module for each task, stepped by `autograd.grad(create_graph)`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JAX as one first writes it: the Lyapunov equation as a linear system of n² unknowns, autodiff twice."""
+"""JAX as one first writes it: Lyapunov equations as systems of n² unknowns, autodiff twice."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.problems import Bench
 
 CHUNK = 2048
-"""Matrix entries of a chunk (a chunk has CHUNK / n² starts): near the best of 16 … 16,384 at every size."""
+"""A chunk has CHUNK / n² starts: near the best of 16 … 16,384 at every size."""
 
 
 def t(X: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""PyTorch's function transforms: the Lyapunov equation as a linear system, `grad` twice, `vmap` twice."""
+"""PyTorch's function transforms: Lyapunov equations as linear systems, `grad` twice, `vmap` twice."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ def tasks(section: Section, counts: tuple[int, ...], budget: float) -> None:
             for _ in range(repeat):
                 ours.value_and_gradient(h, gains)
 
+        call()
         contestants[f"{k:,} tasks"] = Contestant(call, k * repeat)
     times = interleave(contestants, budget)
     medians = {name: times.median(name) for name in contestants}

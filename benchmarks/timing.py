@@ -53,12 +53,11 @@ def median(call: Call, repeat: int, warm: int = 1) -> float:
 def interleave(
     contestants: Mapping[str, Contestant], budget: float, most: int = 15, least: int = 3
 ) -> Times:
-    """As many rounds as fit into `budget` seconds, between `least` and `most`, after a warm one.
+    """As many rounds as fit into `budget` seconds, between `least` and `most`.
 
-    Every call should take long enough (a millisecond, say) for the clock not to matter.
+    Every call should have been made before, since the first may compile, and should take long enough
+    (a millisecond, say) for the clock not to matter.
     """
-    for contestant in contestants.values():
-        contestant.call()  # compiles
     rounds: dict[str, list[float]] = {name: [] for name in contestants}
     deadline = time.perf_counter() + budget
     for done in range(most):

@@ -121,10 +121,9 @@ def run(starts: int = 4096, k: int = 16, budget: float = 12.0, sizes=SIZES) -> S
         "Value and gradient of h",
         f"One gradient shot, {starts:,} starts (a quarter at n = {LARGE}), {k} tasks. `ours` is "
         "microseconds per start and task, the peers are multiples of it (C++ below 1 is faster than we "
-        "are). The limit is the time one core needs for the operations that the C++ reference counts, at "
-        "its measured peak of "
-        "multiply-adds or of quotients, whichever is longer. `largest difference` is the largest "
-        "relative difference of any answer from ours.",
+        "are). The limit is the time one core needs for the operations that the C++ reference counts, "
+        "at its measured peak of multiply-adds or of quotients, whichever is longer. `largest "
+        "difference` is the largest relative difference of any answer from ours.",
     )
     chosen = peers()
     for n, m in sizes:

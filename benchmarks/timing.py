@@ -1,7 +1,9 @@
 """Medians of interleaved rounds.
 
 Contestants take turns within one process, so that whatever else the machine does hits all of them; a
-ratio is taken within a round, and the median is over rounds.
+ratio is taken within a round, and the median is over rounds. What is measured is the processor time of
+the process: for one thread on a core of its own that is the time on the clock, and where other
+processes want the core too it leaves out the time that they had it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds per unit of work, round by round, for each contestant."""
+    """Processor seconds per unit of work, round by round, for each contestant."""
 
     rounds: dict[str, list[float]]
 
@@ -37,6 +39,12 @@ class Times:
         return statistics.median(a / b for a, b in pairs)
 
 
+def processor_seconds(call: Call) -> float:
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
 def seconds(call: Call) -> float:
     start = time.perf_counter()
     call()
@@ -44,7 +52,7 @@ def seconds(call: Call) -> float:
 
 
 def median(call: Call, repeat: int, warm: int = 1) -> float:
-    """Median seconds of one call alone, after warming up."""
+    """Median seconds on the clock of one call alone, after warming up."""
     for _ in range(warm):
         call()
     return statistics.median(seconds(call) for _ in range(repeat))
@@ -64,5 +72,5 @@ def interleave(
         if done >= least and time.perf_counter() > deadline:
             break
         for name, contestant in contestants.items():
-            rounds[name].append(seconds(contestant.call) / contestant.work)
+            rounds[name].append(processor_seconds(contestant.call) / contestant.work)
     return Times(rounds)

@@ -38,7 +38,7 @@ class Peer:
 
 CPLUSPLUS = "C++"
 
-STARTS: dict[str, tuple[str, dict[int, int], dict[int, float], bool]] = {
+COLUMNS: dict[str, tuple[str, dict[int, int], dict[int, float], bool]] = {
     "NumPy doubling": (
         "numpy_batched",
         {1: 4096, 2: 1024, 4: 512, 8: 256, 16: 64, 32: 16},
@@ -73,7 +73,7 @@ def peers() -> dict[str, Peer]:
     """Everyone who is installed."""
     found = {
         column: Peer(module.value_and_gradient, starts, target, judges)
-        for column, (name, starts, target, judges) in STARTS.items()
+        for column, (name, starts, target, judges) in COLUMNS.items()
         if (module := load(name)) is not None
     }
     if reference.compiler() is not None:

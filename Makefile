@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make demo      analyse a real fleet, reproduce the paper, say where the pictures are"
 	@echo "make test      the tests (make test-all: with the long proofs)"
-	@echo "make bench     time the proofs against their peers; writes benchmarks/results/"
+	@echo "make bench     time everything against its peers; writes benchmarks/results/"
 	@echo "make lint      format, lint and type checks"
 
 $(STAMP): pyproject.toml constraints.txt scripts/setup.sh
@@ -32,8 +32,7 @@ test-all: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: $(STAMP)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt -e ".[bench]"
-	$(BIN)/python benchmarks/run.py
+	BIN="$(BIN)" sh scripts/bench.sh
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

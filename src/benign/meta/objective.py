@@ -5,9 +5,11 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, ArrayLike, Bool, Float
 
+from benign.meta import batched
 from benign.meta.adaptation import AdaptationStep, unrolled, walk
 from benign.rigorous.problem import Problem
 from benign.tasks.family import TaskFamily
@@ -75,6 +77,16 @@ class MetaObjective(eqx.Module):
     def feasible(self, W: ArrayLike) -> Bool[Array, ""]:
         """Whether W and every intermediate gain of every task stabilise."""
         return _feasible(self, self._gain(W))
+
+    def values(self, gains: ArrayLike) -> Float[np.ndarray, " N"]:
+        """h(W) for a batch of gains, (N, m, n) or (N,): as `value`, much faster than its `vmap`."""
+        return batched.values(self, gains)
+
+    def value_and_gradient(
+        self, gains: ArrayLike
+    ) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N ..."]]:
+        """h(W) and ∇h(W) for a batch of gains, (N, m, n) or (N,); `meta.batched` has more."""
+        return batched.value_and_gradient(self, gains)
 
     @property
     def problem(self) -> Problem:

@@ -1,0 +1,92 @@
+"""The Lyapunov equation of discrete time."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+from benign.linalg.products import matmul, norm_squared, pair_product, require_x64, transpose
+from benign.linalg.stability import MAX_SQUARINGS, is_stable
+
+DECAYED = 1e-9
+"""Once ‖Lᵏ‖ is this small the next term, of relative size ‖Lᵏ‖² = 1e-18, is below rounding."""
+
+
+def dlyap(
+    L: Float[Array | np.ndarray, "*#batch n n"], S: Float[Array | np.ndarray, "*#batch n n"]
+) -> Float[Array, "... n n"]:
+    """X = L X L' + S.
+
+    Args:
+        L: Square matrices with ρ(L) < 1.
+        S: Right-hand sides, symmetric or not.
+
+    Returns:
+        X, exactly as symmetric as the arithmetic allows; +∞ in every entry where ρ(L) ≥ 1 (there
+        the sum Σ Lᵏ S L'ᵏ diverges, while the linear system would still give some finite matrix).
+        Derivatives of every order are zero there.
+
+    Raises:
+        BenignError: JAX's 64-bit mode is off.
+    """
+    require_x64("dlyap")
+    L, S = jnp.asarray(L, float), jnp.asarray(S, float)
+    stable = is_stable(L)[..., None, None]
+    # Select twice: on the way in, so that no infinity arises behind the mask, and on the way out.
+    X = dlyap_stable(jnp.where(stable, L, 0.0), jnp.where(stable, S, 0.0))
+    return jnp.where(stable, X, jnp.inf)
+
+
+def dlyap_stable(
+    L: Float[Array | np.ndarray, "*#batch n n"], S: Float[Array | np.ndarray, "*#batch n n"]
+) -> Float[Array, "... n n"]:
+    """As `dlyap` for L known to satisfy `is_stable`, which saves the test.
+
+    Derivative. Perturbing X = L X L' + S gives the same equation again,
+
+        Ẋ = L Ẋ L' + (Ṡ + L̇ X L' + L X L̇'),
+
+    and the adjoint of 𝓛(X) = X − L X L' in the inner product tr(X'Y) is Y − L' Y L, the equation
+    for L'. `custom_linear_solve` is told 𝓛 and the two solvers and makes both rules of them; as the
+    rules solve by `custom_linear_solve` themselves they nest to any order.
+    """
+    batch = jnp.broadcast_shapes(L.shape, S.shape)
+    L, S = jnp.broadcast_to(L, batch), jnp.broadcast_to(S, batch)
+    return lax.custom_linear_solve(
+        lambda X: X - matmul(L, X, transpose(L)),
+        S,
+        solve=lambda _, right: _sum_of_powers(L, right),
+        transpose_solve=lambda _, right: _sum_of_powers(transpose(L), right),
+    )
+
+
+def _sum_of_powers(L: Float[Array, "*batch n n"], S: Float[Array, "*batch n n"]) -> Array:
+    """Σ Lᵏ S L'ᵏ: in closed form for n ≤ 2, by doubling the number of terms otherwise."""
+    n = L.shape[-1]
+    if n == 1:
+        return S / ((1 - L) * (1 + L))
+    if n == 2:
+        trace = (L[..., 0, 0] + L[..., 1, 1])[..., None, None]
+        det = (L[..., 0, 0] * L[..., 1, 1] - L[..., 0, 1] * L[..., 1, 0])[..., None, None]
+        LS = matmul(L, S)
+        # Cayley–Hamilton, L² = t L − d I, applied on both sides of the series.
+        top = (
+            ((1 + det) - trace * trace * (1 - det)) * S
+            + (1 + det) * matmul(LS, transpose(L))
+            - trace * det * (LS + matmul(S, transpose(L)))
+        )
+        return top / ((1 - det) * (1 + det - trace) * (1 + det + trace))
+
+    def unfinished(state):
+        k, power, _ = state
+        # `is_stable` left a power of norm below one; twenty squarings more bring 1 − ε to nothing.
+        return (k < 2 * MAX_SQUARINGS) & jnp.any(norm_squared(power) > DECAYED**2)
+
+    def double(state):
+        k, power, X = state
+        X = X + matmul(power, X, transpose(power))
+        return k + 1, pair_product(power, power), X
+
+    return lax.while_loop(unfinished, double, (jnp.zeros((), jnp.int32), L, S))[2]

@@ -1,0 +1,204 @@
+"""h, ∇h and ∇²h for whole batches of gains: compiled kernels, chunk by chunk, in bounded memory.
+
+A chunk has a fixed number of gains, and how many of them are padding is a number to the kernel and not
+a shape. So a kernel is compiled once for a shape of family, a rule, a number of shots and a size of
+chunk, whatever the numbers and the batch are, and never holds more than its inputs, its results and
+the intermediate numbers of one tile of gains and tasks.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from benign.errors import ProblemError
+from benign.linalg import require_x64
+from benign.meta.kernels import doubling, small
+from benign.meta.kernels.order import Order, Problem
+
+if TYPE_CHECKING:
+    from benign.meta.objective import MetaObjective
+
+Gains = Float[np.ndarray | Array, "N ..."]
+
+
+def values(h: MetaObjective, gains: Any) -> Float[np.ndarray, " N"]:
+    """h(W), +∞ where infeasible, for every gain.
+
+    Args:
+        h: the meta-objective.
+        gains: (N, m, n), or (N,) for one state and one input.
+
+    Raises:
+        ProblemError: another shape.
+        BenignError: JAX's 64-bit mode is off.
+    """
+    return _run(h, "value", gains)[0]
+
+
+def value_and_gradient(
+    h: MetaObjective, gains: Any, weights: Float[np.ndarray, "N k"] | None = None
+) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N ..."]]:
+    """h(W) and ∇h(W) for every gain; +∞ and zeros where infeasible.
+
+    Args:
+        h: the meta-objective.
+        gains: (N, m, n), or (N,) for one state and one input.
+        weights: for every gain the weights that h is to have, instead of those of the family.
+
+    Returns:
+        (N,) values, and gradients in the shape of the gains.
+
+    Raises:
+        ProblemError: another shape.
+        BenignError: JAX's 64-bit mode is off.
+    """
+    found, gradients = _run(h, "gradient", gains, weights=weights)
+    return found, gradients.reshape(np.shape(gains))
+
+
+def hessian_products(h: MetaObjective, gains: Any, E: Any) -> Float[np.ndarray, "N ..."]:
+    """∇²h(W)[E] for every gain W and its own direction E; zeros where infeasible.
+
+    Args:
+        h: the meta-objective.
+        gains, E: (N, m, n), or (N,) for one state and one input.
+
+    Raises:
+        ProblemError: another shape.
+        BenignError: JAX's 64-bit mode is off.
+    """
+    return _run(h, "product", gains, E)[1].reshape(np.shape(gains))
+
+
+def hessians(h: MetaObjective, gains: Any) -> Float[np.ndarray, "N ..."]:
+    """∇²h(W) for every gain, (N, m, n, m, n), or (N,) for scalars; zeros where infeasible.
+
+    Args:
+        h: the meta-objective.
+        gains: (N, m, n), or (N,) for one state and one input.
+
+    Raises:
+        ProblemError: another shape.
+        BenignError: JAX's 64-bit mode is off.
+    """
+    shape = np.shape(gains)
+    return _run(h, "hessian", gains)[1].reshape(shape + shape[1:])
+
+
+def _run(
+    h: MetaObjective, results: Any, gains: Any, E: Any = None, weights: Any = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Values (N,) and further results (N, r) of one of the kernels, a chunk at a time."""
+    W = _batch(h, gains, "gains")
+    directions = None if E is None else _batch(h, E, "E")
+    N = len(W)
+    if directions is not None and len(directions) != N:
+        raise ProblemError(f"`E`: {len(directions)} directions for {N} gains; give one for each")
+    own = None if weights is None else np.asarray(weights, float)
+    if own is not None and own.shape != (N, len(h.family)):
+        raise ProblemError(
+            f"`weights`: expected shape {(N, len(h.family))}, got {own.shape}; a row for each gain"
+        )
+    order, chunk, kernel = plan(h, results, N)
+    found, rest = np.empty(N), np.empty((N, order.rest(W.shape[1:])))
+    pending = []
+    for i in range(0, N, chunk):
+        part = slice(i, i + chunk)
+        count = len(W[part])
+        w = None if own is None else _padded(own[part], chunk)
+        e = None if directions is None else _padded(directions[part], chunk)
+        pending.append((part, count, kernel(order, h, w, _padded(W[part], chunk), e, count, True)))
+        if len(pending) > 1:  # one chunk computes while the one before it is fetched
+            _fetch(pending.pop(0), found, rest)
+    for one in pending:
+        _fetch(one, found, rest)
+    return found, rest
+
+
+def _fetch(pending: Any, found: np.ndarray, rest: np.ndarray) -> None:
+    part, count, (value, more) = pending
+    found[part] = np.asarray(value)[:count]
+    rest[part] = np.asarray(more)[:count]
+
+
+def _batch(h: MetaObjective, gains: Any, what: str) -> np.ndarray:
+    require_x64("a batch of gains")
+    m, n = h.family.m, h.family.n
+    array = np.asarray(gains, float)
+    if m == n == 1 and array.ndim == 1:
+        array = array[:, None, None]
+    if array.ndim == 3 and array.shape[1:] == (m, n):
+        return array
+    alternative = " or (N,)" if m == n == 1 else ""
+    raise ProblemError(
+        f"`{what}`: expected a batch of gains of shape (N, {m}, {n}){alternative}, got {array.shape}"
+    )
+
+
+def _padded(rows: np.ndarray, size: int) -> np.ndarray:
+    if len(rows) == size:
+        return rows
+    full = np.zeros((size, *rows.shape[1:]))
+    full[: len(rows)] = rows
+    return full
+
+
+# --- which kernel -----------------------------------------------------------------------------
+
+
+def plan(h: MetaObjective, results: Any, N: int):
+    """The order, the size of a chunk and the kernel for N gains.
+
+    The size of a chunk takes one of two values a kernel, so that few gains do not cost what many do.
+    """
+    family, step = h.family, h.step
+    n, m, k = family.n, family.m, len(family)
+    on_cpu = jax.default_backend() == "cpu"
+
+    def order(tile: int) -> Order:
+        return Order(step.kind, step.shots, results, tile, barriers=on_cpu and n > 1)
+
+    if n <= 2 and m * n <= SCALARS:
+        if k >= DEEP and N * DEEP <= k:
+            return order(DEEP), FEW, _deep
+        tile = TILE[n]
+        if N <= FEW:
+            return order(FEW), FEW, _wide
+        chunk = MANY if results != "hessian" else MANY // 4
+        return order(min(tile, chunk)), chunk, _wide
+    return order(doubling.lanes(n, on_cpu)), doubling.CHUNK, _doubling
+
+
+SCALARS = 6
+"""The most numbers in a gain that are written out as scalars; compiling takes longer with each."""
+
+DEEP = 512
+"""Tasks side by side, if there are at least so many for each gain."""
+
+FEW, MANY = 256, 16384
+"""Gains in a chunk of a small and of a large batch."""
+
+TILE = {1: 2048, 2: 1024}
+"""Gains side by side, by the number of states: all that a tile needs stays in the first cache."""
+
+
+def _kernel(evaluate: Any):
+    @partial(jax.jit, static_argnums=0)
+    def kernel(order: Order, h: MetaObjective, own: Any, W: Any, E: Any, count: Any, always: Any):
+        family = h.family
+        tasks = family.tasks
+        g = None if tasks.adaptation is None else tasks.adaptation.regulator
+        weights = family.weights if own is None else own
+        problem = Problem(h.step.eta, tasks.regulator, g)
+        return evaluate(order, problem, jnp.asarray(weights), always, W, E, count)
+
+    return kernel
+
+
+_wide, _deep, _doubling = map(_kernel, (small.wide, small.deep, doubling.evaluate))

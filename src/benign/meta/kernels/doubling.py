@@ -1,0 +1,257 @@
+"""h and its derivatives for three and more states: tiles of pairs of a gain and a task.
+
+Value and gradient of a pair are two equations at W for the first shot, two at F(W), and two more at W
+for the Hessian product, each pair of equations sharing its powers (`linalg.powers`). Everything else
+is a few products. A tile holds every task, or a tile of them, for as many gains as make it wide enough
+for the processor and narrow enough for its cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array
+
+from benign.linalg.powers import Layout, solve
+from benign.meta.kernels.order import Order, Problem, padded_tasks
+from benign.rigorous.problem import StepKind
+from benign.tasks.regulator import Regulator
+
+CHUNK = 256
+"""Gains given to the compiled code at once."""
+
+LAST = 12
+"""Up to this size a tile's matrices are the last axis; see `linalg.powers`."""
+
+
+def lanes(n: int, on_cpu: bool) -> int:
+    """Pairs in a tile: what the first two caches hold."""
+    if not on_cpu:
+        return max(256, 1 << (22 // n**2).bit_length())
+    return 128 if n <= 4 else 16
+
+
+class Loop(NamedTuple):
+    """What `ClosedLoop` holds, for a tile."""
+
+    stable: Array
+    B: Array
+    L: Array
+    P: Array
+    Sigma: Array
+    M: Array
+    G: Array
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """LQR costs of a tile, in a layout."""
+
+    layout: Layout
+    always: Array
+
+    def at(self, task: Regulator, W: Array) -> Loop:
+        """The closed loop under the gain W; zeros for W and L where it does not stabilise."""
+        product, transpose = self.layout.product, self.layout.transpose
+        L = task.A - product(task.B, W)
+        RW = product(task.R, W)
+        cost = task.Q + product(transpose(W), RW)
+        stable, (P, Sigma) = solve(self.layout, (True, False), self.always, L, (cost, task.S0))
+        mask = self.layout.each(stable)
+        L, RW = jnp.where(mask, L, 0.0), jnp.where(mask, RW, 0.0)
+        BP = product(transpose(task.B), P)
+        return Loop(stable, task.B, L, P, Sigma, task.R + product(BP, task.B), RW - product(BP, L))
+
+    def cost(self, task: Regulator, W: Array) -> tuple[Array, Array]:
+        """Whether W stabilises, and C(W) = tr(P S0)."""
+        product, transpose = self.layout.product, self.layout.transpose
+        L = task.A - product(task.B, W)
+        right = task.Q + product(transpose(W), task.R, W)
+        stable, (P,) = solve(self.layout, (True,), self.always, L, (right,))
+        return stable, self.layout.inner(P, task.S0)
+
+    def gradient(self, loop: Loop) -> Array:
+        """∇C = 2 G Σ."""
+        return 2 * self.layout.product(loop.G, loop.Sigma)
+
+    def hessian_product(self, loop: Loop, E: Array) -> Array:
+        """∇²C[E], as `ClosedLoop.hessian_product`."""
+        product, transpose = self.layout.product, self.layout.transpose
+        EG = product(transpose(E), loop.G)
+        moved = product(product(loop.B, E), product(loop.Sigma, transpose(loop.L)))
+        rights = (EG + transpose(EG), -moved - transpose(moved))
+        _, (dP, dSigma) = solve(self.layout, (True, False), self.always, loop.L, rights)
+        dG = product(loop.M, E) - product(transpose(loop.B), dP, loop.L)
+        return 2 * (product(dG, loop.Sigma) + product(loop.G, dSigma))
+
+    def direction(self, gradient: Array) -> tuple[Array, Array]:
+        """1/‖∇g‖ and ∇g/‖∇g‖ as in `meta.adaptation`: zeros where ∇g = 0."""
+        each = self.layout.each
+        scale = lax.stop_gradient(self.layout.largest(gradient))
+        moving = scale > 0
+        safe = jnp.where(moving, scale, 1.0)
+        scaled = jnp.where(each(moving), gradient / each(safe), 1.0)
+        norm = jnp.sqrt(self.layout.inner(scaled, scaled))
+        unit = jnp.where(each(moving), scaled / each(norm), 0.0)
+        return jnp.where(moving, 1 / (norm * safe), 0.0), unit
+
+    def move(self, kind: StepKind, eta: Array, loop: Loop, W: Array) -> Array:
+        """One shot from W."""
+        gradient = self.gradient(loop)
+        return W - eta * (gradient if kind == "gradient" else self.direction(gradient)[1])
+
+    def pull(self, kind: StepKind, eta: Array, loop: Loop, v: Array) -> Array:
+        """The adjoint of the derivative of one shot, applied to v."""
+        if kind == "gradient":
+            return v - eta * self.hessian_product(loop, v)
+        each = self.layout.each
+        inverse, u = self.direction(self.gradient(loop))
+        across = v - u * each(self.layout.inner(u, v))
+        return v - eta * each(inverse) * self.hessian_product(loop, across)
+
+
+def pair_results(
+    order: Order, arithmetic: Arithmetic, eta: Array, f: Regulator, g: Regulator, W: Array
+) -> tuple[Array, Array, Array]:
+    """Whether each pair of the tile is feasible, f(F(W)), and ∇(f∘F)(W)."""
+    loops: list[Loop] = []
+    adapted, feasible = W, jnp.ones((), bool)
+    for _ in range(order.shots):
+        loops.append(arithmetic.at(g, adapted))
+        feasible &= loops[-1].stable
+        adapted = arithmetic.move(order.kind, eta, loops[-1], adapted)
+    if order.results == "value":
+        stable, value = arithmetic.cost(f, adapted)
+        return feasible & stable, value, jnp.zeros((0, *W.shape[1:]))
+    last = arithmetic.at(f, adapted)
+    v = arithmetic.gradient(last)
+    for loop in loops[::-1]:
+        v = arithmetic.pull(order.kind, eta, loop, v)
+    return feasible & last.stable, arithmetic.layout.inner(last.P, f.S0), v
+
+
+# --- tiles ------------------------------------------------------------------------------------
+
+
+class Shape(NamedTuple):
+    """A tile: gains × tasks."""
+
+    gains: int
+    tasks: int
+
+
+def tile_shape(tile: int, k: int) -> Shape:
+    """About `tile` pairs: all tasks of several gains, or an even share of the tasks of one."""
+    if k > tile:
+        return Shape(1, -(-k // -(-k // tile)))
+    return Shape(1 << ((tile // k).bit_length() - 1), k)
+
+
+def _spread(layout: Layout, X: Array, shape: Shape, over: str) -> Array:
+    """Matrices (T, i, j) of the gains or the tasks of a tile, for each of its pairs, in the layout.
+
+    Pairs are in the order of the tasks, all gains of a task together.
+    """
+    axis = 0 if over == "gains" else 1
+    pairs = jnp.broadcast_to(jnp.expand_dims(X, axis), (shape.tasks, shape.gains, *X.shape[1:]))
+    pairs = pairs.reshape(-1, *X.shape[1:])
+    return jnp.moveaxis(pairs, 0, -1) if layout.last else pairs
+
+
+def _sums(layout: Layout, X: Array, shape: Shape) -> Array:
+    """Matrices of the pairs, added over the tasks: (gains, i, j)."""
+    if layout.last:
+        X = jnp.sum(X.reshape(*X.shape[:2], shape.tasks, shape.gains), axis=2)
+        return jnp.moveaxis(X, -1, 0)
+    return jnp.sum(X.reshape(shape.tasks, shape.gains, *X.shape[1:]), axis=0)
+
+
+def evaluate(
+    order: Order,
+    problem: Problem,
+    weights: Array,
+    always: Array,
+    W: Array,
+    E: Array | None,
+    count: Array,
+) -> tuple[Array, Array]:
+    """Values (C,) and further results (C, r) of the first `count` of the gains W, (C, m, n).
+
+    Args:
+        order: what is wanted.
+        problem: the tasks, stacked first.
+        weights: (k,), or (C, k) if every gain has its own.
+        always: true; see `Layout.apart`.
+        W, E: gains and, for Hessian products, directions.
+        count: how many of them there are; the rest is padding and is not computed.
+    """
+    C, m, n = W.shape
+    layout = Layout(n <= LAST, order.barriers)
+    shape = tile_shape(order.tile, weights.shape[-1])
+    problem, weights = padded_tasks(problem, weights, shape.tasks)
+    spread = jax.vmap(lambda X: _spread(layout, X, shape, "tasks"))
+    f, g = jax.tree.map(spread, (problem.f, problem.g))
+    arithmetic = Arithmetic(layout, always)
+    rest = order.rest((m, n))
+
+    def over_tasks(W: Array, E: Array | None, weights: Array):
+        """Values (gains,) and further results (gains, m, n): weights (gains, tiles, tasks)."""
+
+        def tile(total, numbers):
+            f, g, weight = numbers
+            g = f if g is None else g
+
+            def run(W: Array):
+                feasible, value, gradient = pair_results(order, arithmetic, problem.eta, f, g, W)
+                return gradient, (feasible, value)
+
+            if E is None:
+                more, (feasible, value) = run(W)
+            else:
+                _, more, (feasible, value) = jax.jvp(run, (W,), (E,), has_aux=True)
+            w = weight.reshape(-1)
+            mask = feasible & jnp.isfinite(value)
+            value = jnp.where(mask, w * jnp.where(mask, value, 0.0), jnp.inf)
+            value = jnp.sum(value.reshape(shape.tasks, shape.gains), axis=0)
+            more = jnp.where(layout.each(mask), layout.each(w) * more, 0.0)
+            return (total[0] + value, total[1] + _sums(layout, more, shape)), None
+
+        size = (shape.gains, m, n) if rest else (shape.gains, 0, n)
+        start = (jnp.zeros(shape.gains), jnp.zeros(size))
+        by_tile = weights.transpose(1, 2, 0)
+        (value, more), _ = lax.scan(tile, start, (f, g, by_tile))
+        feasible = value < jnp.inf
+        return jnp.where(feasible, value, jnp.inf), jnp.where(feasible[:, None, None], more, 0.0)
+
+    def gains(i: Array, X: Array) -> Array:
+        return lax.dynamic_slice_in_dim(X, i * shape.gains, shape.gains)
+
+    def tile_of_gains(i: Array, out: tuple[Array, Array]) -> tuple[Array, Array]:
+        given = _spread(layout, gains(i, W), shape, "gains")
+        own = gains(i, weights) if weights.ndim == 3 else jnp.broadcast_to(
+            weights, (shape.gains, *weights.shape)
+        )  # fmt: skip
+        if order.results == "hessian":
+            basis = jnp.eye(m * n).reshape(-1, 1, m, n)
+
+            def row(unit: Array):
+                tangent = jnp.broadcast_to(unit, (shape.gains, m, n))
+                return over_tasks(given, _spread(layout, tangent, shape, "gains"), own)
+
+            values, rows = lax.map(row, basis)
+            value, more = values[0], jnp.moveaxis(rows, 0, 1)
+        else:
+            tangent = None if E is None else _spread(layout, gains(i, E), shape, "gains")
+            value, more = over_tasks(given, tangent, own)
+        start = i * shape.gains
+        return (
+            lax.dynamic_update_slice_in_dim(out[0], value, start, 0),
+            lax.dynamic_update_slice_in_dim(out[1], more.reshape(shape.gains, rest), start, 0),
+        )
+
+    out = (jnp.full(C, jnp.inf), jnp.zeros((C, rest)))
+    return lax.fori_loop(0, (count + shape.gains - 1) // shape.gains, tile_of_gains, out)

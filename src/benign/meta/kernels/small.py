@@ -1,0 +1,203 @@
+"""h and its derivatives for one or two states over a batch of gains: loops around `closed`.
+
+Two layouts of one arithmetic. *Wide*: the gains of a tile side by side, task after task, whose
+numbers are then scalars in registers. *Deep*, for few gains and many tasks: the tasks of a tile side
+by side, gain after gain. Neither holds more than a tile times the numbers of a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array
+
+from benign.meta.kernels.closed import (
+    Scalars,
+    Stages,
+    Task,
+    at,
+    combine,
+    cost,
+    flat,
+    matrix,
+    move,
+    pack,
+    pull,
+    scalars,
+    unpack,
+)
+from benign.meta.kernels.order import Order, Problem, padded_tasks
+from benign.rigorous.problem import StepKind
+from benign.tasks.regulator import Regulator
+
+
+def _gains(kind: StepKind, shots: int, eta: Array, g: Task, W: Scalars, stage: Stages) -> list[Scalars]:
+    """W and the gain after each shot."""
+    gains = [W]
+    for _ in range(shots):
+        gains.append(stage(lambda W: move(kind, eta, at(g, W), W), gains[-1]))
+    return gains
+
+
+def task_results(order: Order, eta: Array, f: Task, g: Task, W: Scalars, stage: Stages) -> list[Array]:
+    """f(F(W)), +∞ where infeasible, and, if asked for, the entries of ∇(f∘F)(W)."""
+    kind, shots = order.kind, order.shots
+    *before, adapted = _gains(kind, shots, eta, g, W, stage)
+    value = cost(f, adapted)
+    if order.results == "value":
+        return [value]
+    v = stage(lambda W: at(f, W).gradient(), adapted)
+    for gain in before[:0:-1]:
+        v = stage(lambda W, v: pull(kind, eta, at(g, W), v), gain, v)
+    return [value, *flat(pull(kind, eta, at(g, before[0]), v))]
+
+
+def task_derivatives(
+    order: Order, eta: Array, f: Task, g: Task, W: Scalars, E: Scalars, stage: Stages
+) -> list[Array]:
+    """f(F(W)) as above, and ∇²(f∘F)(W)[E] by forward differentiation of the gradient."""
+
+    def gradient(*entries: Array) -> list[Array]:
+        return task_results(order, eta, f, g, matrix(entries, len(W)), stage)
+
+    results, moved = jax.jvp(gradient, tuple(flat(W)), tuple(flat(E)))
+    return [results[0], *moved[1:]]
+
+
+# --- over the tasks ---------------------------------------------------------------------------
+
+
+def _weighted(weight: Array, results: Sequence[Array]) -> list[Array]:
+    """ω times each result; a weight of zero does not make an infeasible task feasible."""
+    value = results[0]
+    first = jnp.where(value < jnp.inf, weight * value, jnp.inf)
+    return [first, *(weight * x for x in results[1:])]
+
+
+def _masked(total: Sequence[Array]) -> tuple[Array, Array]:
+    """The value, and the rest stacked first, zeros where the value is infinite."""
+    value = total[0]
+    feasible = value < jnp.inf
+    rest = [jnp.where(feasible, x, 0.0) for x in total[1:]]
+    value = jnp.where(feasible, value, jnp.inf)
+    return value, jnp.stack(rest) if rest else jnp.zeros((0, *value.shape))
+
+
+def _tile(order: Order, problem: Problem, weights: Array, always: Array, W: Array, E: Array | None):
+    """Values (T,) and further results (r, T) for gains W and directions E, (m, n, T) each.
+
+    Weights are (k,) or (k, T).
+    """
+    count = order.count(W.shape[:2])
+
+    def task(total: tuple[Array, ...], numbers):
+        f, g, weight = numbers
+        results = _one(order, problem.eta, f, g, scalars(W), E, Stages(always), first=0)
+        return tuple(map(jnp.add, total, pack(_weighted(weight, results)))), None
+
+    start = pack([jnp.zeros(W.shape[2:])] * count)
+    total, _ = lax.scan(task, start, (problem.f, problem.g, weights))
+    return _masked(unpack(total, count))
+
+
+def _one_gain(order: Order, problem: Problem, weights: Array, always: Array, W: Array, E: Array | None):
+    """The value and further results (r,) of one gain (m, n); the tasks come in tiles (tiles, T)."""
+    count = order.count(W.shape)
+    if E is not None:
+        E = E[..., None]
+
+    def tile(total: tuple[Array, ...], numbers):
+        f, g, weight = numbers
+        spread = [[jnp.broadcast_to(x, weight.shape) for x in row] for row in scalars(W)]
+        results = _one(order, problem.eta, f, g, spread, E, Stages(always), first=1)
+        return tuple(map(jnp.add, total, pack(_weighted(weight, results)))), None
+
+    start = pack([jnp.zeros(weights.shape[1:])] * count)
+    total, _ = lax.scan(tile, start, (problem.f, problem.g, weights))
+    return _masked([jnp.sum(x) for x in unpack(total, count)])
+
+
+def _one(
+    order: Order, eta: Array, f: Regulator, g: Regulator | None, W: Scalars, E: Array | None,
+    stage: Stages, first: int,
+) -> list[Array]:  # fmt: skip
+    """The results of one task, or of a tile of them along the axis before `first`."""
+
+    def task(r: Regulator) -> Task:
+        return Task(*(scalars(X, first) for X in (r.A, r.B, r.Q, r.R, r.S0)))
+
+    F = task(f)
+    G = F if g is None else task(g)
+    if E is None:
+        return task_results(order, eta, F, G, W, stage)
+    direction = combine(lambda e, w: jnp.broadcast_to(e, w.shape), scalars(E), W)
+    return task_derivatives(order, eta, F, G, W, direction, stage)
+
+
+# --- over the gains ---------------------------------------------------------------------------
+
+
+def _all_directions(order: Order, run, W: Array, shape: tuple[int, ...]):
+    """`run` with E = each unit matrix in turn: the value, and the Hessian's rows one after another."""
+    if order.results != "hessian":
+        return run(W, None)
+    basis = jnp.eye(shape[0] * shape[1]).reshape(-1, *shape)
+    values, rows = lax.map(lambda E: run(W, E), basis)
+    return values[0], rows.reshape(-1, *rows.shape[2:])
+
+
+def wide(order: Order, problem: Problem, weights: Array, always: Array, W: Array, E: Array | None, count: Array):
+    """Values (C,) and further results (C, r) of the first `count` of the gains W, (C, m, n).
+
+    Args:
+        order: what is wanted; its tile divides C.
+        problem: the tasks, stacked first.
+        weights: (k,), or (C, k) if every gain has its own.
+        always: true; see `Stages`.
+        W, E: gains and, for Hessian products, directions.
+        count: how many of them there are; the rest is padding and is not computed.
+    """
+    (C, m, n), T = W.shape, order.tile
+
+    def tiles(X: Array) -> Array:
+        return jnp.moveaxis(X.reshape(C // T, T, *X.shape[1:]), 1, -1)
+
+    own = weights.ndim == 2
+    inputs = (tiles(W), None if E is None else tiles(E), tiles(weights) if own else None)
+
+    def tile(i: Array, out: tuple[Array, Array]) -> tuple[Array, Array]:
+        W, E, w = jax.tree.map(lambda X: X[i], inputs)
+
+        def run(W: Array, unit: Array | None):
+            direction = E if unit is None else unit[..., None]
+            return _tile(order, problem, w if own else weights, always, W, direction)
+
+        results = _all_directions(order, run, W, (m, n))
+        return tuple(X.at[i].set(x) for X, x in zip(out, results))
+
+    rest = order.rest((m, n))
+    out = (jnp.full((C // T, T), jnp.inf), jnp.zeros((C // T, rest, T)))
+    values, results = lax.fori_loop(0, (count + T - 1) // T, tile, out)
+    return values.reshape(C), jnp.moveaxis(results, 1, -1).reshape(C, rest)
+
+
+def deep(order: Order, problem: Problem, weights: Array, always: Array, W: Array, E: Array | None, count: Array):
+    """As `wide`, for few gains and many tasks: the tile is one of tasks."""
+    (C, m, n), T = W.shape, order.tile
+    problem, weights = padded_tasks(problem, weights, T)
+
+    def gain(i: Array, out: tuple[Array, Array]) -> tuple[Array, Array]:
+        direction = None if E is None else E[i]
+        w = weights if weights.ndim == 2 else weights[i]
+
+        def run(W: Array, unit: Array | None):
+            return _one_gain(order, problem, w, always, W, direction if unit is None else unit)
+
+        results = _all_directions(order, run, W[i], (m, n))
+        return tuple(X.at[i].set(x) for X, x in zip(out, results))
+
+    out = (jnp.full(C, jnp.inf), jnp.zeros((C, order.rest((m, n)))))
+    return lax.fori_loop(0, count, gain, out)

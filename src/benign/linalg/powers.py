@@ -19,6 +19,7 @@ gone before XLA merges loops.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -28,8 +29,50 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from benign.linalg.lyapunov import DECAYED
-from benign.linalg.stability import DIVERGED, MAX_SQUARINGS
+from benign.linalg.stability import DECAYED, DIVERGED, MAX_SQUARINGS
+
+
+LAST = 12
+"""Up to this size the matrices of a tile are the last axis; see above."""
+
+FEWEST = 16
+"""From so many matrices on tiles are worth their padding."""
+
+
+def lanes(n: int, on_cpu: bool = True) -> int:
+    """Matrices in a tile: what fits into the first two caches; on a GPU as many as fill it."""
+    if not on_cpu:
+        return 4096 if n <= LAST else 512
+    return 128 if n <= 4 else 16
+
+
+def in_tiles(
+    function: Callable[..., tuple[Array, ...]], *stacks: Array, width: int | None = None
+) -> tuple[Array, ...]:
+    """The function of tiles, last axis, of stacks of matrices (…, i, j) that have one batch shape.
+
+    The function's results are (i, j, T) or (T,); they come back as (…, i, j) or (…). The last tile is
+    filled up with the last matrix.
+    """
+    batch = stacks[0].shape[:-2]
+    N = math.prod(batch)
+    on_cpu = jax.default_backend() == "cpu"
+    T = min(width if width and on_cpu else lanes(stacks[0].shape[-1], on_cpu), N)
+    index = jnp.minimum(jnp.arange(-(-N // T) * T), N - 1).reshape(-1, T)
+
+    def tile(index: Array) -> tuple[Array, ...]:
+        given = (jnp.moveaxis(X.reshape(N, *X.shape[-2:])[index], 0, -1) for X in stacks)
+        return tuple(jnp.moveaxis(X, -1, 0) for X in function(*given))
+
+    results = lax.map(tile, index)
+    return tuple(
+        X.reshape(-1, *X.shape[2:])[:N].reshape(*batch, *X.shape[2:]) for X in results
+    )
+
+
+def unknown_truth(x: Array) -> Array:
+    """True, which XLA does not know: 0·x ≠ 1 for every number, NaN and the infinities included."""
+    return 0 * x != 1
 
 
 @dataclass(frozen=True)
@@ -72,9 +115,9 @@ class Layout:
 
     def inner(self, X: Array, Y: Array) -> Array:
         """tr(X'Y), matrix by matrix."""
+        # One by one: a reduction over other axes than the last is vectorised, one over the last is not.
         if not self.last:
-            return jnp.sum(X * Y, axis=(1, 2))
-        # One by one: a reduction over two leading axes is not vectorised over the last.
+            return jnp.sum(reduce(jnp.add, [X[:, i] * Y[:, i] for i in range(X.shape[1])]), axis=1)
         terms = [X[i, j] * Y[i, j] for i in range(X.shape[0]) for j in range(X.shape[1])]
         return reduce(jnp.add, terms)
 
@@ -87,7 +130,7 @@ class Layout:
 
         A branch is compiled by itself; that it is always taken is not known to XLA.
         """
-        if not self.barriers:
+        if not (self.barriers and self.last):
             return function(*given)
         shapes = jax.eval_shape(function, *given)
         empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)

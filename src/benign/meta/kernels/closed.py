@@ -6,11 +6,12 @@ one vectorised loop over gains, if it is asked for one result. It compiles each 
 its own, and computes again in each what they share. Three measures against that (n = 2, m = 1, value
 and gradient, nanoseconds per gain and task, one thread with AVX2):
 
-    three results, nothing done                     50
-    two real numbers in the parts of one complex     32   (a loop then has two results)
-    and the shots kept apart by `stage`              27
+    three results, nothing done                      50
+    two real numbers in the parts of one complex      32   (a loop then has two results)
+    and the shots kept apart by `Stages`              27
 
-Others did not help: a variadic reduction is one loop, but not a vectorised one (68).
+A variadic reduction is one loop as well, but not a vectorised one (68). For one state there is little to
+share, and the measures cost more than they save (8 against 5.5).
 """
 
 from __future__ import annotations
@@ -215,14 +216,18 @@ def pull(kind: StepKind, eta: Array, loop: Loop, v: Scalars) -> Scalars:
 # --- results of one loop ----------------------------------------------------------------------
 
 
-def pack(entries: Sequence[Array]) -> tuple[Array, ...]:
-    """Real numbers as the parts of half as many complex ones."""
+def pack(entries: Sequence[Array], *, pairs: bool = True) -> tuple[Array, ...]:
+    """Real numbers as the parts of half as many complex ones, or as they are if not `pairs`."""
+    if not pairs:
+        return tuple(entries)
     padded = [*entries, jnp.zeros_like(entries[0])] if len(entries) % 2 else list(entries)
     return tuple(lax.complex(x, y) for x, y in zip(padded[::2], padded[1::2]))
 
 
 def unpack(packed: Sequence[Array], count: int) -> list[Array]:
     """The real numbers again."""
+    if not jnp.iscomplexobj(packed[0]):
+        return list(packed)
     parts = [part for z in packed for part in (jnp.real(z), jnp.imag(z))]
     return parts[:count]
 
@@ -233,11 +238,13 @@ class Stages:
     A branch is compiled by itself. Which branch is taken is known at run time only, to XLA at least.
     """
 
-    def __init__(self, always: Array):
-        self.always = always
+    def __init__(self, always: Array, *, apart: bool):
+        self.always, self.apart = always, apart
 
     def __call__(self, function: Callable[..., Scalars], *matrices: Scalars) -> Scalars:
         """The function's value, a matrix of scalars."""
+        if not self.apart:
+            return function(*matrices)
         sizes = [len(X) for X in matrices]
         shape = {}
 

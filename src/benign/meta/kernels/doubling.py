@@ -16,24 +16,13 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from benign.linalg.powers import Layout, solve, solve_again
+from benign.linalg.powers import LAST, Layout, solve, solve_again, unknown_truth
 from benign.meta.kernels.order import Order, Problem, padded_tasks
 from benign.rigorous.problem import StepKind
 from benign.tasks.regulator import Regulator
 
 CHUNK = 256
 """Gains given to the compiled code at once."""
-
-LAST = 12
-"""Up to this size a tile's matrices are the last axis; see `linalg.powers`."""
-
-
-def lanes(n: int, on_cpu: bool) -> int:
-    """Pairs in a tile: what the first two caches hold."""
-    if not on_cpu:
-        return max(256, 1 << (22 // n**2).bit_length())
-    return 128 if n <= 4 else 16
-
 
 class Loop(NamedTuple):
     """What `ClosedLoop` holds, for a tile, and how many squarings its equations take."""
@@ -215,7 +204,6 @@ def evaluate(
     order: Order,
     problem: Problem,
     weights: Array,
-    always: Array,
     W: Array,
     E: Array | None,
     count: Array,
@@ -226,7 +214,6 @@ def evaluate(
         order: what is wanted.
         problem: the tasks, stacked first.
         weights: (k,), or (C, k) if every gain has its own.
-        always: true; see `Layout.apart`.
         W, E: gains and, for Hessian products, directions.
         count: how many of them there are; the rest is padding and is not computed.
     """
@@ -236,7 +223,7 @@ def evaluate(
     problem, weights = padded_tasks(problem, weights, shape.tasks)
     spread = jax.vmap(lambda X: _spread(layout, X, shape, "tasks"))
     f, g = jax.tree.map(spread, (problem.f, problem.g))
-    arithmetic = Arithmetic(layout, always)
+    arithmetic = Arithmetic(layout, unknown_truth(problem.eta))
     rest = order.rest((m, n))
 
     def over_tasks(W: Array, E: Array | None, weights: Array):

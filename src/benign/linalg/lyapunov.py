@@ -14,6 +14,7 @@ from benign.linalg.powers import FEWEST, LAST, Layout, in_tiles, solve, unknown_
 from benign.linalg.products import matmul, norm_squared, pair_product, require_x64, transpose
 from benign.linalg.stability import DECAYED, MAX_SQUARINGS, is_stable
 
+
 def dlyap(
     L: Float[Array | np.ndarray, "*#batch n n"], S: Float[Array | np.ndarray, "*#batch n n"]
 ) -> Float[Array, "... n n"]:

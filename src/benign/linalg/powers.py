@@ -31,7 +31,6 @@ from jaxtyping import Array
 
 from benign.linalg.stability import DECAYED, DIVERGED, MAX_SQUARINGS
 
-
 LAST = 12
 """Up to this size the matrices of a tile are the last axis; see above."""
 
@@ -65,9 +64,7 @@ def in_tiles(
         return tuple(jnp.moveaxis(X, -1, 0) for X in function(*given))
 
     results = lax.map(tile, index)
-    return tuple(
-        X.reshape(-1, *X.shape[2:])[:N].reshape(*batch, *X.shape[2:]) for X in results
-    )
+    return tuple(X.reshape(-1, *X.shape[2:])[:N].reshape(*batch, *X.shape[2:]) for X in results)
 
 
 def unknown_truth(x: Array) -> Array:
@@ -186,7 +183,7 @@ def solve_again(
 
 @solve_again.defjvp
 def _solve_again_jvp(layout: Layout, adjoint: tuple[bool, ...], primals, tangents):
-    always, steps, L, rights = primals
+    always, steps, L, _rights = primals
     solutions = solve_again(layout, adjoint, *primals)
     new = _moved(layout, adjoint, L, tangents[2], solutions, tangents[3])
     return solutions, solve_again(layout, adjoint, always, steps, L, new)
@@ -208,7 +205,7 @@ def _halves(layout: Layout, adjoint: tuple[bool, ...], power: Array, *sums: Arra
     turned = layout.transpose(power)
     return (
         layout.inner(power, power),
-        *(layout.product(turned if t else power, X) for t, X in zip(adjoint, sums)),
+        *(layout.product(turned if t else power, X) for t, X in zip(adjoint, sums, strict=True)),
     )
 
 
@@ -216,7 +213,8 @@ def _added(layout: Layout, adjoint: tuple[bool, ...], power: Array, sums, half) 
     """X + (L X) L' or X + (L'X) L for each X."""
     turned = layout.transpose(power)
     return tuple(
-        X + layout.product(T, power if t else turned) for t, X, T in zip(adjoint, sums, half)
+        X + layout.product(T, power if t else turned)
+        for t, X, T in zip(adjoint, sums, half, strict=True)
     )
 
 

@@ -16,6 +16,7 @@ from benign.linalg.powers import FEWEST, LAST, Layout, in_tiles, solve, unknown_
 from benign.linalg.products import matmul, norm_squared, require_x64, symmetric, transpose
 from benign.linalg.stability import DIVERGED, MAX_SQUARINGS
 
+
 def optimal_gain(
     A: Float[Array | np.ndarray, "*#batch n n"],
     B: Float[Array | np.ndarray, "*#batch n m"],
@@ -134,7 +135,7 @@ WIDTH = 64
 """Matrices in a tile: an elimination passes over four matrices for each pivot."""
 
 AGREED = 1e-6
-"""Newton's step squares a relative error; where it moves P by more than this, the doubling lost digits."""
+"""Newton's step squares a relative error: where it moves P by more, the doubling lost digits."""
 
 
 def _many(A: Array, B: Array, Q: Array, R: Array) -> Array:
@@ -166,9 +167,7 @@ def _eliminate(layout: Layout, always: Array, M: Array, right: Array) -> Array:
     def scaled(k: Array, rows: Array) -> tuple[Array]:
         row = lax.dynamic_index_in_dim(rows, k, 0, keepdims=False)
         # Apart, or the quotient would be computed for every entry of every row.
-        (inverse,) = layout.apart(
-            always, lambda row: (1 / lax.dynamic_index_in_dim(row, k, 0),), row
-        )
+        (inverse,) = layout.apart(always, lambda row: (1 / lax.dynamic_index_in_dim(row, k, 0),), row)
         return (row * inverse,)
 
     def step(k: Array, rows: Array) -> Array:

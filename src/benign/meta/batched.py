@@ -166,7 +166,7 @@ def plan(h: MetaObjective, results: Any, N: int):
         return Order(step.kind, step.shots, results, tile, barriers=on_cpu)
 
     if n <= 2 and m * n <= SCALARS:
-        if k >= DEEP and N * DEEP <= k:
+        if k >= DEEP and k >= N * DEEP:
             return order(DEEP), CHUNKS[0], _deep
         fits = [size for size in CHUNKS if size >= N] or [CHUNKS[-1]]
         return order(min(TILE, fits[0])), fits[0], _wide
@@ -180,7 +180,7 @@ DEEP = 512
 """Tasks side by side, if there are at least so many for each gain."""
 
 CHUNKS = (256, 4096, 65536)
-"""Gains in a chunk of a small, a middling and a large batch: what is padded is copied, if not computed."""
+"""Gains in a chunk of a small, a middling and a large batch: padding is copied, if not computed."""
 
 TILE = 4096
 """Gains side by side: enough for the calls of a loop not to matter, few enough for the cache."""

@@ -24,6 +24,7 @@ from benign.tasks.regulator import Regulator
 CHUNK = 256
 """Gains given to the compiled code at once."""
 
+
 class Loop(NamedTuple):
     """What `ClosedLoop` holds, for a tile, and how many squarings its equations take."""
 
@@ -56,15 +57,14 @@ class Arithmetic:
         def both(W: Array) -> tuple[Array, Array]:
             return task.A - product(task.B, W), task.Q + product(transpose(W), product(task.R, W))
 
-        return self._apart(both, W)
+        L, cost = self._apart(both, W)
+        return L, cost
 
     def at(self, task: Regulator, W: Array) -> Loop:
         """The closed loop under the gain W; zeros for L, P and Σ where it does not stabilise."""
         product, transpose = self.layout.product, self.layout.transpose
         L, cost = self._set_up(task, W)
-        stable, steps, (P, Sigma) = solve(
-            self.layout, (True, False), self.always, L, (cost, task.S0)
-        )
+        stable, steps, (P, Sigma) = solve(self.layout, (True, False), self.always, L, (cost, task.S0))
         mask = self.layout.each(stable)
         L = jnp.where(mask, L, 0.0)
         (BP,) = self._apart(lambda P: (product(transpose(task.B), P),), P)
@@ -102,9 +102,7 @@ class Arithmetic:
         right, ESL = self._apart(then, EG, ES, loop.L)
         (moved,) = self._apart(last, ESL)
         rights = (right, -moved - transpose(moved))
-        dP, dSigma = solve_again(
-            self.layout, (True, False), self.always, loop.steps, loop.L, rights
-        )
+        dP, dSigma = solve_again(self.layout, (True, False), self.always, loop.steps, loop.L, rights)
         (BP,) = self._apart(lambda dP: (product(transpose(task.B), dP),), dP)
         (dG,) = self._apart(
             lambda M, E, BP, L: (product(M, E) - product(BP, L),), loop.M, E, BP, loop.L

@@ -180,7 +180,7 @@ def wide(order: Order, problem: Problem, weights: Array, W: Array, E: Array | No
             return _tile(order, problem, w if own else weights, W, direction)
 
         results = _all_directions(order, run, W, (m, n))
-        return tuple(X.at[i].set(x) for X, x in zip(out, results))
+        return out[0].at[i].set(results[0]), out[1].at[i].set(results[1])
 
     rest = order.rest((m, n))
     out = (jnp.full((C // T, T), jnp.inf), jnp.zeros((C // T, rest, T)))
@@ -201,7 +201,7 @@ def deep(order: Order, problem: Problem, weights: Array, W: Array, E: Array | No
             return _one_gain(order, problem, w, W, direction if unit is None else unit)
 
         results = _all_directions(order, run, W[i], (m, n))
-        return tuple(X.at[i].set(x) for X, x in zip(out, results))
+        return out[0].at[i].set(results[0]), out[1].at[i].set(results[1])
 
     out = (jnp.full(C, jnp.inf), jnp.zeros((C, order.rest((m, n)))))
     return lax.fori_loop(0, count, gain, out)

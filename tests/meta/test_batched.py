@@ -13,10 +13,10 @@ from benign.tasks.family import TaskFamily
 
 
 def family(n: int, m: int, k: int, *, split: bool = False, seed: int = 0) -> TaskFamily:
-    """k tasks near one of spectral radius 0.9; S0 and Q are not the identity; some with discount."""
+    """k tasks near one of spectral radius 0.6; S0 and Q are not the identity; some with discount."""
     rng = np.random.default_rng([seed, n, m])
     A, B = rng.normal(size=(n, n)), rng.normal(size=(n, m))
-    A *= 0.9 / np.abs(np.linalg.eigvals(A)).max()
+    A *= 0.6 / np.abs(np.linalg.eigvals(A)).max()
 
     def stacked(**more):
         F = rng.normal(size=(3, k, n, n)) / np.sqrt(n)
@@ -35,7 +35,7 @@ def family(n: int, m: int, k: int, *, split: bool = False, seed: int = 0) -> Tas
 
 def gains(n: int, m: int, N: int, seed: int = 1) -> np.ndarray:
     """Around zero, which stabilises; every fifth far out, and one no number."""
-    W = 0.1 * np.random.default_rng(seed).normal(size=(N, m, n)) / np.sqrt(n)
+    W = 0.05 * np.random.default_rng(seed).normal(size=(N, m, n)) / np.sqrt(n)
     W[4::5] *= 1000
     W[3] = np.nan
     return W

@@ -1,8 +1,8 @@
 """Batched descents and Newton searches: how a start becomes a stationary point of h.
 
-Gains are flattened here to x of p = mn numbers. The objective, its gradient and its Hessian are
-evaluated by JAX on chunks of one fixed size, so that each is compiled once a shape of family; what is
-done with them is NumPy on a few hundred starts at a time. No step leaves the feasible set: outside h
+Gains are flattened here to x of p = mn numbers. The objective, its gradient and its Hessian come from
+`meta.batched`, whose kernels are compiled once a shape of family; what is done with them is NumPy on a
+few hundred starts at a time. No step leaves the feasible set: outside h
 is +∞, which no test accepts.
 """
 
@@ -10,19 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Bool, Float
 
+from benign.meta import batched
 from benign.meta.objective import MetaObjective
-
-CHUNK, LARGE_CHUNK = 64, 8
-"""Gains evaluated at once, up to two states and beyond (fewer for Hessians, by what each holds). The
-closed forms for two states gain from wide loops; for larger ones a gain takes as long in a chunk of 4
-as in one of 64 (measured, n = 4 and 11), and a small chunk is not mostly padding once most starts
-have ended. Sixteen tasks of 11 states then take about 20 MB, their Hessian about 100 MB."""
 
 LONGEST_STEP = 1.0
 """Steps are cut to this multiple of the family's length, lest a descent skip over a whole piece."""
@@ -50,7 +42,7 @@ where h grows like a fourth power, Newton's method stops at an eigenvalue of abo
 
 @dataclass
 class Field:
-    """h on batches of flattened gains, in chunks of one fixed size.
+    """h on batches of flattened gains.
 
     Attributes:
         objective: the meta-objective.
@@ -69,11 +61,6 @@ class Field:
         """Numbers in a gain."""
         return self.objective.family.m * self.objective.family.n
 
-    def _chunk(self, each: int) -> int:
-        """A power of two; `each` says how many gradients' worth of work one gain is."""
-        size = max(1, (CHUNK if self.objective.family.n <= 2 else LARGE_CHUNK) // each)
-        return 1 << (size.bit_length() - 1)
-
     def probe(
         self, x: Float[np.ndarray, "N p"], weights: Float[np.ndarray, "N k"] | None = None
     ) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N p"]]:
@@ -83,27 +70,16 @@ class Field:
             x: the gains, flattened.
             weights: for each gain the weights ω that h is to have; those of the family by default.
         """
-        count, own = len(x), np.asarray(self.objective.family.weights)
-        given = np.broadcast_to(own, (count, len(own))) if weights is None else weights
-        values, gradients = np.empty(count), np.empty((count, self.p))
-        size = self._chunk(1)
-        for i in range(0, count, size):
-            value, gradient = _probe(self.objective, _padded(given, i, size), _padded(x, i, size))
-            values[i : i + size] = np.asarray(value)[: count - i]
-            gradients[i : i + size] = np.asarray(gradient)[: count - i]
-        self.evaluations["gradients"] += count
+        values, gradients = batched.value_and_gradient(self.objective, self._gains(x), weights)
+        gradients = gradients.reshape(len(x), self.p)
+        self.evaluations["gradients"] += len(x)
         fine = np.isfinite(values) & np.isfinite(gradients).all(axis=1)
         return np.where(fine, values, np.inf), np.where(fine[:, None], gradients, 0.0)
 
     def hessians(self, x: Float[np.ndarray, "N p"]) -> Float[np.ndarray, "N p p"]:
         """∇²h at every gain, symmetric to the last bit, entries that are no numbers set to zero."""
-        count, p = len(x), self.p
-        dense = np.empty((count, p, p))
-        size = self._chunk(p)
-        for i in range(0, count, size):
-            found = np.asarray(_hessians(self.objective, _padded(x, i, size)))
-            dense[i : i + size] = found[: count - i]
-        self.evaluations["hessians"] += count
+        dense = batched.hessians(self.objective, self._gains(x)).reshape(len(x), self.p, self.p)
+        self.evaluations["hessians"] += len(x)
         dense = np.nan_to_num(dense, nan=0.0, posinf=0.0, neginf=0.0)
         return (dense + dense.transpose(0, 2, 1)) / 2
 
@@ -111,30 +87,8 @@ class Field:
         """Whether h is finite at every gain."""
         return np.isfinite(self.probe(x)[0])
 
-
-def _padded(rows: np.ndarray, start: int, size: int) -> np.ndarray:
-    """Rows from `start` on, exactly `size` of them: the last one again and again at the end."""
-    part = rows[start : start + size]
-    return np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
-
-
-@jax.jit
-def _probe(objective: MetaObjective, weights: Array, x: Array) -> tuple[Array, Array]:
-    m, n = objective.family.m, objective.family.n
-
-    def one(weights: Array, x: Array) -> tuple[Array, Array]:
-        weighted = eqx.tree_at(lambda h: h.family.weights, objective, weights)
-        W = x.reshape(m, n)
-        return weighted.value(W), weighted.gradient(W).reshape(-1)
-
-    return jax.vmap(one)(jnp.asarray(weights), jnp.asarray(x))
-
-
-@jax.jit
-def _hessians(objective: MetaObjective, x: Array) -> Array:
-    m, n = objective.family.m, objective.family.n
-    dense = jax.vmap(lambda x: objective.hessian(x.reshape(m, n)))(jnp.asarray(x))
-    return dense.reshape(-1, m * n, m * n)
+    def _gains(self, x: Float[np.ndarray, "N p"]) -> Float[np.ndarray, "N m n"]:
+        return np.asarray(x).reshape(-1, self.objective.family.m, self.objective.family.n)
 
 
 # --- descent ---------------------------------------------------------------------------------

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from benign.linalg.powers import FEWEST, LAST, Layout, in_tiles, solve, unknown_truth
 from benign.linalg.products import matmul, norm_squared, pair_product, require_x64, transpose
-from benign.linalg.stability import MAX_SQUARINGS, is_stable
-
-DECAYED = 1e-9
-"""Once ‖Lᵏ‖ is this small the next term, of relative size ‖Lᵏ‖² = 1e-18, is below rounding."""
+from benign.linalg.stability import DECAYED, MAX_SQUARINGS, is_stable
 
 
 def dlyap(
@@ -33,10 +34,37 @@ def dlyap(
     """
     require_x64("dlyap")
     L, S = jnp.asarray(L, float), jnp.asarray(S, float)
+    batch = jnp.broadcast_shapes(L.shape, S.shape)
+    if 2 < batch[-1] <= LAST and math.prod(batch[:-2]) >= FEWEST:
+        return _many(jnp.broadcast_to(L, batch), jnp.broadcast_to(S, batch))
     stable = is_stable(L)[..., None, None]
     # Select twice: on the way in, so that no infinity arises behind the mask, and on the way out.
     X = dlyap_stable(jnp.where(stable, L, 0.0), jnp.where(stable, S, 0.0))
     return jnp.where(stable, X, jnp.inf)
+
+
+@jax.jit
+def _many(L: Float[Array, "*batch n n"], S: Float[Array, "*batch n n"]) -> Array:
+    """The same in tiles, where one loop gives the solution and the verdict; see `linalg.powers`."""
+    finite = jnp.all(jnp.isfinite(L), axis=(-1, -2))[..., None, None]
+    L = jnp.where(finite, L, 0.0)
+    layout, always = Layout(last=True), unknown_truth(L.ravel()[0])
+
+    def solver(turned: bool):
+        def tile(L: Array, S: Array) -> tuple[Array, Array]:
+            stable, _, (X,) = solve(layout, (turned,), always, L, (S,))
+            return X, stable
+
+        return lambda _, right: in_tiles(tile, L, right)
+
+    X, stable = lax.custom_linear_solve(
+        lambda X: X - matmul(L, X, transpose(L)),
+        S,
+        solve=solver(False),
+        transpose_solve=solver(True),
+        has_aux=True,
+    )
+    return jnp.where(finite & stable[..., None, None], X, jnp.inf)
 
 
 def dlyap_stable(

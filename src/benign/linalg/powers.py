@@ -19,17 +19,57 @@ gone before XLA merges loops.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from benign.linalg.lyapunov import DECAYED
-from benign.linalg.stability import DIVERGED, MAX_SQUARINGS
+from benign.linalg.stability import DECAYED, DIVERGED, MAX_SQUARINGS
+
+LAST = 12
+"""Up to this size the matrices of a tile are the last axis; see above."""
+
+FEWEST = 16
+"""From so many matrices on tiles are worth their padding."""
+
+
+def lanes(n: int, on_cpu: bool = True) -> int:
+    """Matrices in a tile: what fits into the first two caches; on a GPU as many as fill it."""
+    if not on_cpu:
+        return 4096 if n <= LAST else 512
+    return 128 if n <= 4 else 16
+
+
+def in_tiles(
+    function: Callable[..., tuple[Array, ...]], *stacks: Array, width: int | None = None
+) -> tuple[Array, ...]:
+    """The function of tiles, last axis, of stacks of matrices (…, i, j) that have one batch shape.
+
+    The function's results are (i, j, T) or (T,); they come back as (…, i, j) or (…). The last tile is
+    filled up with the last matrix.
+    """
+    batch = stacks[0].shape[:-2]
+    N = math.prod(batch)
+    on_cpu = jax.default_backend() == "cpu"
+    T = min(width if width and on_cpu else lanes(stacks[0].shape[-1], on_cpu), N)
+    index = jnp.minimum(jnp.arange(-(-N // T) * T), N - 1).reshape(-1, T)
+
+    def tile(index: Array) -> tuple[Array, ...]:
+        given = (jnp.moveaxis(X.reshape(N, *X.shape[-2:])[index], 0, -1) for X in stacks)
+        return tuple(jnp.moveaxis(X, -1, 0) for X in function(*given))
+
+    results = lax.map(tile, index)
+    return tuple(X.reshape(-1, *X.shape[2:])[:N].reshape(*batch, *X.shape[2:]) for X in results)
+
+
+def unknown_truth(x: Array) -> Array:
+    """True, which XLA does not know: 0·x ≠ 1 for every number, NaN and the infinities included."""
+    return 0 * x != 1
 
 
 @dataclass(frozen=True)
@@ -66,9 +106,17 @@ class Layout:
         """A number for each matrix, in a shape that broadcasts against the matrices."""
         return numbers if self.last else numbers[:, None, None]
 
+    def entry(self, X: Array) -> Array:
+        """The first entry of each matrix."""
+        return X[0, 0] if self.last else X[:, 0, 0]
+
     def inner(self, X: Array, Y: Array) -> Array:
         """tr(X'Y), matrix by matrix."""
-        return jnp.sum(X * Y, axis=(0, 1) if self.last else (1, 2))
+        # One by one: a reduction over other axes than the last is vectorised, one over the last is not.
+        if not self.last:
+            return jnp.sum(reduce(jnp.add, [X[:, i] * Y[:, i] for i in range(X.shape[1])]), axis=1)
+        terms = [X[i, j] * Y[i, j] for i in range(X.shape[0]) for j in range(X.shape[1])]
+        return reduce(jnp.add, terms)
 
     def largest(self, X: Array) -> Array:
         """The largest modulus of an entry, matrix by matrix."""
@@ -79,86 +127,120 @@ class Layout:
 
         A branch is compiled by itself; that it is always taken is not known to XLA.
         """
-        if not self.barriers:
+        if not (self.barriers and self.last):
             return function(*given)
         shapes = jax.eval_shape(function, *given)
         empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
         return lax.cond(always, function, lambda *_: empty, *given)
 
 
+Solved = tuple[Array, Array, tuple[Array, ...]]
+
+
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def solve(
     layout: Layout, adjoint: tuple[bool, ...], always: Array, L: Array, rights: tuple[Array, ...]
-) -> tuple[Array, tuple[Array, ...]]:
-    """X = L X L' + S for each S of `rights`; X = L'X L + S where `adjoint`.
+) -> Solved:
+    """X = L X L' + S for each S of `rights`, symmetric; X = L'X L + S where `adjoint`.
 
     Returns:
-        Whether L is stable (see `is_stable`), and the solutions; zeros where it is not.
+        Whether L is stable (see `is_stable`), how many squarings that took, and the solutions; zeros
+        where it is not.
     """
     return _solve(layout, adjoint, always, L, rights)
 
 
 @solve.defjvp
 def _solve_jvp(layout: Layout, adjoint: tuple[bool, ...], primals, tangents):
-    """Ẋ = L Ẋ L' + (Ṡ + M + M'), M = L̇ X L', for symmetric S: the same equations again."""
     always, L, rights = primals
-    _, dL, drights = tangents
-    stable, solutions = solve(layout, adjoint, always, L, rights)
+    stable, steps, solutions = solve(layout, adjoint, always, L, rights)
     mask = layout.each(stable)
-    L, dL = jnp.where(mask, L, 0.0), jnp.where(mask, dL, 0.0)
+    L, dL = jnp.where(mask, L, 0.0), jnp.where(mask, tangents[1], 0.0)
+    new = _moved(layout, adjoint, L, dL, solutions, tangents[2])
+    moved = solve_again(layout, adjoint, always, steps, L, new)
+    zeros = map(jax.custom_derivatives.zero_from_primal, (stable, steps))
+    return (stable, steps, solutions), (*zeros, moved)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def solve_again(
+    layout: Layout,
+    adjoint: tuple[bool, ...],
+    always: Array,
+    steps: Array,
+    L: Array,
+    rights: tuple[Array, ...],
+) -> tuple[Array, ...]:
+    """As `solve` for L that it has found stable in so many squarings; zeros for the other L."""
+
+    def double(_, state):
+        power, sums = state
+        _, *half = layout.apart(always, partial(_halves, layout, adjoint), power, *sums)
+        return layout.product(power, power), _added(layout, adjoint, power, sums, half)
+
+    return lax.fori_loop(0, steps, double, (L, tuple(rights)))[1]
+
+
+@solve_again.defjvp
+def _solve_again_jvp(layout: Layout, adjoint: tuple[bool, ...], primals, tangents):
+    always, steps, L, _rights = primals
+    solutions = solve_again(layout, adjoint, *primals)
+    new = _moved(layout, adjoint, L, tangents[2], solutions, tangents[3])
+    return solutions, solve_again(layout, adjoint, always, steps, L, new)
+
+
+def _moved(layout: Layout, adjoint, L: Array, dL: Array, solutions, drights) -> tuple[Array, ...]:
+    """The right-hand sides of the derivatives: Ẋ = L Ẋ L' + (Ṡ + M + M'), M = L̇ X L'."""
 
     def right(turned: bool, X: Array, dS: Array) -> Array:
         K, dK = (layout.transpose(L), layout.transpose(dL)) if turned else (L, dL)
         M = layout.product(dK, X, layout.transpose(K))
-        return jnp.where(mask, dS, 0.0) + M + layout.transpose(M)
+        return dS + M + layout.transpose(M)
 
-    new = tuple(map(right, adjoint, solutions, drights))
-    _, moved = solve(layout, adjoint, always, L, new)
-    zero = jax.custom_derivatives.zero_from_primal(stable)
-    return (stable, solutions), (zero, moved)
+    return tuple(map(right, adjoint, solutions, drights))
+
+
+def _halves(layout: Layout, adjoint: tuple[bool, ...], power: Array, *sums: Array):
+    """‖L‖² for a power of L, and L X or L'X for each X."""
+    turned = layout.transpose(power)
+    return (
+        layout.inner(power, power),
+        *(layout.product(turned if t else power, X) for t, X in zip(adjoint, sums, strict=True)),
+    )
+
+
+def _added(layout: Layout, adjoint: tuple[bool, ...], power: Array, sums, half) -> tuple[Array, ...]:
+    """X + (L X) L' or X + (L'X) L for each X."""
+    turned = layout.transpose(power)
+    return tuple(
+        X + layout.product(T, power if t else turned)
+        for t, X, T in zip(adjoint, sums, half, strict=True)
+    )
 
 
 def _solve(
     layout: Layout, adjoint: tuple[bool, ...], always: Array, L: Array, rights: Sequence[Array]
-) -> tuple[Array, tuple[Array, ...]]:
-    product, transpose = layout.product, layout.transpose
-
-    def halves(power: Array, *sums: Array) -> tuple[Array, ...]:
-        return tuple(
-            product(transpose(power), X) if turned else product(power, X)
-            for turned, X in zip(adjoint, sums)
-        )
-
+) -> Solved:
     def unfinished(state) -> Array:
         k, _, _, norm, _, _ = state
-        return (k < 2 * MAX_SQUARINGS) & jnp.any(norm > DECAYED**2)
+        # Of the power last used; the next one is no larger than its square.
+        return (k < 2 * MAX_SQUARINGS) & jnp.any(norm > DECAYED)
 
     def double(state):
-        k, power, sums, norm, growth, steps = state
-        half = layout.apart(always, halves, power, *sums)
-        sums = tuple(
-            X + product(T, power if turned else transpose(power))
-            for turned, X, T in zip(adjoint, sums, half)
-        )
-        growing = norm >= 1
-        steps = jnp.where(growing, 2 * steps, steps)
-        power = product(power, power)
-        norm = layout.inner(power, power)
+        k, power, sums, _, growth, steps = state
+        norm, *half = layout.apart(always, partial(_halves, layout, adjoint), power, *sums)
+        sums = _added(layout, adjoint, power, sums, half)
         # A NaN is lost as well, and so is what has not begun to decay by now.
-        lost = ~(norm < DIVERGED**2) | ((k + 1 >= MAX_SQUARINGS) & (norm >= 1))
+        lost = ~(norm < DIVERGED**2) | ((k >= MAX_SQUARINGS) & (norm >= 1))
+        steps = jnp.where(norm >= 1, 2 * steps, steps)
         growth = jnp.where(lost, jnp.inf, jnp.maximum(growth, norm))
-        norm = jnp.where(lost, 0.0, norm)
-        # A power left as it is would overflow in what is still to come for the others.
-        power = jnp.where(layout.each(lost), 0.0, power)
-        return k + 1, power, sums, norm, growth, steps
+        # Left as it is a power would become NaN, and the loop would go on for it.
+        power = jnp.where(layout.each(lost), 0.0, layout.product(power, power))
+        return k + 1, power, sums, jnp.where(lost, 0.0, norm), growth, steps
 
-    norm = layout.inner(L, L)
-    lost = ~(norm < DIVERGED**2)
-    growth = jnp.where(lost, jnp.inf, jnp.maximum(norm, 1.0))
-    start = jnp.where(layout.each(lost), 0.0, L)
-    norm = jnp.where(lost, 0.0, norm)
-    state = (jnp.zeros((), jnp.int32), start, tuple(rights), norm, growth, jnp.ones_like(norm))
-    _, _, sums, _, growth, steps = lax.while_loop(unfinished, double, state)
-    # The squares of the norms that `is_stable` bounds, hence the root.
+    one = jnp.ones_like(layout.entry(L))
+    state = (jnp.zeros((), jnp.int32), L, tuple(rights), one, one, one)
+    k, _, sums, _, growth, steps = lax.while_loop(unfinished, double, state)
+    # Squares of the norms that `is_stable` bounds, hence the root.
     stable = jnp.finfo(L.dtype).eps * growth * jnp.sqrt(growth) * steps < 1
-    return stable, tuple(jnp.where(layout.each(stable), X, 0.0) for X in sums)
+    return stable, k, tuple(jnp.where(layout.each(stable), X, 0.0) for X in sums)

@@ -39,6 +39,7 @@ def matmul(*factors: Matrices) -> Float[Array, "... _ _"]:
 
 
 def pair_product(X: Float[Array, "... _ _"], Y: Float[Array, "... _ _"]) -> Array:
+    """X Y; leading dimensions broadcast."""
     largest = max(*X.shape[-2:], Y.shape[-1])
     if largest == 2 or largest > SMALL:
         return jnp.matmul(X, Y)
@@ -56,4 +57,5 @@ def symmetric(X: Float[Array, "*batch n n"]) -> Float[Array, "*batch n n"]:
 
 
 def norm_squared(X: Float[Array, "*batch n n"]) -> Float[Array, "*batch"]:
+    """‖X‖², the Frobenius norm."""
     return jnp.sum(X * X, axis=(-1, -2))

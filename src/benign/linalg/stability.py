@@ -15,6 +15,9 @@ MAX_SQUARINGS = 50
 DIVERGED = 1e100
 """A power of L of this norm never comes back; stopping here keeps its square finite."""
 
+DECAYED = 1e-9
+"""Once ‖Lᵏ‖ is this small the next term, of relative size ‖Lᵏ‖² = 1e-18, is below rounding."""
+
 
 def spectral_radius(L: Float[Array | np.ndarray, "*batch n n"]) -> Float[Array, "*batch"]:
     """ρ(L) = max |λ(L)|.

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 
 from benign.errors import ProblemError
 from benign.linalg import require_x64
+from benign.linalg.powers import lanes
 from benign.meta.kernels import doubling, small
 from benign.meta.kernels.order import Order, Problem
 
@@ -113,7 +114,7 @@ def _run(
         count = len(W[part])
         w = None if own is None else _padded(own[part], chunk)
         e = None if directions is None else _padded(directions[part], chunk)
-        pending.append((part, count, kernel(order, h, w, _padded(W[part], chunk), e, count, True)))
+        pending.append((part, count, kernel(order, h, w, _padded(W[part], chunk), e, count)))
         if len(pending) > 1:  # one chunk computes while the one before it is fetched
             _fetch(pending.pop(0), found, rest)
     for one in pending:
@@ -155,24 +156,21 @@ def _padded(rows: np.ndarray, size: int) -> np.ndarray:
 def plan(h: MetaObjective, results: Any, N: int):
     """The order, the size of a chunk and the kernel for N gains.
 
-    The size of a chunk takes one of two values a kernel, so that few gains do not cost what many do.
+    A kernel is compiled for a few sizes of chunk at most, so that few gains do not cost what many do.
     """
     family, step = h.family, h.step
     n, m, k = family.n, family.m, len(family)
     on_cpu = jax.default_backend() == "cpu"
 
     def order(tile: int) -> Order:
-        return Order(step.kind, step.shots, results, tile, barriers=on_cpu and n > 1)
+        return Order(step.kind, step.shots, results, tile, barriers=on_cpu)
 
     if n <= 2 and m * n <= SCALARS:
-        if k >= DEEP and N * DEEP <= k:
-            return order(DEEP), FEW, _deep
-        tile = TILE[n]
-        if N <= FEW:
-            return order(FEW), FEW, _wide
-        chunk = MANY if results != "hessian" else MANY // 4
-        return order(min(tile, chunk)), chunk, _wide
-    return order(doubling.lanes(n, on_cpu)), doubling.CHUNK, _doubling
+        if k >= DEEP and k >= N * DEEP:
+            return order(DEEP), CHUNKS[0], _deep
+        fits = [size for size in CHUNKS if size >= N] or [CHUNKS[-1]]
+        return order(min(TILE, fits[0])), fits[0], _wide
+    return order(lanes(n, on_cpu)), doubling.CHUNK, _doubling
 
 
 SCALARS = 6
@@ -181,22 +179,22 @@ SCALARS = 6
 DEEP = 512
 """Tasks side by side, if there are at least so many for each gain."""
 
-FEW, MANY = 256, 16384
-"""Gains in a chunk of a small and of a large batch."""
+CHUNKS = (256, 4096, 65536)
+"""Gains in a chunk of a small, a middling and a large batch: padding is copied, if not computed."""
 
-TILE = {1: 2048, 2: 1024}
-"""Gains side by side, by the number of states: all that a tile needs stays in the first cache."""
+TILE = 4096
+"""Gains side by side: enough for the calls of a loop not to matter, few enough for the cache."""
 
 
 def _kernel(evaluate: Any):
     @partial(jax.jit, static_argnums=0)
-    def kernel(order: Order, h: MetaObjective, own: Any, W: Any, E: Any, count: Any, always: Any):
+    def kernel(order: Order, h: MetaObjective, own: Any, W: Any, E: Any, count: Any):
         family = h.family
         tasks = family.tasks
         g = None if tasks.adaptation is None else tasks.adaptation.regulator
         weights = family.weights if own is None else own
         problem = Problem(h.step.eta, tasks.regulator, g)
-        return evaluate(order, problem, jnp.asarray(weights), always, W, E, count)
+        return evaluate(order, problem, jnp.asarray(weights), W, E, count)
 
     return kernel
 

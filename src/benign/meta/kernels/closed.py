@@ -6,16 +6,18 @@ one vectorised loop over gains, if it is asked for one result. It compiles each 
 its own, and computes again in each what they share. Three measures against that (n = 2, m = 1, value
 and gradient, nanoseconds per gain and task, one thread with AVX2):
 
-    three results, nothing done                     50
-    two real numbers in the parts of one complex     32   (a loop then has two results)
-    and the shots kept apart by `stage`              27
+    three results, nothing done                      50
+    two real numbers in the parts of one complex      32   (a loop then has two results)
+    and the shots kept apart by `Stages`              27
 
-Others did not help: a variadic reduction is one loop, but not a vectorised one (68).
+A variadic reduction is one loop as well, but not a vectorised one (68). For one state there is little
+to share, and the measures cost more than they save (8 against 5.5).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import jax
@@ -36,30 +38,29 @@ def product(*factors: Scalars) -> Scalars:
     """The product of the matrices, from left to right."""
     X = factors[0]
     for Y in factors[1:]:
-        X = [[_total([a * b[j] for a, b in zip(row, Y)]) for j in range(len(Y[0]))] for row in X]
+        columns = transpose(Y)
+        X = [[_dot(row, column) for column in columns] for row in X]
     return X
 
 
-def _total(terms: Sequence[Array]) -> Array:
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return total
+def _dot(row: Sequence[Array], column: Sequence[Array]) -> Array:
+    return reduce(jnp.add, [a * b for a, b in zip(row, column, strict=True)])
 
 
 def transpose(X: Scalars) -> Scalars:
     """X'."""
-    return [list(column) for column in zip(*X)]
+    return [list(column) for column in zip(*X, strict=True)]
 
 
 def combine(f: Callable[..., Array], *matrices: Scalars) -> Scalars:
     """The function of corresponding entries, entry by entry."""
-    return [[f(*entries) for entries in zip(*rows)] for rows in zip(*matrices)]
+    m = len(matrices[0])
+    return matrix([f(*entries) for entries in zip(*map(flat, matrices), strict=True)], m)
 
 
 def inner(X: Scalars, Y: Scalars) -> Array:
     """tr(X'Y)."""
-    return _total([a * b for row, other in zip(X, Y) for a, b in zip(row, other)])
+    return _dot(flat(X), flat(Y))
 
 
 def scalars(X: Array, first: int = 0) -> Scalars:
@@ -150,9 +151,7 @@ class Loop(NamedTuple):
         moved = product(self.B, E, product(self.Sigma, transpose(L)))
         dSigma = self.equation.solve(combine(lambda x, y: -x - y, moved, transpose(moved)))
         dG = combine(jnp.subtract, product(self.M, E), product(transpose(self.B), dP, L))
-        return combine(
-            lambda x, y: 2 * (x + y), product(dG, self.Sigma), product(self.G, dSigma)
-        )
+        return combine(lambda x, y: 2 * (x + y), product(dG, self.Sigma), product(self.G, dSigma))
 
 
 def at(task: Task, W: Scalars) -> Loop:
@@ -215,14 +214,18 @@ def pull(kind: StepKind, eta: Array, loop: Loop, v: Scalars) -> Scalars:
 # --- results of one loop ----------------------------------------------------------------------
 
 
-def pack(entries: Sequence[Array]) -> tuple[Array, ...]:
-    """Real numbers as the parts of half as many complex ones."""
+def pack(entries: Sequence[Array], *, pairs: bool = True) -> tuple[Array, ...]:
+    """Real numbers as the parts of half as many complex ones, or as they are if not `pairs`."""
+    if not pairs:
+        return tuple(entries)
     padded = [*entries, jnp.zeros_like(entries[0])] if len(entries) % 2 else list(entries)
-    return tuple(lax.complex(x, y) for x, y in zip(padded[::2], padded[1::2]))
+    return tuple(lax.complex(x, y) for x, y in zip(padded[::2], padded[1::2], strict=True))
 
 
 def unpack(packed: Sequence[Array], count: int) -> list[Array]:
     """The real numbers again."""
+    if not jnp.iscomplexobj(packed[0]):
+        return list(packed)
     parts = [part for z in packed for part in (jnp.real(z), jnp.imag(z))]
     return parts[:count]
 
@@ -233,16 +236,18 @@ class Stages:
     A branch is compiled by itself. Which branch is taken is known at run time only, to XLA at least.
     """
 
-    def __init__(self, always: Array):
-        self.always = always
+    def __init__(self, always: Array, *, apart: bool):
+        self.always, self.apart = always, apart
 
     def __call__(self, function: Callable[..., Scalars], *matrices: Scalars) -> Scalars:
         """The function's value, a matrix of scalars."""
+        if not self.apart:
+            return function(*matrices)
         sizes = [len(X) for X in matrices]
         shape = {}
 
         def inside(*packed: tuple[Array, ...]) -> tuple[Array, ...]:
-            given = [matrix(unpack(z, c), m) for z, c, m in zip(packed, counts, sizes)]
+            given = [matrix(unpack(z, c), m) for z, c, m in zip(packed, counts, sizes, strict=True)]
             result = function(*given)
             shape["rows"], shape["count"] = len(result), len(flat(result))
             return pack(flat(result))

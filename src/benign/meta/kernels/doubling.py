@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from benign.linalg.powers import Layout, solve
+from benign.linalg.powers import LAST, Layout, solve, solve_again, unknown_truth
 from benign.meta.kernels.order import Order, Problem, padded_tasks
 from benign.rigorous.problem import StepKind
 from benign.tasks.regulator import Regulator
@@ -24,22 +24,12 @@ from benign.tasks.regulator import Regulator
 CHUNK = 256
 """Gains given to the compiled code at once."""
 
-LAST = 12
-"""Up to this size a tile's matrices are the last axis; see `linalg.powers`."""
-
-
-def lanes(n: int, on_cpu: bool) -> int:
-    """Pairs in a tile: what the first two caches hold."""
-    if not on_cpu:
-        return max(256, 1 << (22 // n**2).bit_length())
-    return 128 if n <= 4 else 16
-
 
 class Loop(NamedTuple):
-    """What `ClosedLoop` holds, for a tile."""
+    """What `ClosedLoop` holds, for a tile, and how many squarings its equations take."""
 
     stable: Array
-    B: Array
+    steps: Array
     L: Array
     P: Array
     Sigma: Array
@@ -49,44 +39,79 @@ class Loop(NamedTuple):
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """LQR costs of a tile, in a layout."""
+    """LQR costs of a tile, in a layout.
+
+    The factors of a product are computed `apart`, or XLA would compute them for every entry again.
+    """
 
     layout: Layout
     always: Array
 
-    def at(self, task: Regulator, W: Array) -> Loop:
-        """The closed loop under the gain W; zeros for W and L where it does not stabilise."""
+    def _apart(self, function, *given: Array):
+        return self.layout.apart(self.always, function, *given)
+
+    def _set_up(self, task: Regulator, W: Array) -> tuple[Array, Array]:
+        """L and Q + W'RW."""
         product, transpose = self.layout.product, self.layout.transpose
-        L = task.A - product(task.B, W)
-        RW = product(task.R, W)
-        cost = task.Q + product(transpose(W), RW)
-        stable, (P, Sigma) = solve(self.layout, (True, False), self.always, L, (cost, task.S0))
+
+        def both(W: Array) -> tuple[Array, Array]:
+            return task.A - product(task.B, W), task.Q + product(transpose(W), product(task.R, W))
+
+        L, cost = self._apart(both, W)
+        return L, cost
+
+    def at(self, task: Regulator, W: Array) -> Loop:
+        """The closed loop under the gain W; zeros for L, P and Σ where it does not stabilise."""
+        product, transpose = self.layout.product, self.layout.transpose
+        L, cost = self._set_up(task, W)
+        stable, steps, (P, Sigma) = solve(self.layout, (True, False), self.always, L, (cost, task.S0))
         mask = self.layout.each(stable)
-        L, RW = jnp.where(mask, L, 0.0), jnp.where(mask, RW, 0.0)
-        BP = product(transpose(task.B), P)
-        return Loop(stable, task.B, L, P, Sigma, task.R + product(BP, task.B), RW - product(BP, L))
+        L = jnp.where(mask, L, 0.0)
+        (BP,) = self._apart(lambda P: (product(transpose(task.B), P),), P)
+
+        def rest(W: Array, L: Array, BP: Array) -> tuple[Array, Array]:
+            return task.R + product(BP, task.B), product(task.R, W) - product(BP, L)
+
+        M, G = self._apart(rest, jnp.where(mask, W, 0.0), L, BP)
+        return Loop(stable, steps, L, P, Sigma, M, G)
 
     def cost(self, task: Regulator, W: Array) -> tuple[Array, Array]:
         """Whether W stabilises, and C(W) = tr(P S0)."""
-        product, transpose = self.layout.product, self.layout.transpose
-        L = task.A - product(task.B, W)
-        right = task.Q + product(transpose(W), task.R, W)
-        stable, (P,) = solve(self.layout, (True,), self.always, L, (right,))
+        L, right = self._set_up(task, W)
+        stable, _, (P,) = solve(self.layout, (True,), self.always, L, (right,))
         return stable, self.layout.inner(P, task.S0)
 
     def gradient(self, loop: Loop) -> Array:
         """∇C = 2 G Σ."""
-        return 2 * self.layout.product(loop.G, loop.Sigma)
+        return self._apart(lambda G, S: (2 * self.layout.product(G, S),), loop.G, loop.Sigma)[0]
 
-    def hessian_product(self, loop: Loop, E: Array) -> Array:
+    def hessian_product(self, task: Regulator, loop: Loop, E: Array) -> Array:
         """∇²C[E], as `ClosedLoop.hessian_product`."""
         product, transpose = self.layout.product, self.layout.transpose
-        EG = product(transpose(E), loop.G)
-        moved = product(product(loop.B, E), product(loop.Sigma, transpose(loop.L)))
-        rights = (EG + transpose(EG), -moved - transpose(moved))
-        _, (dP, dSigma) = solve(self.layout, (True, False), self.always, loop.L, rights)
-        dG = product(loop.M, E) - product(transpose(loop.B), dP, loop.L)
-        return 2 * (product(dG, loop.Sigma) + product(loop.G, dSigma))
+
+        def first(E: Array, G: Array, Sigma: Array) -> tuple[Array, Array]:
+            return product(transpose(E), G), product(E, Sigma)
+
+        def then(EG: Array, ES: Array, L: Array) -> tuple[Array, Array]:
+            return EG + transpose(EG), product(ES, transpose(L))
+
+        def last(ESL: Array) -> tuple[Array]:
+            return (product(task.B, ESL),)
+
+        EG, ES = self._apart(first, E, loop.G, loop.Sigma)
+        right, ESL = self._apart(then, EG, ES, loop.L)
+        (moved,) = self._apart(last, ESL)
+        rights = (right, -moved - transpose(moved))
+        dP, dSigma = solve_again(self.layout, (True, False), self.always, loop.steps, loop.L, rights)
+        (BP,) = self._apart(lambda dP: (product(transpose(task.B), dP),), dP)
+        (dG,) = self._apart(
+            lambda M, E, BP, L: (product(M, E) - product(BP, L),), loop.M, E, BP, loop.L
+        )
+        (H,) = self._apart(
+            lambda dG, S, G, dS: (2 * (product(dG, S) + product(G, dS)),),
+            dG, loop.Sigma, loop.G, dSigma,
+        )  # fmt: skip
+        return H
 
     def direction(self, gradient: Array) -> tuple[Array, Array]:
         """1/‖∇g‖ and ∇g/‖∇g‖ as in `meta.adaptation`: zeros where ∇g = 0."""
@@ -104,33 +129,36 @@ class Arithmetic:
         gradient = self.gradient(loop)
         return W - eta * (gradient if kind == "gradient" else self.direction(gradient)[1])
 
-    def pull(self, kind: StepKind, eta: Array, loop: Loop, v: Array) -> Array:
+    def pull(self, kind: StepKind, eta: Array, task: Regulator, loop: Loop, v: Array) -> Array:
         """The adjoint of the derivative of one shot, applied to v."""
         if kind == "gradient":
-            return v - eta * self.hessian_product(loop, v)
+            return v - eta * self.hessian_product(task, loop, v)
         each = self.layout.each
         inverse, u = self.direction(self.gradient(loop))
         across = v - u * each(self.layout.inner(u, v))
-        return v - eta * each(inverse) * self.hessian_product(loop, across)
+        return v - eta * each(inverse) * self.hessian_product(task, loop, across)
 
 
 def pair_results(
     order: Order, arithmetic: Arithmetic, eta: Array, f: Regulator, g: Regulator, W: Array
 ) -> tuple[Array, Array, Array]:
     """Whether each pair of the tile is feasible, f(F(W)), and ∇(f∘F)(W)."""
-    loops: list[Loop] = []
-    adapted, feasible = W, jnp.ones((), bool)
-    for _ in range(order.shots):
-        loops.append(arithmetic.at(g, adapted))
-        feasible &= loops[-1].stable
-        adapted = arithmetic.move(order.kind, eta, loops[-1], adapted)
+
+    def shot(W: Array, _: None) -> tuple[Array, Loop]:
+        loop = arithmetic.at(g, W)
+        return arithmetic.move(order.kind, eta, loop, W), loop
+
+    adapted, loops = lax.scan(shot, W, None, length=order.shots)
+    feasible = jnp.all(loops.stable, axis=0)
     if order.results == "value":
         stable, value = arithmetic.cost(f, adapted)
         return feasible & stable, value, jnp.zeros((0, *W.shape[1:]))
     last = arithmetic.at(f, adapted)
-    v = arithmetic.gradient(last)
-    for loop in loops[::-1]:
-        v = arithmetic.pull(order.kind, eta, loop, v)
+
+    def pull(v: Array, loop: Loop) -> tuple[Array, None]:
+        return arithmetic.pull(order.kind, eta, g, loop, v), None
+
+    v, _ = lax.scan(pull, arithmetic.gradient(last), loops, reverse=True)
     return feasible & last.stable, arithmetic.layout.inner(last.P, f.S0), v
 
 
@@ -174,7 +202,6 @@ def evaluate(
     order: Order,
     problem: Problem,
     weights: Array,
-    always: Array,
     W: Array,
     E: Array | None,
     count: Array,
@@ -185,7 +212,6 @@ def evaluate(
         order: what is wanted.
         problem: the tasks, stacked first.
         weights: (k,), or (C, k) if every gain has its own.
-        always: true; see `Layout.apart`.
         W, E: gains and, for Hessian products, directions.
         count: how many of them there are; the rest is padding and is not computed.
     """
@@ -195,7 +221,7 @@ def evaluate(
     problem, weights = padded_tasks(problem, weights, shape.tasks)
     spread = jax.vmap(lambda X: _spread(layout, X, shape, "tasks"))
     f, g = jax.tree.map(spread, (problem.f, problem.g))
-    arithmetic = Arithmetic(layout, always)
+    arithmetic = Arithmetic(layout, unknown_truth(problem.eta))
     rest = order.rest((m, n))
 
     def over_tasks(W: Array, E: Array | None, weights: Array):

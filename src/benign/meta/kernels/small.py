@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
+from benign.linalg.powers import unknown_truth
 from benign.meta.kernels.closed import (
     Scalars,
     Stages,
@@ -86,36 +87,40 @@ def _masked(total: Sequence[Array]) -> tuple[Array, Array]:
     return value, jnp.stack(rest) if rest else jnp.zeros((0, *value.shape))
 
 
-def _tile(order: Order, problem: Problem, weights: Array, always: Array, W: Array, E: Array | None):
+def _tile(order: Order, problem: Problem, weights: Array, W: Array, E: Array | None):
     """Values (T,) and further results (r, T) for gains W and directions E, (m, n, T) each.
 
     Weights are (k,) or (k, T).
     """
     count = order.count(W.shape[:2])
+    pairs = W.shape[1] == 2
+    stage = Stages(unknown_truth(problem.eta), apart=pairs and order.barriers)
 
     def task(total: tuple[Array, ...], numbers):
         f, g, weight = numbers
-        results = _one(order, problem.eta, f, g, scalars(W), E, Stages(always), first=0)
-        return tuple(map(jnp.add, total, pack(_weighted(weight, results)))), None
+        results = _one(order, problem.eta, f, g, scalars(W), E, stage, first=0)
+        return tuple(map(jnp.add, total, pack(_weighted(weight, results), pairs=pairs))), None
 
-    start = pack([jnp.zeros(W.shape[2:])] * count)
+    start = pack([jnp.zeros(W.shape[2:])] * count, pairs=pairs)
     total, _ = lax.scan(task, start, (problem.f, problem.g, weights))
     return _masked(unpack(total, count))
 
 
-def _one_gain(order: Order, problem: Problem, weights: Array, always: Array, W: Array, E: Array | None):
+def _one_gain(order: Order, problem: Problem, weights: Array, W: Array, E: Array | None):
     """The value and further results (r,) of one gain (m, n); the tasks come in tiles (tiles, T)."""
     count = order.count(W.shape)
+    pairs = W.shape[1] == 2
+    stage = Stages(unknown_truth(problem.eta), apart=pairs and order.barriers)
     if E is not None:
         E = E[..., None]
 
     def tile(total: tuple[Array, ...], numbers):
         f, g, weight = numbers
         spread = [[jnp.broadcast_to(x, weight.shape) for x in row] for row in scalars(W)]
-        results = _one(order, problem.eta, f, g, spread, E, Stages(always), first=1)
-        return tuple(map(jnp.add, total, pack(_weighted(weight, results)))), None
+        results = _one(order, problem.eta, f, g, spread, E, stage, first=1)
+        return tuple(map(jnp.add, total, pack(_weighted(weight, results), pairs=pairs))), None
 
-    start = pack([jnp.zeros(weights.shape[1:])] * count)
+    start = pack([jnp.zeros(weights.shape[1:])] * count, pairs=pairs)
     total, _ = lax.scan(tile, start, (problem.f, problem.g, weights))
     return _masked([jnp.sum(x) for x in unpack(total, count)])
 
@@ -149,14 +154,13 @@ def _all_directions(order: Order, run, W: Array, shape: tuple[int, ...]):
     return values[0], rows.reshape(-1, *rows.shape[2:])
 
 
-def wide(order: Order, problem: Problem, weights: Array, always: Array, W: Array, E: Array | None, count: Array):
+def wide(order: Order, problem: Problem, weights: Array, W: Array, E: Array | None, count: Array):
     """Values (C,) and further results (C, r) of the first `count` of the gains W, (C, m, n).
 
     Args:
         order: what is wanted; its tile divides C.
         problem: the tasks, stacked first.
         weights: (k,), or (C, k) if every gain has its own.
-        always: true; see `Stages`.
         W, E: gains and, for Hessian products, directions.
         count: how many of them there are; the rest is padding and is not computed.
     """
@@ -173,10 +177,10 @@ def wide(order: Order, problem: Problem, weights: Array, always: Array, W: Array
 
         def run(W: Array, unit: Array | None):
             direction = E if unit is None else unit[..., None]
-            return _tile(order, problem, w if own else weights, always, W, direction)
+            return _tile(order, problem, w if own else weights, W, direction)
 
         results = _all_directions(order, run, W, (m, n))
-        return tuple(X.at[i].set(x) for X, x in zip(out, results))
+        return out[0].at[i].set(results[0]), out[1].at[i].set(results[1])
 
     rest = order.rest((m, n))
     out = (jnp.full((C // T, T), jnp.inf), jnp.zeros((C // T, rest, T)))
@@ -184,7 +188,7 @@ def wide(order: Order, problem: Problem, weights: Array, always: Array, W: Array
     return values.reshape(C), jnp.moveaxis(results, 1, -1).reshape(C, rest)
 
 
-def deep(order: Order, problem: Problem, weights: Array, always: Array, W: Array, E: Array | None, count: Array):
+def deep(order: Order, problem: Problem, weights: Array, W: Array, E: Array | None, count: Array):
     """As `wide`, for few gains and many tasks: the tile is one of tasks."""
     (C, m, n), T = W.shape, order.tile
     problem, weights = padded_tasks(problem, weights, T)
@@ -194,10 +198,10 @@ def deep(order: Order, problem: Problem, weights: Array, always: Array, W: Array
         w = weights if weights.ndim == 2 else weights[i]
 
         def run(W: Array, unit: Array | None):
-            return _one_gain(order, problem, w, always, W, direction if unit is None else unit)
+            return _one_gain(order, problem, w, W, direction if unit is None else unit)
 
         results = _all_directions(order, run, W[i], (m, n))
-        return tuple(X.at[i].set(x) for X, x in zip(out, results))
+        return out[0].at[i].set(results[0]), out[1].at[i].set(results[1])
 
     out = (jnp.full(C, jnp.inf), jnp.zeros((C, order.rest((m, n)))))
     return lax.fori_loop(0, count, gain, out)

@@ -1,0 +1,266 @@
+"""Batches of gains: against `MetaObjective` and dense Kronecker systems; rims, chunks, memory."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from benign.errors import BenignError, ProblemError
+from benign.meta import batched
+from benign.meta.adaptation import GradientStep, NormalizedStep
+from benign.meta.objective import MetaObjective
+from benign.tasks.family import TaskFamily
+
+
+def family(n: int, m: int, k: int, *, split: bool = False, seed: int = 0) -> TaskFamily:
+    """k tasks near one of spectral radius 0.6; S0 and Q are not the identity; some with discount."""
+    rng = np.random.default_rng([seed, n, m])
+    A, B = rng.normal(size=(n, n)), rng.normal(size=(n, m))
+    A *= 0.6 / np.abs(np.linalg.eigvals(A)).max()
+
+    def stacked(**more):
+        F = rng.normal(size=(3, k, n, n)) / np.sqrt(n)
+        return TaskFamily.stack(
+            A=A + 0.03 * F[0],
+            B=B + 0.03 * rng.normal(size=(k, n, m)),
+            Q=np.eye(n) + F[1] @ F[1].swapaxes(1, 2),
+            R=np.eye(m) * rng.uniform(0.5, 2, (k, 1, 1)),
+            S0=0.5 * np.eye(n) + F[2] @ F[2].swapaxes(1, 2),
+            **more,
+        )
+
+    adaptation = stacked(discount=rng.uniform(0.9, 1, k)) if split else None
+    return stacked(adaptation=adaptation, weights=rng.uniform(0.5, 1, k).tolist())
+
+
+def gains(n: int, m: int, N: int, seed: int = 1) -> np.ndarray:
+    """Around zero, which stabilises; every fifth far out, and one no number."""
+    W = 0.05 * np.random.default_rng(seed).normal(size=(N, m, n)) / np.sqrt(n)
+    W[4::5] *= 1000
+    W[3] = np.nan
+    return W
+
+
+def close(actual, expected, relative):
+    scale = np.abs(expected).max()
+    assert scale > 0
+    assert np.abs(actual - expected).max() <= relative * scale
+
+
+CASES = [
+    (1, 1, 3, GradientStep(0.02, 3), True),
+    (1, 2, 2, NormalizedStep(0.03), False),
+    (2, 1, 3, GradientStep(0.005, 2), True),
+    (2, 2, 2, NormalizedStep(0.02, 2), False),
+    (2, 4, 2, GradientStep(0.002), False),
+    (3, 2, 3, GradientStep(0.002, 2), True),
+    (4, 2, 3, NormalizedStep(0.01, 3), False),
+    (8, 2, 2, GradientStep(0.0005), True),
+    (16, 2, 2, GradientStep(0.0005), False),
+    (24, 2, 2, NormalizedStep(0.01), False),
+]
+"""n, m, tasks, rule, f ≠ g: every kernel and layout, both rules, one to three shots."""
+
+
+@pytest.mark.parametrize(("n", "m", "k", "step", "split"), CASES)
+def test_they_are_those_of_the_objective(n, m, k, step, split):
+    h = MetaObjective(family(n, m, k, split=split), step)
+    W = gains(n, m, 10)
+    values, gradients = h.value_and_gradient(W)
+    expected = np.asarray(jax.vmap(h.value)(W))
+    inside = np.isfinite(expected)
+    assert 4 <= inside.sum() <= 8
+    assert (np.isfinite(values) == inside).all()
+    assert np.isposinf(values[~inside]).all()
+    close(values[inside], expected[inside], 1e-12)
+    close(h.values(W)[inside], expected[inside], 1e-12)
+    close(gradients, np.asarray(jax.vmap(h.gradient)(W)), 1e-10)
+    assert (gradients[~inside] == 0).all()
+
+
+@pytest.mark.parametrize(("n", "m", "k", "step", "split"), [CASES[i] for i in (0, 3, 5)])
+def test_second_derivatives(n, m, k, step, split):
+    h = MetaObjective(family(n, m, k, split=split), step)
+    W, E = gains(n, m, 5), np.random.default_rng(2).normal(size=(5, m, n))
+    products = batched.hessian_products(h, W, E)
+    close(products, np.asarray(jax.vmap(h.hessian_product)(W, E)), 1e-9)
+    dense = batched.hessians(h, W)
+    assert dense.shape == (5, m, n, m, n)
+    close(np.einsum("nijkl,nkl->nij", dense, E), products, 1e-12)
+    assert (dense[3:] == 0).all()
+
+
+def kron_value(h: MetaObjective, W: jax.Array) -> jax.Array:
+    """h for gradient steps, every equation as one dense linear system, adaptation by autodiff."""
+    f, g = h.family.tasks.regulator, h.family.tasks.g.regulator
+
+    def cost(task, W):
+        L, n = task.A - task.B @ W, task.A.shape[0]
+        right = (task.Q + W.T @ task.R @ W).reshape(-1)
+        P = jnp.linalg.solve(jnp.eye(n * n) - jnp.kron(L.T, L.T), right).reshape(n, n)
+        return jnp.sum(P * task.S0)
+
+    def one(f, g):
+        gain = W
+        for _ in range(h.step.shots):
+            gain = gain - h.step.eta * jax.grad(cost, argnums=1)(g, gain)
+        return cost(f, gain)
+
+    return jnp.dot(h.family.weights, jax.vmap(one)(f, g))
+
+
+@pytest.mark.parametrize(("n", "m", "k", "step", "split"), [CASES[2], CASES[5], CASES[7]])
+def test_they_are_those_of_dense_systems(n, m, k, step, split):
+    h = MetaObjective(family(n, m, k, split=split), step)
+    W = gains(n, m, 3)
+    values, gradients = h.value_and_gradient(W)
+    reference = jax.jit(jax.vmap(jax.value_and_grad(lambda W: kron_value(h, W))))
+    expected, slopes = reference(W)
+    close(values, np.asarray(expected), 1e-11)
+    close(gradients, np.asarray(slopes), 1e-9)
+
+
+@pytest.mark.parametrize(("n", "m", "N"), [(1, 1, 4097), (2, 1, 300), (3, 1, 259)])
+def test_a_gain_does_not_mind_its_neighbours(n, m, N):
+    """Remainders of chunks and tiles, and orders: each gain's answer is its own."""
+    h = MetaObjective(family(n, m, 5), GradientStep(0.01))
+    W = gains(n, m, N)
+    values, gradients = h.value_and_gradient(W)
+    turned = np.random.default_rng(3).permutation(N)[: N - 7]
+    other, slopes = h.value_and_gradient(W[turned])
+    inside = np.isfinite(values)
+    assert (np.isfinite(other) == inside[turned]).all()
+    fine = inside[turned]
+    assert np.abs(other / np.where(fine, values[turned], 1.0) - 1)[fine].max() < 1e-12
+    size = np.abs(gradients[turned]).max(axis=(1, 2)) + 1e-6 * np.abs(gradients).max()
+    assert (np.abs(slopes - gradients[turned]).max(axis=(1, 2)) < 1e-10 * size).all()
+    assert h.values(W[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize(("n", "k"), [(1, 1500), (2, 700), (3, 300)])
+def test_few_gains_and_many_tasks(n, k):
+    """Tasks side by side, the last tile filled up."""
+    h = MetaObjective(family(n, 1, k), GradientStep(0.005))
+    W = gains(n, 1, 4)[[0, 3]]
+    values, gradients = h.value_and_gradient(W)
+    assert np.isposinf(values[1])
+    assert (gradients[1] == 0).all()
+    assert values[0] == pytest.approx(float(h.value(W[0])), rel=1e-12)
+    close(gradients[0], np.asarray(h.gradient(W[0])), 1e-10)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_weights_of_their_own(n):
+    h = MetaObjective(family(n, 1, 3), GradientStep(0.005))
+    W, weights = gains(n, 1, 3), np.eye(3)
+    values, gradients = batched.value_and_gradient(h, W, weights)
+    tasks = [np.asarray(h.task_values(w))[i] for i, w in enumerate(W)]
+    assert values == pytest.approx(np.array(tasks), rel=1e-12)
+    mixed, _ = batched.value_and_gradient(h, W, np.tile(h.family.weights, (3, 1)))
+    assert mixed == pytest.approx(h.values(W), rel=1e-12)
+    slope = np.sum([np.asarray(h.family.weights)[i] * batched.value_and_gradient(
+        h, W[:1], np.eye(3)[[i]])[1] for i in range(3)], axis=0)  # fmt: skip
+    close(gradients[:0].sum(axis=0) + slope[0], h.value_and_gradient(W[:1])[1][0], 1e-10)
+
+
+@pytest.mark.parametrize("gap", [1e-3, 1e-6, 1e-9])
+def test_next_to_the_rim(gap):
+    """n copies of one scalar loop: A = I, B = I, W = gap I, so that ρ(A − BW) = 1 − gap, η → 0.
+
+    C = n(1 + gap²)/(1 − (1 − gap)²) exactly, and ∇C is of the size of its square.
+    """
+    for n in (1, 2, 3):
+        tasks = TaskFamily.stack(np.eye(n)[None], np.eye(n), np.eye(n), np.eye(n))
+        h = MetaObjective(tasks, GradientStep(1e-30))
+        W = np.stack([gap * np.eye(n), -gap * np.eye(n), 0 * np.eye(n)])
+        values, gradients = h.value_and_gradient(W)
+        assert values[0] == pytest.approx(n * (1 + gap**2) / (gap * (2 - gap)), rel=3e-15 / gap)
+        slope = (2 * gap - (1 + gap**2) * 2 * (1 - gap) / (gap * (2 - gap))) / (gap * (2 - gap))
+        assert gradients[0] == pytest.approx(slope * np.eye(n), rel=1e-14 / gap, abs=1e-14 / gap**3)
+        assert np.isposinf(values[1:]).all()
+        assert (gradients[1:] == 0).all()
+
+
+def test_an_intermediate_gain_outside_counts():
+    """f discounts, g does not: at W = 0 the loop of g is unstable, the one of f is not."""
+    g = TaskFamily.stack([1.1], [1.0], [1.0], [1.0])
+    f = TaskFamily.stack([1.1], [1.0], [1.0], [1.0], discount=0.5, adaptation=g)
+    h = MetaObjective(f, GradientStep(0.01))
+    values = h.values(np.array([0.0, 0.3]))
+    assert np.isfinite(values).tolist() == [False, True]
+
+
+def test_a_kernel_is_compiled_once():
+    def run(seed, eta, N):
+        for n in (2, 3):
+            MetaObjective(family(n, 1, 4, seed=seed), GradientStep(eta)).value_and_gradient(
+                gains(n, 1, N)
+            )
+
+    run(0, 0.01, 7)
+    before = [kernel._cache_size() for kernel in (batched._wide, batched._deep, batched._doubling)]
+    for seed, eta, N in ((1, 0.02, 7), (2, "1/70", 100), (3, 0.001, 256)):
+        run(seed, eta, N)
+    after = [kernel._cache_size() for kernel in (batched._wide, batched._deep, batched._doubling)]
+    assert after == before
+
+
+def temporary(h: MetaObjective, results: str, N: int) -> tuple[int, int]:
+    """Bytes that XLA sets aside for a chunk, and the gains in it."""
+    order, chunk, kernel = batched.plan(h, results, N)
+    W = np.zeros((chunk, h.family.m, h.family.n))
+    compiled = kernel.lower(order, h, None, W, None, N).compile()
+    return compiled.memory_analysis().temp_size_in_bytes, chunk
+
+
+def test_memory_is_bounded():
+    """4,096 starts of 16 tasks with 8 states and 4 inputs need less than 32 MB."""
+    size, chunk = temporary(MetaObjective(family(8, 4, 16), GradientStep(1e-3)), "gradient", 4096)
+    assert chunk <= 4096
+    assert size <= 32e6
+    size, _ = temporary(MetaObjective(family(1, 1, 11), GradientStep(1e-3)), "value", 1_000_000)
+    assert size <= 32e6  # gains times tasks would be 88 MB
+
+
+def test_a_hundred_thousand_tasks():
+    k = 100_000
+    rng = np.random.default_rng(0)
+    h = MetaObjective(
+        TaskFamily.stack(rng.uniform(0.8, 1.2, k), 1.0, 1.0, rng.uniform(1, 2, k)), GradientStep(0.01)
+    )
+    assert temporary(h, "gradient", 1)[0] <= 64 * k  # about the size of the family itself
+    values, _ = h.value_and_gradient(np.array([0.6, 2.5]))
+    a, r, w = np.asarray(h.family.tasks.A)[:, 0, 0], np.asarray(h.family.tasks.R)[:, 0, 0], 0.6
+    c = a - w
+    adapted = w - 0.01 * 2 * (r * w - (1 + r * w * w) / (1 - c * c) * c) / (1 - c * c)
+    expected = np.mean((1 + r * adapted**2) / (1 - (a - adapted) ** 2))
+    assert values[0] == pytest.approx(expected, rel=1e-12)
+    assert np.isposinf(values[1])
+
+
+def test_two_hundred_states():
+    rng = np.random.default_rng(0)
+    A = rng.normal(size=(200, 200))
+    A *= 0.8 / np.abs(np.linalg.eigvals(A)).max()
+    tasks = TaskFamily.stack(A[None], rng.normal(size=(200, 1)) / 200, np.eye(200), 1.0)
+    h = MetaObjective(tasks, GradientStep(1e-6))
+    (value,), (gradient,) = h.value_and_gradient(np.zeros((1, 1, 200)))
+    assert value == pytest.approx(float(h.value(np.zeros((1, 200)))), rel=1e-12)
+    close(gradient, np.asarray(h.gradient(np.zeros((1, 200)))), 1e-10)
+
+
+def test_scalars_stay_scalars_and_wrong_shapes_are_named(single_precision):
+    with pytest.raises(BenignError, match="jax_enable_x64"):
+        batched._batch(None, np.zeros(3), "gains")
+    jax.config.update("jax_enable_x64", True)
+    h = MetaObjective(family(1, 1, 2), GradientStep(0.01))
+    W = np.array([0.0, 0.1])
+    assert h.values(W).shape == (2,)
+    assert h.value_and_gradient(W)[1].shape == batched.hessians(h, W).shape == (2,)
+    assert batched.hessian_products(h, W, W).shape == (2,)
+    with pytest.raises(ProblemError, match=r"`gains`: expected a batch of gains of shape \(N, 1, 1\)"):
+        h.values(np.zeros((2, 1, 2)))
+    with pytest.raises(ProblemError, match="1 directions for 2 gains"):
+        batched.hessian_products(h, W, W[:1])
+    with pytest.raises(ProblemError, match=r"`weights`: expected shape \(2, 2\)"):
+        batched.value_and_gradient(h, W, np.ones((2, 3)))

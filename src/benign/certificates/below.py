@@ -19,11 +19,11 @@ root box holds every gain that stabilises all adaptation plants ("bounded"), {h 
 U of the leaves `g`, `s`, `n` and `m`, a compact set on which the adapted gains are continuous.
 Without leaves `s`, U ⊂ D and h is continuous on it. With them h may be infinite on U, but it is lower
 semicontinuous if every f is: f is the supremum of its finite horizons, continuous functions, if they
-diverge wherever F does not stabilise; they do for S0 ≻ 0 and (A, Q) observable, because a bounded sum
-has (Q + F'RF)v = 0 for each eigenvector v of L with √γ|λ| ≥ 1, and then Qv = 0, Fv = 0, Av = λv. So if
-h ≤ c anywhere, h attains its least value over U, at a local minimiser, as gains
-with smaller values are in U; it is in the list, and its value is inf h. Nothing else is assumed of how h
-behaves at the rim of D.
+diverge wherever F does not stabilise; they do for S0 ≻ 0 and (A, Q) observable, because a bounded
+sum has (Q + F'RF)v = 0 for each eigenvector v of L with √γ|λ| ≥ 1, and then Qv = 0, Fv = 0, Av = λv.
+So if h ≤ c anywhere, h attains its least value over U, at a local minimiser, as gains with smaller
+values are in U; it is in the list, and its value is inf h. Nothing else is assumed of how h behaves at
+the rim of D.
 """
 
 from __future__ import annotations

@@ -164,11 +164,11 @@ class BoxTests:
     def _at_once(self, test: str, box: Box) -> bool:
         if test in _PLAIN:
             with ctx.workprec(PLAIN_BITS):
-                return _PLAIN[test](self, box)
+                return getattr(self, _PLAIN[test])(box)
         for bits, degree in ATTEMPTS[self.objective.p]:
             with ctx.workprec(bits):
                 try:
-                    if _MODELLED[test](self, box, degree):
+                    if getattr(self, _MODELLED[test])(box, degree):
                         return True
                 except (Unproved, NotStabilising):
                     pass
@@ -189,19 +189,18 @@ class BoxTests:
         return max(range(p), key=lambda i: sizes[i])
 
 
-_PLAIN: dict[str, Callable[[BoxTests, Box], bool]] = {
-    "u": BoxTests.is_unstable,
-    "r": BoxTests.is_beyond_rim,
-}
+_PLAIN = {"u": "is_unstable", "r": "is_beyond_rim"}
+"""The tests without models, by their letters."""
 
-_MODELLED: dict[str, Callable[[BoxTests, Box, int], bool]] = {
-    "o": BoxTests.is_thrown_out,
-    "l": BoxTests.is_above,
-    "g": BoxTests.is_sloped,
-    "s": BoxTests.is_sloped_where_finite,
-    "n": BoxTests.is_curved_down,
-    "convex": BoxTests.is_convex,
+_MODELLED = {
+    "o": "is_thrown_out",
+    "l": "is_above",
+    "g": "is_sloped",
+    "s": "is_sloped_where_finite",
+    "n": "is_curved_down",
+    "convex": "is_convex",
 }
+"""The tests with models of a degree."""
 
 
 def _argument(objective: BoxObjective, box: Box, degree: int) -> BoxArgument:

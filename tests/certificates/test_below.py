@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from flint import arb, ctx
-from simple_prover import around, bounding_frame, prove
+from simple_prover import around, bounding_frame
 
 from benign.certificates.below import BELOW, _require_bounded, _require_semicontinuous
 from benign.certificates.below_tree import leaves
@@ -156,23 +156,18 @@ def retag(old, new, which=0):
 
 
 def drop(d):
-    entry = d["minimisers"].pop()
-    d["tree"] = d["tree"]  # its leaf `m` stays
+    """The higher minimiser is not listed; its leaves `m` stay."""
+    d["minimisers"].pop()
     d.update(epsilon=[0.0, 0.0], status="proved")
-    assert entry
 
 
 def drop_and_deny(d):
-    """The higher minimiser is denied: its leaves claim a slope."""
-    dropped = d["minimisers"].pop()["convex"]
+    """The higher minimiser is not listed, and its leaves claim a slope."""
+    box = d["minimisers"].pop()["convex"]
+    centre, radius = np.array(box["centre"]), np.array(box["radius"])
     tree = list(d["tree"])
-    for place, letter, (lo, hi) in leaves(d["tree"], 2):
-        inside = all(
-            abs(x - c) <= r
-            for x, y, c, r in zip(lo, hi, dropped["centre"], dropped["radius"], strict=True)
-            for x in (x, y)
-        )
-        if letter == "m" and inside:
+    for place, letter, ends in leaves(d["tree"], 2):
+        if letter == "m" and (np.abs(np.array(ends) - centre) <= radius).all():
             tree[place] = "g"
     d.update(tree="".join(tree), epsilon=[0.0, 0.0], status="proved")
 
@@ -459,17 +454,3 @@ def test_poles_on_the_rim_need_costs_that_see_every_state():
     for Q, S0 in ((nothing, unit), (unit, corner)):
         with pytest.raises(Refused, match="observable"):
             _require_semicontinuous(one(Q, S0))
-
-
-@pytest.mark.slow
-def test_a_bounded_certificate_is_proved_and_its_mutations_refused():
-    """The whole stabilising set of one task; three minimisers, two of them equal."""
-    problem = random_problem(
-        np.random.default_rng(1), 2, 1, 1, eta="0.3", rho=0.5, discount=Fraction(1, 2)
-    )
-    document = prove(problem, 2.8)
-    verdict = check(document)
-    assert verdict.status is Status.PROVED, verdict
-    assert "box" not in verdict.statement
-    for change in (moved_frame(1e-3), stretched_frame(0.999), retag("u", "l"), retag("l", "u", 100)):
-        assert check(altered(document, change)).status is Status.REFUTED

@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benign.rigorous.facets import Facets
-from benign.rigorous.fractions_of_gain import Frame, cost_polynomials
+from benign.rigorous.fractions_of_gain import (
+    Frame,
+    Polynomial,
+    cost_polynomials,
+    directional,
+    inverse_turn,
+)
 from benign.rigorous.intervals import Interval
 from benign.rigorous.problem import Plant
 from benign.rigorous.polynomials import Parts, Polynomials, parts
@@ -34,6 +40,9 @@ from benign.rigorous.taylor import (
     stack,
     substitute,
 )
+
+Order = tuple[int, ...]
+"""Axes that a partial derivative is taken along, ascending."""
 
 
 class Costs:
@@ -83,6 +92,41 @@ class Costs:
         return np.where(above < 0, -1, np.where(below > 0, point, 0)).astype(np.int8)
 
 
+class BoxCosts:
+    """N and D of several plants, and their derivatives in their own coordinates z, as polynomials in y.
+
+    With y = M⁻¹(z − s), ∂/∂z_i = Σ_j (M⁻¹)_ji ∂/∂y_j; all exact before the coefficients are rounded.
+    """
+
+    def __init__(self, own: Costs, plants: Sequence[Plant], frame: Frame) -> None:
+        self.own, self.p = own, own.p
+        self._exact: list[dict[tuple[str, Order], Polynomial]] = []
+        self._back = []
+        for plant, target in zip(plants, own.frames, strict=True):
+            N, D = cost_polynomials(plant, frame)
+            self._exact.append({("N", ()): N, ("D", ()): D})
+            self._back.append(inverse_turn(frame, target))
+        self._made: dict[tuple[str, int], list[Polynomials]] = {}
+
+    def derivatives(self, which: str, order: int) -> list[Polynomials]:
+        """The partial derivatives of one order, by `orders`."""
+        key = (which, order)
+        if key not in self._made:
+            self._made[key] = [
+                Polynomials([self._derivative(t, which, axes) for t in range(len(self._exact))], self.p)
+                for axes in orders(self.p, order)
+            ]
+        return self._made[key]
+
+    def _derivative(self, task: int, which: str, axes: Order) -> Polynomial:
+        known = self._exact[task]
+        if (which, axes) not in known:
+            lower = self._derivative(task, which, axes[:-1])
+            along = [row[axes[-1]] for row in self._back[task]]
+            known[which, axes] = directional(lower, along)
+        return known[which, axes]
+
+
 def quotient_bound(top: Floats, bottom: Floats) -> Floats:
     """A lower bound of C = N/D where D > 0, from N ≥ top and D ≤ bottom; at least 0."""
     good = (bottom > 0) & (top > 0)
@@ -95,6 +139,8 @@ class Along:
     def __init__(self, costs: Costs, F: Model, *, of: Along | None = None) -> None:
         self.costs, self.F, self.p = costs, F, costs.p
         self._kept: dict[str, Model] = {}
+        if of is self:
+            return
         if of is not None:
             self.radius, self._parts = of.radius, of._parts
             powers = of._powers.truncated(F.basis.degree)
@@ -117,10 +163,11 @@ class Along:
 
     def __getitem__(self, boxes: NDArray[np.int64]) -> Along:
         """Some of the boxes; what was found so far is kept."""
-        made = Along.__new__(Along)
+        made = type(self).__new__(type(self))
         made.costs, made.p, made.F = self.costs, self.p, self.F[..., boxes]
-        made.radius, made._powers = self.radius[..., boxes], self._powers[..., boxes]
-        made._parts = self._parts[boxes]
+        if hasattr(self, "radius"):
+            made.radius, made._powers = self.radius[..., boxes], self._powers[..., boxes]
+            made._parts = self._parts[boxes]
         made._kept = {key: model[..., boxes] for key, model in self._kept.items()}
         for name in ("signs", "least"):
             if name in self.__dict__:
@@ -221,6 +268,44 @@ class Along:
         """∂³f/∂y_i∂y_j∂y_l for i and the pairs (j, l), (p, pairs, k, boxes)."""
         where = [[place(self.p, [i, *pair]) for pair in pairs] for i in range(self.p)]
         return self.derivatives(3)[np.array(where)]
+
+
+class OnBoxes(Along):
+    """One cost a task along boxes y₀ ± r themselves.
+
+    N, D and their derivatives in the tasks' own coordinates are polynomials in y as well, which are
+    expanded exactly: what cancels between their terms, cancels here.
+
+    Args:
+        costs: those of the adaptation.
+        frame: the coordinates y.
+        z: y in the tasks' own coordinates, (p, k, boxes).
+        y0, r: (p, 1, boxes).
+    """
+
+    def __init__(self, costs: BoxCosts, z: Model, y0: Floats, r: Floats) -> None:
+        super().__init__(costs.own, z, of=self)
+        self._source, self._y0, self._r = costs, y0, r
+
+    def __getitem__(self, boxes: NDArray[np.int64]) -> OnBoxes:
+        made = super().__getitem__(boxes)
+        assert isinstance(made, OnBoxes)
+        made._source = self._source
+        made._y0, made._r = self._y0[..., boxes], self._r[..., boxes]
+        return made
+
+    def truncated(self, degree: int) -> OnBoxes:
+        """The same with models of a lower degree."""
+        return OnBoxes(self._source, self.F.truncated(degree), self._y0, self._r)
+
+    def _substituted(self, which: str, order: int) -> Model:
+        degree = self.F.basis.degree
+        made = []
+        for polynomials in self._source.derivatives(which, order):
+            c, error = polynomials.shifted(self._y0, self._r)
+            model = Model(polynomials.basis, c, error.sum(axis=0) * GROWN)
+            made.append(model.truncated(degree).padded(degree))
+        return stack(made)
 
 
 @cache

@@ -21,7 +21,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from benign.rigorous.along import Along, Costs
+from benign.rigorous.along import Along, BoxCosts, Costs, OnBoxes
 from benign.rigorous.fractions_of_gain import Frame
 from benign.rigorous.frames import Turn, own_frame
 from benign.rigorous.problem import Problem
@@ -90,6 +90,7 @@ class BoxObjective:
         own = {plant: own_frame(plant) or frame for plant in {*fs, *gs}}
         self.g = Costs(gs, [own[plant] for plant in gs])
         self.f = self.g if fs == gs else Costs(fs, [own[plant] for plant in fs])
+        self._on_boxes = BoxCosts(self.g, gs, frame)
         self.k = len(gs)
         self.shots = problem.step.shots
         self.to_g = Turn([frame] * self.k, self.g.frames)
@@ -105,7 +106,8 @@ class BoxObjective:
     def before(self, y0: Floats, r: Floats) -> Along:
         """g along the boxes y₀ ± r themselves, (p, boxes), in the tasks' own coordinates."""
         with np.errstate(all="ignore"):
-            return Along(self.g, self.to_g.points(self._identity(y0[:, None, :], r[:, None, :])))
+            y0, r = y0[:, None, :], r[:, None, :]
+            return OnBoxes(self._on_boxes, self.to_g.points(self._identity(y0, r)), y0, r)
 
     def adapt(self, start: Along, order: int) -> Adapted:
         """All shots, with derivatives of F by y up to an order.

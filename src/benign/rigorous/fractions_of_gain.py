@@ -23,13 +23,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from math import comb, factorial
+from math import factorial
 
 from flint import fmpq, fmpq_mat
 
 from benign.rigorous.problem import Matrix, Plant
 
 Exponents = tuple[int, ...]
+Polynomial = dict[Exponents, Fraction]
+"""Coefficients by exponents; those that are zero are left out."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def degree_bound(n: int, m: int) -> int:
 
 def cost_polynomials(
     plant: Plant, frame: Frame
-) -> tuple[dict[Exponents, Fraction], dict[Exponents, Fraction]]:
+) -> tuple[Polynomial, Polynomial]:
     """N and D of the plant's cost as polynomials in y, coefficients by exponents.
 
     Both are interpolated at the points y ∈ ℕᵖ, Σ y_i ≤ degree, which determine them.
@@ -109,7 +111,7 @@ def _at(plant: Plant, gain: Sequence[Fraction]) -> tuple[fmpq, fmpq]:
     return fmpq_mat(bordered).det(), fmpq_mat(rows).det()
 
 
-def _interpolated(values: dict[Exponents, fmpq], degree: int) -> dict[Exponents, Fraction]:
+def _interpolated(values: dict[Exponents, fmpq], degree: int) -> Polynomial:
     """The polynomial through values at {y ∈ ℕᵖ, Σy_i ≤ degree}: Newton's forward differences.
 
     f(y) = Σ_k Δᵏf(0) ∏ binom(y_i, k_i), and k! binom(y, k) = Σ_j s(k, j) yʲ, Stirling numbers of the
@@ -211,12 +213,24 @@ def _characteristic(plant: Plant, gain: Sequence[Fraction]) -> list[Fraction]:
     return [_fraction(c) for c in reversed(coefficients[:n])]
 
 
-def binomials(exponents: Exponents, lower: Exponents) -> int:
-    """∏ binom(exponent, lower)."""
-    value = 1
-    for a, b in zip(exponents, lower, strict=True):
-        value *= comb(a, b)
-    return value
+# --- calculus --------------------------------------------------------------------------------
+
+
+def directional(f: Polynomial, along: Sequence[Fraction]) -> Polynomial:
+    """Σ_j along_j ∂f/∂y_j."""
+    found: Polynomial = {}
+    for k, c in f.items():
+        for j, weight in enumerate(along):
+            if k[j] and weight:
+                lower = (*k[:j], k[j] - 1, *k[j + 1 :])
+                found[lower] = found.get(lower, Fraction(0)) + weight * k[j] * c
+    return found
+
+
+def inverse_turn(source: Frame, target: Frame) -> list[list[Fraction]]:
+    """∂y/∂z for the coordinates y of the one frame and z of the other: axes_source⁻¹ axes_target."""
+    M = _matrix(source.axes).inv() * _matrix(target.axes)
+    return [[_fraction(M[i, j]) for j in range(source.p)] for i in range(source.p)]
 
 
 def _fmpq(x: Fraction) -> fmpq:

@@ -173,6 +173,15 @@ class Model:
         rest = np.abs(self.c[small.size :]).sum(axis=0)
         return Model(small, self.c[: small.size], (self.e + rest + TINY) * GROWN)
 
+    def padded(self, degree: int) -> Model:
+        """The same with a basis of a higher degree."""
+        if degree <= self.basis.degree:
+            return self
+        large = basis(self.basis.p, degree)
+        c = np.zeros((large.size, *self.c.shape[1:]))
+        c[: len(self.c)] = self.c  # monomials come by degree, and in one order within each
+        return Model(large, c, self.e)
+
     def bounds(self) -> tuple[Floats, Floats]:
         """Lower and upper bounds over the cube; xᵏ ∈ [0, 1] for squares, else [−1, 1]."""
         tail, even = self.c[1:], self.basis.even[1:]

@@ -86,7 +86,8 @@ def matrix(entries: Sequence[Array], m: int) -> Scalars:
 class Lyapunov:
     """X = L X L' + S in closed form, by L² = t L − d I on both sides of the series.
 
-    For unstable L the factors are zero: the solution is then zero, and means nothing.
+    For unstable L the factors are zero: the solution is then zero, and means nothing. Rounding costs
+    ε/(1 − ρ) as it must, but ε/(1 − ρ)² where both eigenvalues meet at the rim, in sums that cancel.
     """
 
     def __init__(self, L: Scalars):

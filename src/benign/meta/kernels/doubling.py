@@ -152,7 +152,7 @@ def pair_results(
     feasible = jnp.all(loops.stable, axis=0)
     if order.results == "value":
         stable, value = arithmetic.cost(f, adapted)
-        return feasible & stable, value, jnp.zeros((0, *W.shape[1:]))
+        return feasible & stable, value, W[:0] if arithmetic.layout.last else W[:, :0]
     last = arithmetic.at(f, adapted)
 
     def pull(v: Array, loop: Loop) -> tuple[Array, None]:

@@ -297,7 +297,8 @@ def test_it_says_observed_and_saves_itself(planar_landscape, tmp_path):
     assert text.startswith("observed: 5 local minima")
     assert len(text.splitlines()) <= 18
     assert not {"proved", "refuted"} & set(text.split())
-    (path,) = planar_landscape.save(tmp_path / "new")
+    path, *pictures = planar_landscape.save(tmp_path / "new")
+    assert [picture.name for picture in pictures] == ["landscape.png", "landscape.svg"]
     document = json.loads(path.read_text())
     assert document["benign"] == "observed landscape"
     assert document["verdict"] == planar_landscape.verdict

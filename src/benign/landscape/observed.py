@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -187,21 +186,25 @@ class ObservedLandscape:
         return f"by estimate {word} {100 * share:.2g} % of starts would end at one not seen{tail}"
 
     def save(self, directory: str | Path) -> list[Path]:
-        """Write landscape.json and the certificates of the minimisers to a directory, made if need be.
+        """Write landscape.json, the certificates of the minimisers, and the picture if there is one.
+
+        The directory is made if need be; all is made in memory first.
 
         Raises:
             OutputError: the directory cannot be made or written.
         """
-        from benign.views.save import make_directory, write_atomically
+        from benign.views.picture import draw_observed
+        from benign.views.save import make_directory, render, to_text, write_atomically
 
-        text = json.dumps(observed_document(self), indent=1, ensure_ascii=False, allow_nan=False)
-        where = make_directory(directory)
-        written = [write_atomically(where / "landscape.json", text + "\n")]
+        contents: dict[str, str | bytes] = {"landscape.json": to_text(observed_document(self))}
         for number, point in enumerate(self.minimizers, start=1):
             if point.certificate is not None:
-                path = where / f"certificate-{number}.json"
-                written.append(write_atomically(path, json.dumps(point.certificate, indent=1) + "\n"))
-        return written
+                contents[f"certificate-{number}.json"] = to_text(point.certificate)
+        where = make_directory(directory)
+        figure = draw_observed(self)
+        if figure is not None:
+            contents |= {f"landscape.{suffix}": data for suffix, data in render(figure).items()}
+        return [write_atomically(where / name, content) for name, content in contents.items()]
 
     def __str__(self) -> str:
         lines = [self.verdict]

@@ -129,10 +129,10 @@ def choose_window(scene: Scene, plane: Plane) -> Window:
         if not inside.any():
             break
         columns, rows = np.flatnonzero(inside.any(axis=0)), np.flatnonzero(inside.any(axis=1))
-        wide = (gx[columns[0]], gx[columns[-1]]), (gy[rows[0]], gy[rows[-1]])
-        new_x = _joined(wide[0], [p[0] for p in marked], gx[1] - gx[0])
-        new_y = _joined(wide[1], [p[1] for p in marked], gy[1] - gy[0])
-        edges = inside[:, 0].any(), inside[:, -1].any(), inside[0].any(), inside[-1].any()
+        seen_x, seen_y = gx[columns[[0, -1]]].tolist(), gy[rows[[0, -1]]].tolist()
+        new_x = _joined(seen_x, [p[0] for p in marked], float(gx[1] - gx[0]))
+        new_y = _joined(seen_y, [p[1] for p in marked], float(gy[1] - gy[0]))
+        edges = [bool(border.any()) for border in (inside[:, 0], inside[:, -1], inside[0], inside[-1])]
         x = _grown(new_x, edges[0], edges[1])
         y = _grown(new_y, edges[2], edges[3])
         if not any(edges):
@@ -154,8 +154,8 @@ def _box(points: list[tuple[float, float]]) -> tuple[tuple[float, float], tuple[
     return (low[0] - reach[0], high[0] + reach[0]), (low[1] - reach[1], high[1] + reach[1])
 
 
-def _joined(seen: tuple[float, float], marked: list[float], cell: float) -> tuple[float, float]:
-    low, high = min([seen[0], *marked]), max([seen[1], *marked])
+def _joined(seen: list[float], marked: list[float], cell: float) -> tuple[float, float]:
+    low, high = min(seen + marked), max(seen + marked)
     pad = max(0.05 * (high - low), cell)
     return low - pad, high + pad
 

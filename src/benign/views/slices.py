@@ -216,16 +216,22 @@ def _fitted(
     marked.
     """
     low, high = places.min(axis=0), places.max(axis=0)
+
+    def look() -> Floats:
+        x, y = (np.linspace(*ends, 45) for ends in zip(low - reach, high + reach, strict=True))
+        return values(scene.objective, plane.gains(*np.meshgrid(x, y)))
+
+    h = look()
     for _ in range(12):
-        (x0, y0), (x1, y1) = (low - reach).tolist(), (high + reach).tolist()
-        X, Y = np.meshgrid(np.linspace(x0, x1, 45), np.linspace(y0, y1, 45))
-        h = values(scene.objective, plane.gains(X, Y))
         finite = np.isfinite(h)
         if finite.mean() >= 0.2:
             break
         # Halve the side along which less of the window is used.
         narrow = int(finite.any(axis=0).mean() > finite.any(axis=1).mean())
         reach[narrow] /= 2
+        h = look()
+    finite = np.isfinite(h)
+    (x0, y0), (x1, y1) = (low - reach).tolist(), (high + reach).tolist()
     known = [p.value for p in scene.minima[:3]]
     best = known[0]
     typical = float(np.quantile(h[finite], 0.6)) if finite.any() else known[-1]

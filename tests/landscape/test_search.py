@@ -305,7 +305,9 @@ def test_it_says_observed_and_saves_itself(planar_landscape, tmp_path):
     assert len(document["points"]) == len(planar_landscape.points)
     assert document["problem"]
     again = document["points"][document["runs"][0]["point"]]
-    assert set(again) == {"kind", "W", "value", "gradient_norm", "eigenvalues", "hits", "regret"}
+    assert set(again) == {
+        "kind", "W", "value", "gradient_norm", "eigenvalues", "hits", "regret", "rounding",
+    }  # fmt: skip
 
 
 def test_starts_budget_and_progress():
@@ -313,6 +315,8 @@ def test_starts_budget_and_progress():
     found = search(planar(), starts=40, progress=lambda done, most: told.append((done, most)))
     assert told == [(32, 40), (40, 40)]
     assert found.starts == 40
-    assert search(planar(), budget=0.0).starts == 32
+    nothing = search(planar(), budget=0.0)
+    assert (nothing.starts, nothing.points) == (0, ())
+    assert "nothing was searched" in nothing.verdict
     with pytest.raises(ProblemError, match="at least one start"):
         search(planar(), starts=0)

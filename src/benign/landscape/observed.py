@@ -19,8 +19,9 @@ VERSION = 1
 MOST_LINES = 16
 """Points that `str` prints; the rest is counted."""
 
-ROUNDING = 1e-12
-"""Values of h that agree to this are called equal in the verdict."""
+ROUNDING, DOUBTFUL = 1e-12, 1e-9
+"""Values of h that agree to the first, or to the rounding of h there, are called equal in the verdict;
+a rounding above the second is told."""
 
 
 class ObservedKind(StrEnum):
@@ -82,6 +83,7 @@ class ObservedPoint:
         hits: how many descents from random starts ended here (0: found in another way).
         regret: Σ ω_τ (f_τ(F_τ(W)) − f_τ*), an upper bound on h(W) − min h, in floating point; f_τ* is
             replaced by 0 for a task whose optimum the Riccati equation does not give.
+        rounding: the relative error to expect in `value`; large where a loop is almost unstable.
         certificate: a document that `benign.check` proves, once one is attached.
     """
 
@@ -92,6 +94,7 @@ class ObservedPoint:
     eigenvalues: Float[np.ndarray, " p"]
     hits: int
     regret: float
+    rounding: float = 0.0
     certificate: dict[str, Any] | None = field(default=None, repr=False)
 
 
@@ -167,7 +170,7 @@ class ObservedLandscape:
         if len(minima) == 1:
             return f"one local minimum, h = {minima[0].value:.9g}, from {self.starts} starts"
         low, high = minima[0].value, minima[-1].value
-        if high - low <= ROUNDING * abs(high):
+        if high - low <= max(ROUNDING, *(point.rounding for point in minima)) * abs(high):
             return f"{len(minima)} local minima, all h = {low:.9g}, from {self.starts} starts"
         return (
             f"{len(minima)} local minima, h from {low:.9g} to {high:.9g} (epsilon at least "
@@ -177,6 +180,11 @@ class ObservedLandscape:
     def _unseen(self) -> str:
         stopped = self.starts - self.converged
         tail = f"; {stopped} starts ended at no stationary point" if stopped else ""
+        worst = max((point.rounding for point in self.minimizers), default=0.0)
+        if worst > DOUBTFUL:
+            tail += f"; a loop is almost unstable there: h is known to {worst:.1g} of itself only"
+        if self.starts == 0:
+            return f"nothing was searched{tail}"
         if self.converged == 0:
             return f"nothing is known of what was not seen{tail}"
         # An estimate of nothing from N starts cannot tell a chance of 1/N from none.
@@ -252,6 +260,7 @@ def _point_to_json(point: ObservedPoint) -> dict[str, Any]:
         "eigenvalues": point.eigenvalues.tolist(),
         "hits": point.hits,
         "regret": point.regret,
+        "rounding": point.rounding,
     }
     if point.certificate is not None:
         record["certificate"] = point.certificate

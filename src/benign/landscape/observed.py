@@ -184,7 +184,8 @@ class ObservedLandscape:
         if worst > DOUBTFUL:
             tail += f"; a loop is almost unstable there: h is known to {worst:.1g} of itself only"
         if self.starts == 0:
-            return f"nothing was searched{tail}"
+            begun = "no random start was made" if self.runs else "nothing was searched"
+            return f"{begun} in the time given{tail}"
         if self.converged == 0:
             return f"nothing is known of what was not seen{tail}"
         # An estimate of nothing from N starts cannot tell a chance of 1/N from none.

@@ -7,8 +7,10 @@ second piece begins where it is thrown over the optimum and lands inside again.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from itertools import combinations
+from math import inf
 
 import equinox as eqx
 import jax
@@ -33,6 +35,9 @@ SHORTEST, LONGEST = 0.1, 10.0
 ADAPTED_SHARE, ADAPTED_TICKS = 1 / 3, 60
 """Share of the starts that are first moved to where one task is adapted best, and for how long."""
 
+MOST_SHAPED = 128
+"""Numbers in a gain up to which a Hessian is worth its time before anything was searched."""
+
 MOST_CANDIDATES, MOST_STAGES, STAGE_TICKS = 24, 60, 25
 """Effort of the search for a first feasible gain: gains, relaxed problems, gains tried in each."""
 
@@ -48,9 +53,9 @@ class Sampler:
     Attributes:
         field: h.
         optima: (k, p) the optimum W*_τ of each task, flattened.
-        anchors: (a, p) gains known to be feasible.
+        anchors: (a, p) gains known to be feasible, by the value of h.
         shape: (p, p) |∇²h|^(−1/2) at the best anchor: the feasible set is about as long in a
-            direction as h is flat along it.
+            direction as h is flat along it. The identity for more than MOST_SHAPED numbers in a gain.
     """
 
     field: Field
@@ -132,17 +137,20 @@ def _one_of_a_stretch(fine: np.ndarray, u: np.ndarray) -> np.ndarray:
     return np.where(fine.any(axis=1), found, -1)
 
 
-def make_sampler(objective: MetaObjective, key: Array) -> Sampler:
+def make_sampler(
+    objective: MetaObjective, key: Array, *, stop_descents: float = inf, stop: float = inf
+) -> Sampler:
     """A sampler of the gains at which h is finite.
 
     Args:
         objective: the meta-objective.
         key: of `jax.random`, for the search for a first feasible gain.
+        stop_descents, stop: as in `Field`.
 
     Raises:
         ProblemError: no feasible gain was found. The message names two tasks that conflict already,
-            or the step if it is to blame; that is what a search found, and not a proof that there
-            is no feasible gain.
+            or the step if it is to blame, or the time that ran out; that is what a search found, and
+            not a proof that there is no feasible gain.
     """
     family, p = objective.family, objective.family.m * objective.family.n
     optima, costs = _optima(objective)
@@ -150,7 +158,7 @@ def make_sampler(objective: MetaObjective, key: Array) -> Sampler:
     if not length > 0:
         length = 1 / max(float(np.max(np.abs(np.asarray(family.tasks.B)))), 1e-300)
     level = float(np.sum(np.asarray(family.weights) * np.where(np.isfinite(costs), costs, 0.0)))
-    field = Field(objective, length, level)
+    field = Field(objective, length, level, stop_descents=stop_descents, stop=stop)
     candidates = _candidates(optima, key)
     fine = field.feasible(candidates)
     anchors = candidates[fine] if fine.any() else _reach(field, candidates)
@@ -159,9 +167,13 @@ def make_sampler(objective: MetaObjective, key: Array) -> Sampler:
     values, _ = field.probe(anchors)
     if not level > 0:  # nothing costs anything at the optima: take what h is where we begin
         field.level = max(float(np.median(values)), np.finfo(float).tiny)
-    lam, vec = np.linalg.eigh(field.hessians(anchors[[np.argmin(values)]])[0])
-    size = np.maximum(np.abs(lam), 1e-6 * np.max(np.abs(lam)))
-    shape = np.eye(p) if not size.all() else (vec / np.sqrt(size)) @ vec.T
+    anchors = anchors[np.argsort(values, kind="stable")]
+    shape = np.eye(p)
+    if p <= MOST_SHAPED and time.perf_counter() < field.stop_descents:
+        lam, vec = np.linalg.eigh(field.hessians(anchors[:1])[0])
+        size = np.maximum(np.abs(lam), 1e-6 * np.max(np.abs(lam)))
+        if size.all():
+            shape = (vec / np.sqrt(size)) @ vec.T
     return Sampler(field, optima, anchors, shape)
 
 
@@ -248,6 +260,8 @@ def _continued(field: Field, x: np.ndarray, *, discount: bool) -> np.ndarray | N
     else:
         now = 0.0
     for _ in range(MOST_STAGES):
+        if time.perf_counter() > field.stop_descents:
+            return None
         relaxed = at(now)
         x = x[relaxed.feasible(x)]
         x = descend(relaxed, x, ticks=STAGE_TICKS).x
@@ -268,6 +282,8 @@ def _why_not(field: Field, optima: np.ndarray, candidates: np.ndarray) -> str:
     names, k = family.names, len(family)
     start = "no gain was found that stabilises every task before and after adaptation"
 
+    if time.perf_counter() > field.stop_descents:
+        return f"{start} in the time given; give it a larger budget"
     if _continued(field, candidates, discount=True) is not None:
         return (
             f"{start}: gains that stabilise the tasks exist, but the adaptation step throws them "
@@ -289,6 +305,8 @@ def _why_not(field: Field, optima: np.ndarray, candidates: np.ndarray) -> str:
 
     pairs = _likely_pairs(optima)
     for pair in pairs:
+        if time.perf_counter() > field.stop_descents:
+            return f"{start}; which tasks conflict was not found out in the time given"
         if _continued(part(pair), candidates, discount=True) is None:
             first, second = (names[i] for i in pair)
             return f"{start}; `{first}` and `{second}` conflict already: split the family"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import inf
 
 import jax
 import numpy as np
@@ -135,17 +136,19 @@ def search(
     began = time.perf_counter()
     most = _default_starts(objective) if starts is None else starts
     first, drawing, newton = jax.random.split(jax.random.key(seed), 3)
-    sampler = make_sampler(objective, first)
-    if budget is not None:
-        sampler.field.stop_descents = began + DESCENT_SHARE * budget
-        sampler.field.stop = began + budget
+    limit = inf if budget is None else budget
+    sampler = make_sampler(
+        objective, first, stop_descents=began + DESCENT_SHARE * limit, stop=began + limit
+    )
 
     def late() -> bool:
         return time.perf_counter() > sampler.field.stop_descents
 
     hunt = _Hunt(sampler.field)
-    if not late():
-        hunt.descend(sampler.anchors[: max(1, most // 4)], "anchor")
+    # The best anchor alone at first: where a budget is short it should buy one minimum at least.
+    for some in (sampler.anchors[:1], sampler.anchors[1 : max(1, most // 4)]):
+        if len(some) and not late():
+            hunt.descend(some, "anchor")
     done = rounds = 0
     while done < most and not late():
         count = min(ROUND, most - done)

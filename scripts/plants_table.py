@@ -41,7 +41,7 @@ HEAD = f"""\
 # Every plant of the library, searched
 
 Written by `scripts/plants_table.py`; do not edit. Each plant of `src/benign/data/plants.json` is analysed alone and in a family with
-{SIBLINGS} perturbed siblings, by `search` with a budget of {{budget:g}} s after compilation has begun, seed {SEED}.
+{SIBLINGS} perturbed siblings, by `search` with a budget of {{budget:g}} s (compilation included), seed {SEED}.
 
 How a plant becomes a task is stated in `benign.tasks.plants`: zero-order hold at a tenth of the fastest time constant; Q = I and
 R = I where the source has none; S0 = I; a cross term removed by a change of input. A sibling has every non-zero entry of A and B
@@ -131,9 +131,10 @@ def optimum(task: LQR) -> np.ndarray:
         raise ClaimError(f"no stabilising solution of the Riccati equation: {error}") from error
     W = np.linalg.solve(R + B.T @ P @ B, B.T @ P @ A)
     if not np.isfinite(float(task.cost(W))):
+        radius = float(np.max(np.abs(np.linalg.eigvals(A - B @ W))))
         raise ClaimError(
-            "the stabilising solution of the Riccati equation closes a loop that float64 cannot tell "
-            "from an unstable one"
+            f"the best gain does not stabilise (ρ = {radius:.12g}): Q does not see a mode on the unit "
+            "circle, so no stabilising gain is best, and there is no curvature to choose η by"
         )
     return W
 

@@ -13,6 +13,7 @@ from benign.landscape import descent
 from benign.landscape.observed import ObservedKind
 from benign.landscape.sampling import MOST_PAIRS, _likely_pairs, make_sampler
 from benign.landscape.search import search
+from benign.tasks.plants import prepare, record
 
 
 def one(task: LQR, eta: str) -> MetaObjective:
@@ -54,6 +55,20 @@ def test_the_rounding_of_an_ordinary_plant_is_small_and_not_told():
     found = search(one(LQR([[1, 0.2], [0, 0.9]], [0.1, 1], np.eye(2), 1), "0.01"), starts=32)
     assert 0 < found.minimizers[0].rounding < 1e-13
     assert "unstable" not in found.verdict
+
+
+def test_a_slow_mode_does_not_keep_a_minimum_from_being_seen():
+    """ρ = 0.99998, curvatures from 2 to 8e5: ‖∇h‖ ℓ stays at 2e-6 h at the optimum itself."""
+    task = LQR.from_exact(prepare(record("darex_1_7_lulin")).plant)
+    optimum = np.asarray(task.optimum().W)
+    field = make_sampler(one(task, "1e-7"), jax.random.key(0)).field
+    ended = descent.polish(field, optimum.reshape(1, -1), ticks=25)
+    assert ended.settled.all()
+    assert ended.gradient[0] * field.length > descent.SETTLED_GRADIENT * ended.value[0]
+    np.testing.assert_allclose(ended.x.reshape(4, 4), optimum, atol=1e-6)
+    # A place that is no stationary point is not called one for that.
+    away = descent.polish(field, 1.001 * optimum.reshape(1, -1), ticks=1)
+    assert not away.settled.any()
 
 
 def test_columns_of_a_hessian_one_by_one_are_the_hessian(monkeypatch):

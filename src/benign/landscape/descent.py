@@ -47,7 +47,8 @@ root of ‖∇²h‖ ℓ² / h.)"""
 SETTLED_GRADIENT, SETTLED_STEP = 1e-8, 1e-7
 """A point is stationary where ‖∇h‖ ℓ ≤ 1e-8 h and Newton's step is below 1e-7 ℓ. Both are relative:
 the first to the size of h, the second to that of a gain. The second alone would pass where the
-Hessian blows up (at a jump of the normalised step), the first alone in a flat valley."""
+Hessian blows up (at a jump of the normalised step), the first alone in a flat valley. Where a loop is
+almost unstable ‖∇h‖ ℓ cannot fall below about UNIT/(1 − ρ) ‖∇²h‖ ℓ², and that much is allowed."""
 
 FLAT = 1e-8
 """An eigenvalue below this multiple of max(‖∇²h‖, h/ℓ²) counts as zero. Rounding leaves about 1e-12;
@@ -377,15 +378,19 @@ def polish(field: Field, x: Float[np.ndarray, "N p"], *, ticks: int) -> Polished
         stale[i] = better & ~fast & ~done
         alive[i[done | (mu[i] > 1e6 * norm) | (norm == 0)]] = False
     steps = _newton_step(lam, vec, gradient, _floor(field, lam, value))
-    settled = (
-        np.isfinite(value)
-        & known
-        & (size * field.length <= SETTLED_GRADIENT * np.maximum(np.abs(value), field.level))
-    )
     # Along flat directions no step is known, and none is asked for.
     along = np.einsum("nij,ni->nj", vec, steps)
     along = np.where(np.abs(lam) > _flat(field, lam, value)[:, None], along, 0.0)
-    settled &= np.linalg.norm(along, axis=1) <= SETTLED_STEP * field.length
+    short = known & np.isfinite(value)
+    short &= np.linalg.norm(along, axis=1) <= SETTLED_STEP * field.length
+    allowed = SETTLED_GRADIENT * np.maximum(np.abs(value), field.level)
+    settled = short & (size * field.length <= allowed)
+    # Near the rim the gradient is not known that well; where Newton's step is short, this is why.
+    left = np.flatnonzero(short & ~settled)
+    if len(left):
+        curvature = np.max(np.abs(lam[left]), axis=1)
+        noise = field.rounding(x[left]) * curvature * field.length**2
+        settled[left] = size[left] * field.length <= noise
     return Polished(x, value, size, lam, vec, settled)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benign.certificates.check import check as check
     from benign.certificates.claims import certify as certify
-    from benign.landscape.analyze import analyze as analyze
+    from benign.landscape.verb import analyze as analyze
     from benign.landscape.search import search as search
     from benign.meta.adaptation import GradientStep as GradientStep
     from benign.meta.adaptation import NormalizedStep as NormalizedStep
@@ -29,7 +29,7 @@ _HOME = {
     "MetaObjective": "benign.meta.objective",
     "NormalizedStep": "benign.meta.adaptation",
     "TaskFamily": "benign.tasks.family",
-    "analyze": "benign.landscape.analyze",
+    "analyze": "benign.landscape.verb",
     "certify": "benign.certificates.claims",
     "check": "benign.certificates.check",
     "load": "benign.tasks.files",

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -20,21 +21,11 @@ from benign.errors import BenignError, FileFormatError, OutputError, ProblemErro
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from benign.landscape.landscape import Landscape
-    from benign.rigorous.problem import Step
+    from benign.rigorous.problem import Problem, Step
     from benign.tasks.files import FamilyFile
 
 FAILED, USAGE, UNDECIDED = 1, 2, 3
 PROOF = ("required", "try", "off")
-
-
-@dataclass(frozen=True)
-class _Effort:
-    """What a search may spend: seconds and starts (None: its own choice), and its seed."""
-
-    seconds: float | None
-    starts: int | None
-    seed: int
 
 
 app = typer.Typer(
@@ -114,18 +105,27 @@ def analyze(
     budget: Annotated[
         str | None, typer.Option(help="Time for each step size, e.g. 30s, 5m, 1h [default: no limit]")
     ] = None,
+    level: Annotated[
+        str | None,
+        typer.Option(help="List the minima up to this h; inf for all [default: 10 times the least]"),
+    ] = None,
     starts: Annotated[
         int | None, typer.Option(help="Random starts of a search, at most [default: by size]")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of a search.")] = 0,
 ) -> None:
-    """Prove the landscape of a family: every stationary point, the verdict, the smallest ε.
+    """Find the local minima of a family, with proof where there is one, the verdict, the smallest ε.
 
-    With --epsilon the exit status is 1 if that is refuted and 3 if it is undecided. With more than
-    one state or input the landscape is searched instead, and the gap of each minimum is certified.
+    One state and one input: every stationary point, proved. Two to four parameters: every local
+    minimum below a level, proved, with a search as guide. Else a search, with a certified gap for
+    each minimum. With --epsilon the exit status is 1 if that is refuted and 3 if it is undecided. A
+    proof that is interrupted (Ctrl-C) writes what it has to --out, goes on from there when it is
+    called again, and exits with 3.
     """
     from benign.durations import parse_duration
-    from benign.landscape.analyze import analyze as run
+    from benign.landscape.few_parameters import applies
+    from benign.landscape.observed import ObservedLandscape
+    from benign.landscape.verb import analyze as run
     from benign.rigorous.problem import Problem
 
     if proof not in PROOF:
@@ -133,31 +133,133 @@ def analyze(
     if not 0 <= seed < 2**63:
         raise ProblemError(f"seed: expected a whole number from 0 to 2^63 - 1, got {seed}")
     seconds = None if budget is None else parse_duration(budget, "budget")
+    height = None if level is None else _level(level)
     file, steps = _read(family, eta, step, shots)
-    if not file.family.is_scalar or proof == "off":
-        effort = _Effort(seconds, starts, seed)
-        _observe(file, family, steps, out, effort, as_json=json)
-        if proof == "required":
-            print("benign: no proof: what was found is an observation", file=sys.stderr)
-        raise typer.Exit(UNDECIDED if epsilon is not None or proof == "required" else 0)
-    results = [run(Problem(file.family, one), epsilon=epsilon or 0) for one in steps]
-    if json:
-        _print_json(results)
-    else:
-        _print_reports(file, family, results)
+    problems = [Problem(file.family, one) for one in steps]
+    proofs = [proof] * len(problems)
+    if not file.family.is_scalar:
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        proofs = ["off" if applies(problem) else proof for problem in problems]
+    results: list[Any] = []
+    for problem, how in zip(problems, proofs, strict=True):
+        where = _place(out, problem, len(problems))
+        with _progress() as report:
+            results.append(
+                run(
+                    problem,
+                    epsilon=epsilon or 0,
+                    proof=how,
+                    level=height,
+                    budget=seconds,
+                    starts=starts,
+                    seed=seed,
+                    checkpoint=None if where is None else where / "unfinished-proof.npz",
+                    progress=report,
+                )
+            )
+        if getattr(results[-1], "interrupted", False):
+            break
+    _show(file, family, results, as_json=json)
     if out is not None:
         written = []
-        for one, landscape in zip(steps, results, strict=True):
-            where = out if len(steps) == 1 else out / f"eta-{float(one.eta):g}"
-            written += landscape.save(where)
+        for problem, result in zip(problems, results, strict=False):
+            written += result.save(_place(out, problem, len(problems)))
         if not json:
             _console().print("\nWritten:", *(f"  {path}" for path in written), sep="\n")
-    if epsilon is not None:
-        statuses = {landscape.verdict.status.value for landscape in results}
-        if "refuted" in statuses:
-            raise typer.Exit(FAILED)
-        if "undecided" in statuses:
-            raise typer.Exit(UNDECIDED)
+    observed = [isinstance(result, ObservedLandscape) for result in results]
+    if proof == "required" and any(observed):
+        reason = next(filter(None, map(applies, problems)), "it was turned off")
+        print(f"benign: no proof, an observation: {reason}", file=sys.stderr)
+        raise typer.Exit(UNDECIDED)
+    _exit(results, observed, asserted=epsilon is not None, required=proof == "required")
+
+
+def _exit(results: list[Any], observed: list[bool], *, asserted: bool, required: bool) -> None:
+    """The exit status that the results and what was asked of them call for."""
+    if any(getattr(result, "interrupted", False) for result in results):
+        print("benign: interrupted; the same command with --out goes on from here", file=sys.stderr)
+        raise typer.Exit(UNDECIDED)
+    statuses = {
+        result.verdict.status.value for result, seen in zip(results, observed, strict=True) if not seen
+    }
+    if asserted and "refuted" in statuses:
+        raise typer.Exit(FAILED)
+    if (asserted or required) and ("undecided" in statuses or (asserted and any(observed))):
+        raise typer.Exit(UNDECIDED)
+
+
+def _level(text: str) -> float:
+    """The level of a proof; "inf" is the whole domain."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not value > 0:
+        raise ProblemError(f'level: expected a positive number or "inf", got {text!r}')
+    return value
+
+
+def _place(out: Path | None, problem: Problem, count: int) -> Path | None:
+    """Where the results for one of the step sizes go."""
+    if out is None or count == 1:
+        return out
+    return out / f"eta-{float(problem.step.eta):g}"
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr, where that is a terminal."""
+    from rich.progress import Progress
+
+    errors = _console(stderr=True)
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        bar = progress.add_task("", total=None)
+
+        def report(what: str, done: int, rest: int) -> None:
+            if what == "search":
+                progress.update(bar, description=what, completed=done, total=rest)
+            else:
+                text = f"{what}, {done} boxes done, {rest} waiting"
+                progress.update(bar, description=text, completed=done, total=done + rest)
+
+        yield report
+
+
+def _show(file: FamilyFile, family: str, results: list[Any], *, as_json: bool) -> None:
+    """The results on stdout."""
+    import json
+
+    from benign.landscape.below import LandscapeBelow
+    from benign.landscape.landscape import Landscape
+    from benign.landscape.observed import observed_document
+    from benign.views.below import below_document, below_report
+    from benign.views.observed import observed_report
+    from benign.views.report import report
+    from benign.views.save import landscape_document
+
+    console = _console()
+    title = file.title or Path(family).stem
+    documents = []
+    for result in results:
+        if isinstance(result, Landscape):
+            document, text = landscape_document, report
+        elif isinstance(result, LandscapeBelow):
+            document, text = below_document, below_report
+        else:
+            document, text = observed_document, observed_report
+        if as_json:
+            documents.append(document(result))
+        else:
+            console.print(text(result, title=title))
+    if as_json:
+        print(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
+    elif file.sampled:
+        console.print(
+            "Continuous-time plants were sampled by zero-order hold; what is said is about the sampled "
+            "numbers, rounded to float64."
+        )
 
 
 @app.command()
@@ -265,59 +367,6 @@ def examples(
     print(f"Copied to {target}")
 
 
-def _observe(
-    file: FamilyFile,
-    family: str,
-    steps: list[Step],
-    out: Path | None,
-    effort: _Effort,
-    *,
-    as_json: bool,
-) -> None:
-    """Search the landscape of a family of more than one state or input, and certify the gaps."""
-    import json
-
-    import jax
-    from rich.progress import Progress
-
-    from benign.landscape.observed import observed_document
-    from benign.landscape.search import certified, search
-    from benign.meta.adaptation import step_of
-    from benign.meta.objective import MetaObjective
-    from benign.tasks.family import TaskFamily
-    from benign.views.observed import observed_report
-
-    jax.config.update("jax_enable_x64", True)
-    errors, console = _console(stderr=True), _console()
-    tasks = TaskFamily.from_exact(file.family)
-    documents = []
-    for one in steps:
-        objective = MetaObjective(tasks, step_of(one))
-        with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
-            bar = progress.add_task(f"search, eta = {float(one.eta):g}", total=None)
-            landscape = certified(
-                search(
-                    objective,
-                    starts=effort.starts,
-                    seed=effort.seed,
-                    budget=effort.seconds,
-                    progress=lambda done, most, p=progress, b=bar: p.update(
-                        b, completed=done, total=most
-                    ),
-                )
-            )
-        documents.append(observed_document(landscape))
-        if not as_json:
-            console.print(observed_report(landscape, title=file.title or Path(family).stem))
-        if out is not None:
-            where = out if len(steps) == 1 else out / f"eta-{float(one.eta):g}"
-            written = landscape.save(where)
-            if not as_json:
-                console.print("Written:", *(f"  {path}" for path in written), sep="\n")
-    if as_json:
-        print(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
-
-
 # --- reading and printing --------------------------------------------------------------------
 
 
@@ -353,29 +402,6 @@ def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, soft_wrap=False)
-
-
-def _print_json(results: list[Landscape]) -> None:
-    import json
-
-    from benign.views.save import landscape_document
-
-    documents = [landscape_document(landscape) for landscape in results]
-    print(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
-
-
-def _print_reports(file: FamilyFile, family: str, results: list[Landscape]) -> None:
-    from benign.views.report import report
-
-    console = _console()
-    title = file.title or Path(family).stem
-    for landscape in results:
-        console.print(report(landscape, title=title))
-    if file.sampled:
-        console.print(
-            "Continuous-time plants were sampled by zero-order hold; the proof speaks of the sampled "
-            "numbers, rounded to float64."
-        )
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def analyze(objective: MetaObjective | Problem, *, epsilon: float | str | Fracti
     """
     started = time.perf_counter()
     problem = objective if isinstance(objective, Problem) else objective.problem
-    asked = _asked(epsilon)
+    wanted = asked(epsilon)
     if problem.step.kind == "gradient":
         found = enumerate_gradient(problem)
     else:
@@ -65,7 +65,7 @@ def analyze(objective: MetaObjective | Problem, *, epsilon: float | str | Fracti
     exactly = "" if found.undecided else _all_global(problem, minima)
     if exactly:
         bounds = Enclosure(0.0, 0.0)
-    verdict = _verdict(asked, bounds, minima, found, exactly)
+    verdict = _verdict(wanted, bounds, minima, found, exactly)
     certificate = enumeration_certificate(
         problem,
         cover=found.cover,
@@ -74,7 +74,7 @@ def analyze(objective: MetaObjective | Problem, *, epsilon: float | str | Fracti
         undecided=[(u.W, u.value) for u in found.undecided],
         minimum=minimum,
         epsilon=bounds,
-        asked=asked,
+        asked=wanted,
         status=verdict.status.value,
     )
     return Landscape(
@@ -93,7 +93,12 @@ def analyze(objective: MetaObjective | Problem, *, epsilon: float | str | Fracti
     )
 
 
-def _asked(epsilon: float | str | Fraction) -> Fraction:
+def asked(epsilon: float | str | Fraction) -> Fraction:
+    """The ε asked about, as an exact number.
+
+    Raises:
+        ProblemError: it is negative, or no number.
+    """
     try:
         value = exact(epsilon)
         float(value)

@@ -54,6 +54,7 @@ class LandscapeBelow:
             least, enclosed.
         verdict: about ε, and why.
         boxes, left: boxes looked at, and those left undecided.
+        interrupted: whether Ctrl-C ended the proof.
         certificate: the document that `benign.check` proves again; None if nothing was proved.
         observed: what a search met, which guided the proof; None if there was none.
         facts: seconds and leaves by kind, for the curious.
@@ -72,6 +73,7 @@ class LandscapeBelow:
     left: int
     certificate: dict[str, Any] | None = field(repr=False)
     observed: ObservedLandscape | None = field(default=None, repr=False)
+    interrupted: bool = False
     facts: dict[str, float] = field(default_factory=dict, repr=False)
 
     @property

@@ -157,7 +157,7 @@ class Pavement:
     Attributes:
         floor: a lower bound of h anywhere.
         allows_steep: whether boxes may be excluded by s∇h ≠ 0, across the rim of the domain.
-        interrupted: whether Ctrl-C ended the last run.
+        interrupted: set from outside, it ends a run after the boxes that are being tested.
     """
 
     def __init__(
@@ -481,7 +481,10 @@ class Pavement:
         with np.errstate(all="ignore"):
             for known in self.minimisers:
                 gap = np.abs(y - known.centre[:, None]) + r
-                close(np.flatnonzero(alive & (gap * (1 + 1e-14) <= known.radius[:, None]).all(axis=0)), "m")
+                close(
+                    np.flatnonzero(alive & (gap * (1 + 1e-14) <= known.radius[:, None]).all(axis=0)),
+                    "m",
+                )
             left = np.flatnonzero(alive)
             if len(left) == 0:
                 return boxes[left], np.zeros(0, np.int64)
@@ -526,7 +529,9 @@ class Pavement:
         lost = (at.along & (at.signs < 0)).any(axis=0)
         for task in range(self.k):
             # At the corners of a stabilising set N and D both vanish; a finite horizon still tells.
-            near = np.flatnonzero(~lost & (bound <= self.level) & at.along[task] & (at.signs[task] == 0))
+            near = np.flatnonzero(
+                ~lost & (bound <= self.level) & at.along[task] & (at.signs[task] == 0)
+            )
             if len(near):
                 F = self._range(at, task, near)
                 value[task, near] = np.fmax(value[task, near], self.rim.least_f(F, task))
@@ -614,21 +619,19 @@ class Pavement:
         seconds: float = np.inf,
         progress: Callable[[int, int], None] | None = None,
     ) -> bool:
-        """Go on until nothing waits or the time is up; whether all is done.
+        """Go on until nothing waits, the time is up or `interrupted` is set; whether all is done.
 
-        The boxes with the lowest bounds come first. An interrupt leaves a state that can go on.
+        The boxes with the lowest bounds come first.
         """
         began = time.perf_counter()
         size = max(16, ITEMS // self.k)
         while len(self.waiting):
             # A round takes all that waits now, the lowest first.
             order = np.argsort(self.waiting.bound, kind="stable")
-            batch, self.waiting = self.waiting[order], self.waiting[order[:0]]
-            done: list[Boxes] = []
+            batch, done = self.waiting[order], []
             for start in range(0, len(batch), size):
-                if time.perf_counter() - began > seconds:
-                    done.append(batch[np.arange(start, len(batch))])
-                    self.waiting = Boxes.joined(done)
+                if self.interrupted or time.perf_counter() - began > seconds:
+                    self.waiting = Boxes.joined([*done, batch[np.arange(start, len(batch))]])
                     return False
                 rest, axes = self.advance(batch[np.arange(start, min(start + size, len(batch)))])
                 deep = rest.r.min(axis=0) < 2.0**-DEEPEST if len(rest) else np.zeros(0, bool)

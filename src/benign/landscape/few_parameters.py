@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,7 @@ import scipy.linalg
 from benign.certificates.below import is_semicontinuous
 from benign.certificates.below_claim import below_certificate, minimiser_entry
 from benign.errors import ClaimError, ProblemError
+from benign.landscape import checkpoint as state
 from benign.landscape.below import LandscapeBelow, ProvedMinimum, verdict_below
 from benign.landscape.branch_and_bound import Minimiser, Pavement
 from benign.landscape.landscape import Enclosure
@@ -25,6 +29,7 @@ from benign.rigorous.taylor import Floats
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import FrameType
 
     from benign.landscape.observed import ObservedLandscape
 
@@ -43,6 +48,9 @@ GRID = {2: 32, 3: 16, 4: 8}
 REACH = 3.0
 """Where no simplex bounds the gains, the box searched reaches this multiple of the largest optimum's
 entries, and of the minimisers', around their middle. (A choice; the result names the box.)"""
+
+KEPT_EVERY = 30.0
+"""Seconds between two states of an unfinished proof that are written to the checkpoint."""
 
 Progress = Callable[[int, int, int], None]
 """Called with boxes done, boxes waiting and minimisers proved."""
@@ -113,8 +121,10 @@ def prove(
     else:
         asked = np.inf if level is None else float(level)
         pavement.set_level(asked)
+    if checkpoint is not None and checkpoint.exists():
+        state.load(pavement, checkpoint)
     left = budget - (time.perf_counter() - began)
-    _run(pavement, left, progress)
+    _run(pavement, left, checkpoint, progress)
     if pavement.is_done and not pavement.minimisers:
         raise ProblemError(_nothing(problem, asked, bounded))
     return _result(pavement, asked, bounded, epsilon, observed, time.perf_counter() - began)
@@ -132,15 +142,46 @@ def _nothing(problem: Problem, asked: float, bounded: bool) -> str:
     )
 
 
-def _run(pavement: Pavement, seconds: float, progress: Progress | None) -> None:
+def _run(
+    pavement: Pavement, seconds: float, checkpoint: Path | None, progress: Progress | None
+) -> None:
+    """Branch and bound until it is done, time is up, or Ctrl-C; the state is kept meanwhile."""
+
     def report(done: int, waiting: int) -> None:
         if progress is not None:
             progress(done, waiting, len(pavement.minimisers))
 
-    try:
-        pavement.run(seconds=seconds, progress=report)
-    except KeyboardInterrupt:
+    until = time.perf_counter() + seconds
+    with _interruptible(pavement):
+        while not pavement.run(
+            seconds=min(until - time.perf_counter(), KEPT_EVERY if checkpoint else np.inf),
+            progress=report,
+        ):
+            if checkpoint is not None:
+                state.save(pavement, checkpoint)
+            over = time.perf_counter() >= until or not len(pavement.waiting)
+            if over or pavement.interrupted:
+                return
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+
+
+@contextmanager
+def _interruptible(pavement: Pavement) -> Iterator[None]:
+    """Ctrl-C ends the proof between two batches of boxes; a second one is the usual interrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread only
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
         pavement.interrupted = True
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _look_for_minimisers(pavement: Pavement, seeds: Sequence[Floats]) -> None:
@@ -156,7 +197,9 @@ def _look_for_minimisers(pavement: Pavement, seeds: Sequence[Floats]) -> None:
 
 def _optimal_gain(plant: Plant) -> Floats:
     """A gain near the optimum, (m, n), in floating point; zeros if none was found."""
-    A, B, Q, R = (np.array([[float(x) for x in row] for row in X]) for X in (plant.A, plant.B, plant.Q, plant.R))
+    A, B, Q, R = (
+        np.array([[float(x) for x in row] for row in X]) for X in (plant.A, plant.B, plant.Q, plant.R)
+    )
     root = float(plant.discount) ** 0.5
     A, B = root * A, root * B
     size = max(np.abs(Q).max(), np.abs(R).max())
@@ -206,7 +249,9 @@ def _result(
     )
     certificate = None
     if proved:
-        certificate = _certificate(pavement, level, bounded, listed, bounds, epsilon, verdict.status.value)
+        certificate = _certificate(
+            pavement, level, bounded, listed, bounds, epsilon, verdict.status.value
+        )
     return LandscapeBelow(
         problem=problem,
         asked=asked,
@@ -221,6 +266,7 @@ def _result(
         left=left,
         certificate=certificate,
         observed=observed,
+        interrupted=pavement.interrupted,
         facts={"seconds": seconds, **{f"leaves {k}": float(v) for k, v in pavement.leaves().items()}},
     )
 

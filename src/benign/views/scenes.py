@@ -69,9 +69,6 @@ def observed_scene(landscape: ObservedLandscape) -> Scene:
     low = minima[0].value if minima else 0.0
     known = set(map(id, minima))
 
-    def minimum(value: float) -> Role:
-        return "lowest" if value - low <= SAME * max(abs(low), 1e-300) else "higher"
-
     others: list[Mark] = []
     for point in landscape.points:
         if id(point) in known:
@@ -87,20 +84,27 @@ def observed_scene(landscape: ObservedLandscape) -> Scene:
         headline = "Observed: no local minimum"
     return Scene(
         objective,
-        tuple(Mark(p.W, p.value, minimum(p.value)) for p in minima),
+        tuple(Mark(p.W, p.value, role_of(p.value, low)) for p in minima),
         tuple(others),
-        _optima(objective),
+        task_optima(objective),
         headline,
-        f"{_setting(objective)}   ·   {landscape.starts} starts",
+        f"{setting_of(objective)}   ·   {landscape.starts} starts",
     )
 
 
-def _optima(objective: MetaObjective) -> Floats:
+def role_of(value: float, lowest: float) -> Role:
+    """How a minimum is drawn."""
+    return "lowest" if value - lowest <= SAME * max(abs(lowest), 1e-300) else "higher"
+
+
+def task_optima(objective: MetaObjective) -> Floats:
+    """(k, m, n) the tasks' own optima, those that exist."""
     found = objective.family.tasks.optimum()
     return np.asarray(found.W)[np.isfinite(np.asarray(found.cost))]
 
 
-def _setting(objective: MetaObjective) -> str:
+def setting_of(objective: MetaObjective) -> str:
+    """Step, tasks, states and inputs in a line."""
     family, step = objective.family, objective.step
     rule = "gradient step" if step.kind == "gradient" else "normalised step"
     k = len(family)

@@ -1,0 +1,139 @@
+"""The verb `analyze`: it chooses between a proof, a proof guided by a search, and a search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from benign.errors import ProblemError
+from benign.landscape import few_parameters
+from benign.landscape.analyze import analyze as enumerate_scalar
+from benign.landscape.analyze import asked
+from benign.rigorous.problem import Problem
+
+if TYPE_CHECKING:
+    from benign.landscape.below import LandscapeBelow
+    from benign.landscape.landscape import Landscape
+    from benign.landscape.observed import ObservedLandscape
+    from benign.meta.objective import MetaObjective
+
+Proof = Literal["required", "try", "off"]
+
+FOR_A_TRY = 300.0
+"""Seconds that a proof in a few parameters is given where none are named and none is required."""
+
+FOR_THE_GUIDE = 0.25
+"""The share of a budget that the search before a proof may use."""
+
+GUIDING_STARTS = 128
+"""Random starts of that search: the proof itself finds what it misses."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is going on, how much of it is done, and how much is left or there is in all."""
+
+
+def analyze(
+    objective: MetaObjective | Problem,
+    *,
+    epsilon: float | str | Fraction = 0,
+    proof: Proof = "try",
+    level: float | None = None,
+    budget: float | None = None,
+    starts: int | None = None,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Landscape | LandscapeBelow | ObservedLandscape:
+    """Where h(W) = Σ ω_τ f_τ(F_τ(W)) has its local minima, and whether h is ε-global.
+
+    One state and one input: every stationary point, proved. Two to four parameters and the gradient
+    step: every local minimiser below a level, proved, guided by a search. Else a search: what was
+    *observed*, each minimum with a certified gap. What was chosen shows in the type of the result and
+    in its verdict.
+
+    Args:
+        objective: a `MetaObjective`, or the exact `Problem` of a family file.
+        epsilon: the ε asked about, in units of the cost; 0 asks whether every local minimum is global.
+        proof: "required" spends no time on what is not proved and refuses where no proof is known,
+            "try" proves where it can, "off" searches.
+        level: for a proof in a few parameters: h up to which the list is to be complete; ∞ for all.
+        budget: seconds. A proof that runs out of them is complete below a lower level, or undecided;
+            without any, one that is only tried gets FOR_A_TRY.
+        starts, seed: of a search.
+        checkpoint: a file that keeps an unfinished proof, from which it goes on the next time.
+        progress: called now and then.
+
+    Raises:
+        ClaimError: a proof was required and none is known for such a problem.
+        ProblemError: no gain is feasible, or a number is out of range.
+        BenignError: a search is needed and JAX's 64-bit mode is off.
+
+    Source: Definitions 1 and 2 of Molybog and Lavaei, arXiv 2006.00453; the proofs are ours.
+    """
+    if proof not in ("required", "try", "off"):
+        raise ProblemError(f"proof: expected required, try or off, got {proof!r}")
+    problem = objective if isinstance(objective, Problem) else objective.problem
+    if problem.family.is_scalar and proof != "off":
+        return enumerate_scalar(problem, epsilon=epsilon)
+    wanted = asked(epsilon)
+    if proof == "off" or (proof == "try" and few_parameters.applies(problem)):
+        return _searched(objective, starts, seed, budget, progress)
+    observed = None
+    if proof == "try":
+        # The search costs a compilation, which a short proof would not repay.
+        share = None if budget is None else FOR_THE_GUIDE * budget
+        observed = _searched(objective, starts or GUIDING_STARTS, seed, share, progress)
+    if budget is None:
+        budget = FOR_A_TRY if proof == "try" else float("inf")
+    elif observed is not None:
+        budget = max(budget - observed.facts["seconds"], 0.0)
+    return few_parameters.prove(
+        problem,
+        level=level,
+        epsilon=wanted,
+        seeds=[point.W for point in observed.minimizers] if observed else (),
+        budget=budget,
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+        observed=observed,
+        progress=_proving(progress),
+    )
+
+
+def _searched(
+    objective: MetaObjective | Problem,
+    starts: int | None,
+    seed: int,
+    budget: float | None,
+    progress: Progress | None,
+) -> ObservedLandscape:
+    from benign.landscape.search import certified, search
+
+    report = None
+    if progress is not None:
+        told = progress
+
+        def report(done: int, most: int) -> None:
+            told("search", done, most)
+
+    found = search(meta_objective(objective), starts=starts, seed=seed, budget=budget, progress=report)
+    return certified(found)
+
+
+def meta_objective(objective: MetaObjective | Problem) -> MetaObjective:
+    """The objective for JAX."""
+    if not isinstance(objective, Problem):
+        return objective
+    from benign.meta.adaptation import step_of
+    from benign.meta.objective import MetaObjective as Made
+    from benign.tasks.family import TaskFamily
+
+    return Made(TaskFamily.from_exact(objective.family), step_of(objective.step))
+
+
+def _proving(progress: Progress | None) -> few_parameters.Progress | None:
+    if progress is None:
+        return None
+    told = progress
+    return lambda done, waiting, found: told(f"proof, {found} minima", done, waiting)

@@ -1,0 +1,163 @@
+"""What was proved below a level, for a terminal and on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benign.views.numbers import outward, short
+from benign.views.save import enclosure_to_json, make_directory, render, to_text, write_atomically
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from benign.landscape.below import LandscapeBelow
+    from benign.views.scenes import Scene
+
+VERSION = 1
+MOST_ROWS = 16
+
+COLOURS = {"proved": "bold green", "refuted": "bold red", "undecided": "bold yellow"}
+
+
+def below_report(landscape: LandscapeBelow, title: str = "") -> Group:
+    """A screenful: the verdict, the minima, and what the list covers."""
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    family, step = landscape.problem.family, landscape.problem.step
+    minima = landscape.minimizers
+    table = Table(
+        title=f"Local minima proved: {len(minima)}", title_justify="left", box=box.SIMPLE_HEAD
+    )
+    for name in ("", "h", "above the least", "W, row by row"):
+        table.add_column(name, justify="left" if name.startswith("W") else "right", no_wrap=True)
+    for number, point in enumerate(minima[:MOST_ROWS], start=1):
+        W = "; ".join(" ".join(f"{x:.6g}" for x in row) for row in point.W)
+        above = short(point.value.mid - minima[0].value.mid) if number > 1 else "–"
+        table.add_row(str(number), f"{point.value.mid:.9g}", above, W)
+    status = landscape.verdict.status.value
+    shots = f"{step.shots} shot{'s' if step.shots > 1 else ''}"
+    parts: list[Any] = [
+        Text(title, style="bold") if title else Text(""),
+        Text.assemble((status.upper(), COLOURS[status]), f": {landscape.verdict.statement}"),
+        Text(f"  {landscape.verdict.reason}"),
+        Text(
+            f"  gradient step, eta = {float(step.eta):g}, {shots}; {len(family.tasks)} tasks, "
+            f"{family.n} states, {family.m} input{'s' if family.m > 1 else ''}"
+        ),
+        table,
+    ]
+    if len(minima) > MOST_ROWS:
+        parts.append(Text(f"… and {len(minima) - MOST_ROWS} more"))
+    parts += [Text(line) for line in coverage(landscape)]
+    return Group(*parts)
+
+
+def coverage(landscape: LandscapeBelow) -> list[str]:
+    """What the list covers, in sentences."""
+    lines = []
+    if landscape.level == np.inf:
+        lines.append("Complete: there is no other local minimum.")
+    elif landscape.level > 0:
+        lines.append(
+            f"Complete below h = {outward(landscape.level, 6, down=True)}: a descent that starts lower and "
+            "never rises can end at no other gain."
+        )
+    if landscape.left:
+        lines.append(
+            f"{landscape.left} boxes of gains were left undecided when the proof ended; more time "
+            "(--budget) decides more, or a lower --level asks for less."
+        )
+    if not landscape.bounded:
+        lo, hi = landscape.region.reshape(2, -1)
+        spans = ", ".join(f"[{a:.4g}, {b:.4g}]" for a, b in zip(lo, hi, strict=True))
+        lines.append(
+            f"Only gains with entries in {spans} were searched: no bound of the domain is known."
+        )
+    if landscape.minimizers:
+        lo, hi = landscape.epsilon
+        high = "∞" if hi == np.inf else outward(hi, 3, down=False)
+        lines.append(f"epsilon in [{outward(lo, 3, down=True)}, {high}]   {landscape.boxes} boxes")
+    return lines
+
+
+def below_document(landscape: LandscapeBelow) -> dict[str, Any]:
+    """The result as a JSON document."""
+    from benign import __version__
+    from benign.rigorous.problem import problem_to_json
+
+    return {
+        "benign": "landscape below a level",
+        "version": VERSION,
+        "library": __version__,
+        "status": landscape.verdict.status.value,
+        "statement": landscape.verdict.statement,
+        "reason": landscape.verdict.reason,
+        "asked_level": _number(landscape.asked),
+        "level": _number(landscape.level),
+        "bounded": landscape.bounded,
+        "region": landscape.region.tolist(),
+        "minimizers": [
+            {"W": p.W.tolist(), "radius": p.radius.tolist(), "value": enclosure_to_json(p.value)}
+            for p in landscape.minimizers
+        ],
+        "minimum": enclosure_to_json(landscape.minimum),
+        "epsilon": enclosure_to_json(landscape.epsilon),
+        "boxes": landscape.boxes,
+        "left": landscape.left,
+        "problem": problem_to_json(landscape.problem),
+        "facts": dict(landscape.facts),
+    }
+
+
+def _number(x: float) -> float | str:
+    return x if np.isfinite(x) else ("inf" if x > 0 else "-inf")
+
+
+def save_below(landscape: LandscapeBelow, directory: str | os.PathLike[str]) -> list[Path]:
+    """Write landscape.json, certificate.json if there is one, and the pictures to a directory.
+
+    Raises:
+        OutputError: the directory cannot be made or written; nothing is left half written.
+    """
+    from benign.views.picture import draw_scene
+
+    contents: dict[str, str | bytes] = {"landscape.json": to_text(below_document(landscape))}
+    if landscape.certificate is not None:
+        contents["certificate.json"] = to_text(landscape.certificate)
+    figure = draw_scene(below_scene(landscape))
+    if figure is not None:
+        contents |= {f"landscape.{suffix}": data for suffix, data in render(figure).items()}
+    folder = make_directory(directory)
+    return [write_atomically(folder / name, content) for name, content in contents.items()]
+
+
+def below_scene(landscape: LandscapeBelow) -> Scene:
+    """The scene of a proof: its minima, and the saddles that the search before it met."""
+    from benign.landscape.verb import meta_objective
+    from benign.views.scenes import Mark, Scene, observed_scene, role_of, setting_of, task_optima
+
+    observed = landscape.observed
+    objective = observed.objective if observed is not None else meta_objective(landscape.problem)
+    low = landscape.minimizers[0].value.mid if landscape.minimizers else 0.0
+    count, status = len(landscape.minimizers), landscape.verdict.status.value
+    headline = f"{status.capitalize()}: {count} local minim{'um' if count == 1 else 'a'}"
+    if landscape.level > 0:
+        headline += "" if landscape.level == np.inf else f" below h = {short(landscape.level, 4)}"
+    if landscape.epsilon.lo > 0:
+        headline += f", epsilon at least {outward(landscape.epsilon.lo, 3, down=True)}"
+    return Scene(
+        objective,
+        tuple(Mark(p.W, p.value.mid, role_of(p.value.mid, low)) for p in landscape.minimizers),
+        () if observed is None else observed_scene(observed).others,
+        task_optima(objective),
+        headline,
+        setting_of(objective),
+        landscape.level if 0 < landscape.level < np.inf else None,
+    )

@@ -71,16 +71,6 @@ def test_a_slow_mode_does_not_keep_a_minimum_from_being_seen():
     assert not away.settled.any()
 
 
-def test_columns_of_a_hessian_one_by_one_are_the_hessian(monkeypatch):
-    task = LQR([[1, 0.2], [0, 0.9]], [0.1, 1], np.eye(2), 1)
-    field = make_sampler(one(task, "0.01"), jax.random.key(0)).field
-    x = np.asarray(task.optimum().W).reshape(1, -1) * np.array([[1.0], [1.05]])
-    whole = field.hessians(x)
-    monkeypatch.setattr(descent, "ROOM", 4)
-    assert field._room < field.p
-    np.testing.assert_allclose(field.hessians(x), whole, rtol=1e-12)
-
-
 def test_the_likely_pairs_of_a_large_family_are_few_and_far_apart():
     rng = np.random.default_rng(0)
     optima = rng.normal(size=(20_000, 2))

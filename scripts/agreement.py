@@ -59,10 +59,14 @@ def main() -> int:
         else:
             decided += proved.left == 0
             wrong = differences(proved, met, objective)
-            said = f"{proved.verdict.status:9} {len(proved.minimizers)} minima, {proved.left} boxes left"
+            said = (
+                f"{proved.verdict.status:9} {len(proved.minimizers)} minima, {proved.left} boxes left"
+            )
         times.append(seconds)
         quarrels += [f"family {seed}: {text}" for text in wrong]
-        print(f"{seed:4} {seconds:7.2f} s  {said}; search met {len(met)} {'; '.join(wrong)}", flush=True)
+        print(
+            f"{seed:4} {seconds:7.2f} s  {said}; search met {len(met)} {'; '.join(wrong)}", flush=True
+        )
     share = 100 * decided / asked.families
     print(
         f"\n{asked.families} families of n = {asked.n}, m = {asked.m}, {asked.tasks} tasks, eta = {asked.eta}: "

@@ -123,7 +123,6 @@ def analyze(
     called again, and exits with 3.
     """
     from benign.durations import parse_duration
-    from benign.landscape.few_parameters import applies
     from benign.landscape.observed import ObservedLandscape
     from benign.landscape.verb import analyze as run
     from benign.rigorous.problem import Problem
@@ -139,6 +138,8 @@ def analyze(
     proofs = [proof] * len(problems)
     if not file.family.is_scalar:
         import jax
+
+        from benign.landscape.few_parameters import applies
 
         jax.config.update("jax_enable_x64", True)
         proofs = ["off" if applies(problem) else proof for problem in problems]
@@ -170,7 +171,9 @@ def analyze(
             _console().print("\nWritten:", *(f"  {path}" for path in written), sep="\n")
     observed = [isinstance(result, ObservedLandscape) for result in results]
     if proof == "required" and any(observed):
-        reason = next(filter(None, map(applies, problems)), "it was turned off")
+        from benign.landscape.few_parameters import applies
+
+        reason = next(filter(None, map(applies, problems)))
         print(f"benign: no proof, an observation: {reason}", file=sys.stderr)
         raise typer.Exit(UNDECIDED)
     _exit(results, observed, asserted=epsilon is not None, required=proof == "required")
@@ -244,15 +247,14 @@ def _show(file: FamilyFile, family: str, results: list[Any], *, as_json: bool) -
     documents = []
     for result in results:
         if isinstance(result, Landscape):
-            document, text = landscape_document, report
+            document, text = landscape_document(result), report(result, title=title)
         elif isinstance(result, LandscapeBelow):
-            document, text = below_document, below_report
+            document, text = below_document(result), below_report(result, title=title)
         else:
-            document, text = observed_document, observed_report
-        if as_json:
-            documents.append(document(result))
-        else:
-            console.print(text(result, title=title))
+            document, text = observed_document(result), observed_report(result, title=title)
+        documents.append(document)
+        if not as_json:
+            console.print(text)
     if as_json:
         print(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
     elif file.sampled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,16 +100,21 @@ class LandscapeBelow:
 
 
 def verdict_below(
-    values: list[Enclosure], epsilon: Enclosure, *, asked: Any, level: float, left: int, bounded: bool
+    values: list[Enclosure],
+    epsilon: Enclosure,
+    *,
+    asked: Fraction,
+    wanted: float,
+    level: float,
+    left: int,
+    bounded: bool,
 ) -> Verdict:
-    """The verdict on "every local minimum is within ε = asked of the global one".
+    """The verdict on "every local minimum with h ≤ wanted is within ε = asked of the global one".
 
     Two listed minima that differ by more refute it, whatever is not listed. It is proved of the minima
-    at or below the level, when no box is left.
+    at or below the level that was reached, when no box is left.
     """
-    from fractions import Fraction
-
-    where = "" if level == np.inf else f" with h ≤ {level:.6g}"
+    where = "" if wanted == np.inf else f" with h ≤ {wanted:.6g}"
     place = "" if bounded else ", among the gains searched,"
     within = "is global" if asked == 0 else f"is within {float(asked):.6g} of the global one"
     statement = f"every local minimum of h{where}{place} {within}"
@@ -116,13 +122,11 @@ def verdict_below(
         worst = max(values, key=lambda value: value.lo)
         reason = f"the minimum of value {worst.mid:.9g} lies {epsilon.lo:.3g} above the lowest"
         return Verdict(Status.REFUTED, statement, reason)
-    if left == 0 and values and epsilon.hi < np.inf and Fraction(epsilon.hi) <= asked:
+    if left:
+        done = f"the list is complete for h ≤ {level:.6g}" if level > 0 else "nothing is known of them"
+        return Verdict(Status.UNDECIDED, statement, f"{left} boxes of gains are left; {done}")
+    if values and epsilon.hi < np.inf and Fraction(epsilon.hi) <= asked:
         reason = "there is one" if len(values) == 1 else f"epsilon is at most {epsilon.hi:.3g}"
         return Verdict(Status.PROVED, statement, reason)
-    if left:
-        reason = f"{left} boxes of gains are left"
-        if level > 0:
-            reason += f"; the list is complete for h ≤ {level:.6g}"
-    else:
-        reason = f"the values of the minima could not be told apart; the gap left is {epsilon.hi:.3g}"
+    reason = f"the values of the minima could not be told apart; the gap left is {epsilon.hi:.3g}"
     return Verdict(Status.UNDECIDED, statement, reason)

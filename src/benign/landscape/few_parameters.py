@@ -245,7 +245,7 @@ def _result(
     values = [point.value for point in listed]
     bounds = _epsilon(values, complete=proved)
     verdict = verdict_below(
-        values, bounds, asked=epsilon, level=level if proved else asked, left=left, bounded=bounded
+        values, bounds, asked=epsilon, wanted=asked, level=level, left=left, bounded=bounded
     )
     certificate = None
     if proved:

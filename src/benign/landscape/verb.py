@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from benign.errors import ProblemError
-from benign.landscape import few_parameters
 from benign.landscape.analyze import analyze as enumerate_scalar
 from benign.landscape.analyze import asked
 from benign.rigorous.problem import Problem
@@ -77,6 +76,8 @@ def analyze(
     problem = objective if isinstance(objective, Problem) else objective.problem
     if problem.family.is_scalar and proof != "off":
         return enumerate_scalar(problem, epsilon=epsilon)
+    from benign.landscape import few_parameters  # SciPy and the prover: not for a scalar family
+
     wanted = asked(epsilon)
     if proof == "off" or (proof == "try" and few_parameters.applies(problem)):
         return _searched(objective, starts, seed, budget, progress)
@@ -110,12 +111,9 @@ def _searched(
 ) -> ObservedLandscape:
     from benign.landscape.search import certified, search
 
-    report = None
-    if progress is not None:
-        told = progress
-
-        def report(done: int, most: int) -> None:
-            told("search", done, most)
+    def report(done: int, most: int) -> None:
+        if progress is not None:
+            progress("search", done, most)
 
     found = search(meta_objective(objective), starts=starts, seed=seed, budget=budget, progress=report)
     return certified(found)
@@ -132,7 +130,7 @@ def meta_objective(objective: MetaObjective | Problem) -> MetaObjective:
     return Made(TaskFamily.from_exact(objective.family), step_of(objective.step))
 
 
-def _proving(progress: Progress | None) -> few_parameters.Progress | None:
+def _proving(progress: Progress | None) -> Callable[[int, int, int], None] | None:
     if progress is None:
         return None
     told = progress

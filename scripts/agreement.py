@@ -33,12 +33,13 @@ def main() -> int:
     for name in ("n", "m", "tasks", "families"):
         parser.add_argument(name, type=int)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first family")
     parser.add_argument("--eta", default="0.02")
     parser.add_argument("--starts", type=int, default=64)
     asked = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     quarrels, decided, times, empty = [], 0, [], 0
-    for seed in range(asked.families):
+    for seed in range(asked.first, asked.first + asked.families):
         problem = random_problem(asked.n, asked.m, asked.tasks, asked.eta, seed)
         began = time.perf_counter()
         try:

@@ -135,14 +135,15 @@ def analyze(
     height = None if level is None else _level(level)
     file, steps = _read(family, eta, step, shots)
     problems = [Problem(file.family, one) for one in steps]
-    proofs = [proof] * len(problems)
-    if not file.family.is_scalar:
+    proofs: list[Any] = [proof] * len(problems)
+    if not file.family.is_scalar or proof == "off":
         import jax
 
         from benign.landscape.few_parameters import applies
 
         jax.config.update("jax_enable_x64", True)
-        proofs = ["off" if applies(problem) else proof for problem in problems]
+        scalar = file.family.is_scalar
+        proofs = ["off" if applies(one) and not scalar else proof for one in problems]
     results: list[Any] = []
     for problem, how in zip(problems, proofs, strict=True):
         where = _place(out, problem, len(problems))
@@ -189,6 +190,9 @@ def _exit(results: list[Any], observed: list[bool], *, asserted: bool, required:
     }
     if asserted and "refuted" in statuses:
         raise typer.Exit(FAILED)
+    # A list that is not complete is not the proof that was required, whatever it refutes.
+    if required and any(getattr(result, "left", 0) for result in results):
+        raise typer.Exit(UNDECIDED)
     if (asserted or required) and ("undecided" in statuses or (asserted and any(observed))):
         raise typer.Exit(UNDECIDED)
 

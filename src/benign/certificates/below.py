@@ -78,7 +78,7 @@ MAX_ENTRIES = 4
 MAX_SHOTS = 16
 """Most shots."""
 
-DEPTH = 4
+DEPTH = 8
 """How often a leaf may be halved when what it says is not shown at once."""
 
 MEANING = {

@@ -81,7 +81,7 @@ def load(pavement: Pavement, path: Path) -> bool:
         FileFormatError: the file is no such state, or is cut short.
     """
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             header = json.loads(bytes(data["header"]).decode())
             if header["version"] != VERSION or header["digest"] != digest(pavement):
                 return False

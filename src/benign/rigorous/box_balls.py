@@ -138,8 +138,10 @@ class BoxObjective:
             )
         return [self._sum(row[j] for row in rows) for j in range(self.p)]
 
-    def scaled_gradient(self, box: Argument) -> list[Model]:
+    def scaled_gradient(self, box: Argument, tame: arb | float = TAME) -> list[Model]:
         """s∇h by y, where h is finite, with a factor s(y) > 0 that clears poles of ∇h.
+
+        Poles are cleared of the tasks whose D² may fall below `tame` times what it is at the centre.
 
         Where D = 0 at adapted gains of a box, C is multiplied by D²: D²∇C = D∇N − N∇D. Raises as
         `adapted` does; the last gain of a task may or may not stabilise.
@@ -150,7 +152,7 @@ class BoxObjective:
             adapted = self.adapted(task, box, 1)
             assert adapted.J is not None
             square, top = plant.cleared_gradient(adapted.argument)
-            if square.range.lower() > TAME * square.centre:
+            if square.range.lower() > tame * square.centre:
                 factor = reciprocal(square).times(weight)
                 regular.append(_pulled([x * factor for x in top], adapted.J, arb(1)))
             else:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from flint import acb_mat, arb, arb_mat, ctx
 
-from benign.rigorous.box_balls import BoxObjective
+from benign.rigorous.box_balls import TAME, BoxObjective
 from benign.rigorous.cost_balls import Argument, BoxArgument, PlantPolynomials
 from benign.rigorous.lqr import NotStabilising
 from benign.rigorous.matrices import Unproved
@@ -115,7 +115,9 @@ class BoxTests:
 
     def is_sloped_where_finite(self, box: Box, degree: int) -> bool:
         """The gains stabilise every g that they are adapted on, and ∇h ≠ 0 at those of finite h."""
-        return _excludes_zero(self.objective.scaled_gradient(_argument(self.objective, box, degree)))
+        at = _argument(self.objective, box, degree)
+        # Where a pole is near but not in the box either way may be the better one.
+        return any(_excludes_zero(self.objective.scaled_gradient(at, tame)) for tame in (TAME, 0.5))
 
     def is_curved_down(self, box: Box, degree: int) -> bool:
         """The box is in the domain of h, and v'∇²h v < 0 at all its gains, for some v."""
@@ -158,7 +160,7 @@ class BoxTests:
             return True
         if depth == 0:
             return False
-        first, second = box.halves(self._side(box))
+        first, second = box.halves(_longest(box) if test in _PLAIN else self._side(box))
         return self.shown(test, first, depth - 1) and self.shown(test, second, depth - 1)
 
     def _at_once(self, test: str, box: Box) -> bool:
@@ -187,6 +189,12 @@ class BoxTests:
                         effects[i] += abs(x * power) * k / (abs(d[0]) + arb(2) ** -60)
         sizes = [float(x.mid()) for x in effects]
         return max(range(p), key=lambda i: sizes[i])
+
+
+def _longest(box: Box) -> int:
+    """The longest side, which what holds of all tasks alike depends on most."""
+    sizes = [float(r.mid()) for r in box.radius]
+    return max(range(len(sizes)), key=lambda i: sizes[i])
 
 
 _PLAIN = {"u": "is_unstable", "r": "is_beyond_rim"}

@@ -481,7 +481,10 @@ class Pavement:
         with np.errstate(all="ignore"):
             for known in self.minimisers:
                 gap = np.abs(y - known.centre[:, None]) + r
-                close(np.flatnonzero(alive & (gap * (1 + 1e-14) <= known.radius[:, None]).all(axis=0)), "m")
+                close(
+                    np.flatnonzero(alive & (gap * (1 + 1e-14) <= known.radius[:, None]).all(axis=0)),
+                    "m",
+                )
             left = np.flatnonzero(alive)
             if len(left) == 0:
                 return boxes[left], np.zeros(0, np.int64)
@@ -526,7 +529,9 @@ class Pavement:
         lost = (at.along & (at.signs < 0)).any(axis=0)
         for task in range(self.k):
             # At the corners of a stabilising set N and D both vanish; a finite horizon still tells.
-            near = np.flatnonzero(~lost & (bound <= self.level) & at.along[task] & (at.signs[task] == 0))
+            near = np.flatnonzero(
+                ~lost & (bound <= self.level) & at.along[task] & (at.signs[task] == 0)
+            )
             if len(near):
                 F = self._range(at, task, near)
                 value[task, near] = np.fmax(value[task, near], self.rim.least_f(F, task))

@@ -156,7 +156,9 @@ def _look_for_minimisers(pavement: Pavement, seeds: Sequence[Floats]) -> None:
 
 def _optimal_gain(plant: Plant) -> Floats:
     """A gain near the optimum, (m, n), in floating point; zeros if none was found."""
-    A, B, Q, R = (np.array([[float(x) for x in row] for row in X]) for X in (plant.A, plant.B, plant.Q, plant.R))
+    A, B, Q, R = (
+        np.array([[float(x) for x in row] for row in X]) for X in (plant.A, plant.B, plant.Q, plant.R)
+    )
     root = float(plant.discount) ** 0.5
     A, B = root * A, root * B
     size = max(np.abs(Q).max(), np.abs(R).max())
@@ -206,7 +208,9 @@ def _result(
     )
     certificate = None
     if proved:
-        certificate = _certificate(pavement, level, bounded, listed, bounds, epsilon, verdict.status.value)
+        certificate = _certificate(
+            pavement, level, bounded, listed, bounds, epsilon, verdict.status.value
+        )
     return LandscapeBelow(
         problem=problem,
         asked=asked,

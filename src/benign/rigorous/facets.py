@@ -90,10 +90,5 @@ def _half_spaces(plant: Plant, frame: Frame) -> Bounds:
         trace = sum((to_ball(plant.A[i][i]) for i in range(n)), arb(0))
         start = root * (trace - (form * centre)[0, 0])
         return entries(
-            arb_mat(
-                [
-                    [*(sign * slope[0, i] for i in range(p)), n - sign * start]
-                    for sign in (1, -1)
-                ]
-            )
+            arb_mat([[*(sign * slope[0, i] for i in range(p)), n - sign * start] for sign in (1, -1)])
         )

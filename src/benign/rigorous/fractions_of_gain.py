@@ -70,9 +70,7 @@ def degree_bound(n: int, m: int) -> int:
     return n + 1 if m == 1 else n * (n + 1)
 
 
-def cost_polynomials(
-    plant: Plant, frame: Frame
-) -> tuple[Polynomial, Polynomial]:
+def cost_polynomials(plant: Plant, frame: Frame) -> tuple[Polynomial, Polynomial]:
     """N and D of the plant's cost as polynomials in y, coefficients by exponents.
 
     Both are interpolated at the points y ∈ ℕᵖ, Σ y_i ≤ degree, which determine them.
@@ -132,9 +130,7 @@ def _interpolated(values: dict[Exponents, fmpq], degree: int) -> Polynomial:
             for j, s in enumerate(stirling[k[axis]]):
                 if s != 0:
                     target = (*k[:axis], j, *k[axis + 1 :])
-                    turned[target] = turned.get(target, fmpq(0)) + value * fmpq(
-                        s, factorial(k[axis])
-                    )
+                    turned[target] = turned.get(target, fmpq(0)) + value * fmpq(s, factorial(k[axis]))
         coefficients = turned
     return {k: _fraction(c) for k, c in coefficients.items() if c != 0}
 
@@ -172,8 +168,7 @@ def stable_simplex(plant: Plant) -> list[list[tuple[Fraction, int]]] | None:
         polynomial = [1]
         for root in [1] * i + [-1] * (plant.n - i):
             polynomial = [
-                (polynomial[a] if a < len(polynomial) else 0)
-                - root * (polynomial[a - 1] if a else 0)
+                (polynomial[a] if a < len(polynomial) else 0) - root * (polynomial[a - 1] if a else 0)
                 for a in range(len(polynomial) + 1)
             ]
         corners.append([(Fraction(c), j) for j, c in enumerate(polynomial)][1:])
@@ -199,9 +194,7 @@ def gain_of_polynomial(plant: Plant) -> tuple[list[Fraction], list[list[Fraction
         return None
     M = J.inv()
     inverse = [[_fraction(M[i, j]) for j in range(n)] for i in range(n)]
-    origin = [
-        -sum((x * y for x, y in zip(row, base, strict=True)), Fraction(0)) for row in inverse
-    ]
+    origin = [-sum((x * y for x, y in zip(row, base, strict=True)), Fraction(0)) for row in inverse]
     return origin, inverse
 
 

@@ -29,9 +29,9 @@ class Polynomials:
         degree = max((sum(k) for each in polynomials for k in each), default=0)
         self.basis = basis(p, degree)
         exponents = [tuple(k) for k in self.basis.exponents.tolist()]
-        self.c = np.array(
-            [[float(each.get(k, 0)) for each in polynomials] for k in exponents]
-        ).reshape(len(exponents), len(polynomials), 1)
+        self.c = np.array([[float(each.get(k, 0)) for each in polynomials] for k in exponents]).reshape(
+            len(exponents), len(polynomials), 1
+        )
         size = np.abs(self.c)
         self.spread = np.zeros((degree + 1, len(polynomials), 1))
         for i, k in enumerate(exponents):
@@ -117,9 +117,7 @@ class Parts:
 
     def model(self, which: str, order: tuple[int, ...], degree: int) -> Model:
         """∂^order of N or D as a model."""
-        B, c, error = (
-            (self.N, self.n, self.n_error) if which == "N" else (self.D, self.d, self.d_error)
-        )
+        B, c, error = (self.N, self.n, self.n_error) if which == "N" else (self.D, self.d, self.d_error)
         lost = sum(_falling(total, len(order)) * e for total, e in enumerate(error))
         return derivative(B.p, B.degree, c, np.asarray(lost) * GROWN, order, degree)
 

@@ -31,7 +31,7 @@ from benign.rigorous.fractions_of_gain import Frame
 from benign.rigorous.lqr import BallPlant, ClosedLoop, NotStabilising, least_cost
 from benign.rigorous.matrices import Unproved, is_semidefinite, least_singular_value, to_ball_matrix
 from benign.rigorous.problem import Matrix, Plant, Problem
-from benign.rigorous.surd import enclosing_floats, to_ball
+from benign.rigorous.surd import enclosing_floats
 from benign.rigorous.taylor import GROWN, TINY, UNIT, Floats
 
 DOUBLINGS = 24
@@ -85,7 +85,9 @@ class Rim:
                     cost.append(found[0])
                     factor.append(1.0 / (eta * smallest) * GROWN)
                 corners.append(self._corners(last))
-                others = sum(w * x for j, (w, x) in enumerate(zip(weights, least, strict=True)) if j != i)
+                others = sum(
+                    w * x for j, (w, x) in enumerate(zip(weights, least, strict=True)) if j != i
+                )
                 reach.append(
                     np.inf
                     if problem.step.shots > 1
@@ -128,9 +130,7 @@ class Rim:
             away = away + np.einsum("mab,kac->kmcb", W.rad, most)
             first = np.sqrt((away**2).sum(axis=(1, 2)))
             second = np.array([self._farthest(W, task) for task in range(len(self.V))])
-            return (
-                self.cost[:, None] + self.factor[:, None] * first * second * (1 + 1e-12)
-            ) * GROWN
+            return (self.cost[:, None] + self.factor[:, None] * first * second * (1 + 1e-12)) * GROWN
 
     def _farthest(self, W: Bounds, task: int) -> Floats:
         """max ‖W − F‖ over the box and the gains F that may come next, (boxes,)."""
@@ -140,9 +140,7 @@ class Rim:
         corners = self.corners[task]
         if corners is not None:
             gap = np.abs(W.mid[None] - corners.mid[..., None]) + corners.rad[..., None]
-            farthest = np.fmin(
-                farthest, np.sqrt((gap**2).sum(axis=(1, 2))).max(axis=0) + spread
-            )
+            farthest = np.fmin(farthest, np.sqrt((gap**2).sum(axis=(1, 2))).max(axis=0) + spread)
         return farthest * (1 + 1e-12)
 
     def least_g(self, W: Bounds, task: int) -> Floats:
@@ -168,9 +166,7 @@ class _Horizon:
     def bound(self, W: Bounds) -> Floats:
         boxes = W.mid.shape[-1]
         L = _minus(_spread(self.A), _product(_spread(self.B), W))
-        stage = _plus(
-            _spread(self.Q), _product(_product(_turned(W), _spread(self.R)), W)
-        )
+        stage = _plus(_spread(self.Q), _product(_product(_turned(W), _spread(self.R)), W))
         best = np.zeros(boxes)
         for _ in range(DOUBLINGS):
             S = self.S

@@ -92,9 +92,7 @@ def basis(p: int, degree: int) -> Basis:
     exponents = np.array(every).reshape(len(every), p)
     even = (exponents % 2 == 0).all(axis=1) & (totals > 0)
     most = int(counts.max())
-    return Basis(
-        p, degree, exponents, totals, starts, tuple(rows), left, right, first, even, most
-    )
+    return Basis(p, degree, exponents, totals, starts, tuple(rows), left, right, first, even, most)
 
 
 @cache
@@ -229,11 +227,7 @@ def multiply(a: Model, b: Model) -> Model:
         beyond += A_d[d] * cumulative[d - 1]  # Σ_{d' > degree − d} B_d'
     size_a, size_b = sum(A_d), sum(B_d)
     e = (
-        a.e * (size_b + b.e)
-        + size_a * b.e
-        + beyond
-        + UNIT * (B.most + 2) * size_a * size_b
-        + TINY
+        a.e * (size_b + b.e) + size_a * b.e + beyond + UNIT * (B.most + 2) * size_a * size_b + TINY
     ) * GROWN
     return Model(B, c, e)
 

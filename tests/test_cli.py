@@ -175,6 +175,12 @@ def test_a_bad_file_gets_one_clear_message_and_status_2(name, tmp_path):
         (["--step", "newton"], "step"),
         (["--epsilon", "-1"], "epsilon"),
         (["--eta", "1e30"], "eta"),
+        (["--budget", "soon"], "budget"),
+        (["--budget", "-5s"], "budget"),
+        (["--budget", "5d"], "budget"),
+        (["--proof", "maybe"], "proof"),
+        (["--proof", "off", "--starts", "0"], "starts"),
+        (["--seed", "-1"], "seed"),
     ],
 )
 def test_a_bad_option_gets_one_clear_message_and_status_2(family, options, word):
@@ -225,9 +231,21 @@ def test_a_plant_of_two_states_is_observed_with_certified_gaps(tmp_path):
     assert done.stdout.index("OBSERVED") < done.stdout.index("Local minima")
     for word in ("PROVED", "REFUTED"):
         assert word not in done.stdout
+    assert (tmp_path / "out" / "landscape.png").read_bytes().startswith(b"\x89PNG")
     certificates = sorted((tmp_path / "out").glob("certificate-*.json"))
     assert len(certificates) >= 5
     assert benign("check", *certificates).returncode == 0
+
+
+def test_proof_and_budget_of_a_search():
+    """A scalar family searched on demand; without a proof where one is required the status is 3."""
+    searched = benign("analyze", "paper-figure-3b", "--eta", "0.05", "--proof", "off", "--starts", "32")
+    assert searched.returncode == 0, searched.stderr
+    assert "OBSERVED" in searched.stdout
+    assert "32 starts" in searched.stdout
+    nothing = benign("analyze", "four-masses", "--eta", "0.01", "--budget", "0s", "--proof", "off")
+    assert nothing.returncode == 0, nothing.stderr
+    assert "nothing was searched" in nothing.stdout.replace("\n", " ")
 
 
 def test_tasks_that_no_gain_stabilises_are_named(tmp_path):

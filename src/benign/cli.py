@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
     from benign.tasks.files import FamilyFile
 
 FAILED, USAGE, UNDECIDED = 1, 2, 3
+PROOF = ("required", "try", "off")
+
+
+@dataclass(frozen=True)
+class _Effort:
+    """What a search may spend: seconds and starts (None: its own choice), and its seed."""
+
+    seconds: float | None
+    starts: int | None
+    seed: int
+
 
 app = typer.Typer(
     help="When does the MAML objective have a benign landscape? Answered for your tasks, with proof.",
@@ -96,19 +108,38 @@ def analyze(
         Path | None, typer.Option(help="Directory for the picture, the result, the certificate.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    proof: Annotated[
+        str, typer.Option(help="required (exit status 3 without one), try, or off (search only)")
+    ] = "try",
+    budget: Annotated[
+        str | None, typer.Option(help="Time for each step size, e.g. 30s, 5m, 1h [default: no limit]")
+    ] = None,
+    starts: Annotated[
+        int | None, typer.Option(help="Random starts of a search, at most [default: by size]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of a search.")] = 0,
 ) -> None:
     """Prove the landscape of a family: every stationary point, the verdict, the smallest ε.
 
     With --epsilon the exit status is 1 if that is refuted and 3 if it is undecided. With more than
     one state or input the landscape is searched instead, and the gap of each minimum is certified.
     """
+    from benign.durations import parse_duration
     from benign.landscape.analyze import analyze as run
     from benign.rigorous.problem import Problem
 
+    if proof not in PROOF:
+        raise ProblemError(f"proof: expected one of {', '.join(PROOF)}, got {proof!r}")
+    if not 0 <= seed < 2**63:
+        raise ProblemError(f"seed: expected a whole number from 0 to 2^63 - 1, got {seed}")
+    seconds = None if budget is None else parse_duration(budget, "budget")
     file, steps = _read(family, eta, step, shots)
-    if not file.family.is_scalar:
-        _observe(file, family, steps, out, as_json=json)
-        raise typer.Exit(UNDECIDED if epsilon is not None else 0)
+    if not file.family.is_scalar or proof == "off":
+        effort = _Effort(seconds, starts, seed)
+        _observe(file, family, steps, out, effort, as_json=json)
+        if proof == "required":
+            print("benign: no proof: what was found is an observation", file=sys.stderr)
+        raise typer.Exit(UNDECIDED if epsilon is not None or proof == "required" else 0)
     results = [run(Problem(file.family, one), epsilon=epsilon or 0) for one in steps]
     if json:
         _print_json(results)
@@ -235,7 +266,13 @@ def examples(
 
 
 def _observe(
-    file: FamilyFile, family: str, steps: list[Step], out: Path | None, *, as_json: bool
+    file: FamilyFile,
+    family: str,
+    steps: list[Step],
+    out: Path | None,
+    effort: _Effort,
+    *,
+    as_json: bool,
 ) -> None:
     """Search the landscape of a family of more than one state or input, and certify the gaps."""
     import json
@@ -261,6 +298,9 @@ def _observe(
             landscape = certified(
                 search(
                     objective,
+                    starts=effort.starts,
+                    seed=effort.seed,
+                    budget=effort.seconds,
                     progress=lambda done, most, p=progress, b=bar: p.update(
                         b, completed=done, total=most
                     ),

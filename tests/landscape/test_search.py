@@ -297,14 +297,17 @@ def test_it_says_observed_and_saves_itself(planar_landscape, tmp_path):
     assert text.startswith("observed: 5 local minima")
     assert len(text.splitlines()) <= 18
     assert not {"proved", "refuted"} & set(text.split())
-    (path,) = planar_landscape.save(tmp_path / "new")
+    path, *pictures = planar_landscape.save(tmp_path / "new")
+    assert [picture.name for picture in pictures] == ["landscape.png", "landscape.svg"]
     document = json.loads(path.read_text())
     assert document["benign"] == "observed landscape"
     assert document["verdict"] == planar_landscape.verdict
     assert len(document["points"]) == len(planar_landscape.points)
     assert document["problem"]
     again = document["points"][document["runs"][0]["point"]]
-    assert set(again) == {"kind", "W", "value", "gradient_norm", "eigenvalues", "hits", "regret"}
+    assert set(again) == {
+        "kind", "W", "value", "gradient_norm", "eigenvalues", "hits", "regret", "rounding",
+    }  # fmt: skip
 
 
 def test_starts_budget_and_progress():
@@ -312,6 +315,8 @@ def test_starts_budget_and_progress():
     found = search(planar(), starts=40, progress=lambda done, most: told.append((done, most)))
     assert told == [(32, 40), (40, 40)]
     assert found.starts == 40
-    assert search(planar(), budget=0.0).starts == 32
+    nothing = search(planar(), budget=0.0)
+    assert (nothing.starts, nothing.points) == (0, ())
+    assert "nothing was searched in the time given" in nothing.verdict
     with pytest.raises(ProblemError, match="at least one start"):
         search(planar(), starts=0)

@@ -8,6 +8,8 @@ is +∞, which no test accepts.
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,11 +35,17 @@ root of ‖∇²h‖ ℓ² / h.)"""
 SETTLED_GRADIENT, SETTLED_STEP = 1e-8, 1e-7
 """A point is stationary where ‖∇h‖ ℓ ≤ 1e-8 h and Newton's step is below 1e-7 ℓ. Both are relative:
 the first to the size of h, the second to that of a gain. The second alone would pass where the
-Hessian blows up (at a jump of the normalised step), the first alone in a flat valley."""
+Hessian blows up (at a jump of the normalised step), the first alone in a flat valley. Where a loop is
+almost unstable ‖∇h‖ ℓ cannot fall below about UNIT/(1 − ρ) ‖∇²h‖ ℓ², and that much is allowed."""
 
 FLAT = 1e-8
 """An eigenvalue below this multiple of max(‖∇²h‖, h/ℓ²) counts as zero. Rounding leaves about 1e-12;
 where h grows like a fourth power, Newton's method stops at an eigenvalue of about 1e-9."""
+
+
+UNIT, NOISY = 1e-15, 100.0
+"""h is off by about UNIT/(1 − ρ) of itself (measured: 2e-7 at 1 − ρ = 1e-9, 5e-3 at 1e-13, a fifth to
+a half of that). Its Hessian is worse: an eigenvalue below NOISY times that counts as zero too."""
 
 
 @dataclass
@@ -49,12 +57,16 @@ class Field:
         length: ℓ, the size of a gain: the largest ‖W*_τ‖, or 1/‖B‖ where all of them are zero.
         level: the size of a value of h, for tests relative to it.
         evaluations: how many gains were evaluated so far; Hessians count apart.
+        stop_descents, stop: when descents and all else break off, by `time.perf_counter`. What is
+            being evaluated, or compiled, is finished first.
     """
 
     objective: MetaObjective
     length: float = 1.0
     level: float = 1.0
     evaluations: dict[str, int] = field(default_factory=lambda: {"gradients": 0, "hessians": 0})
+    stop_descents: float = math.inf
+    stop: float = math.inf
 
     @property
     def p(self) -> int:
@@ -83,6 +95,24 @@ class Field:
         dense = np.nan_to_num(dense, nan=0.0, posinf=0.0, neginf=0.0)
         return (dense + dense.transpose(0, 2, 1)) / 2
 
+    def rounding(self, x: Float[np.ndarray, "N p"]) -> Float[np.ndarray, " N"]:
+        """The relative error to expect in h at every gain: UNIT/(1 − ρ).
+
+        ρ is the largest spectral radius of a loop, before the first shot or after the last. The
+        error of a solution of a Lyapunov equation grows like that; 1 where ρ is 1 to rounding.
+        """
+        tasks, m, n = self.objective.family.tasks, self.objective.family.m, self.objective.family.n
+        f, g = tasks.regulator, tasks.g.regulator
+        found = np.empty(len(x))
+        for i, one in enumerate(x):
+            W = one.reshape(m, n)
+            before = np.asarray(g.A) - np.asarray(g.B) @ W
+            after = np.asarray(f.A) - np.asarray(f.B) @ np.asarray(self.objective.adapted(W))
+            loops = np.concatenate([before, after])
+            radius = np.max(np.abs(np.linalg.eigvals(loops[np.isfinite(loops).all(axis=(1, 2))])))
+            found[i] = min(1.0, UNIT / max(1 - float(radius), 1e-300))
+        return found
+
     def feasible(self, x: Float[np.ndarray, "N p"]) -> Bool[np.ndarray, " N"]:
         """Whether h is finite at every gain."""
         return np.isfinite(self.probe(x)[0])
@@ -100,8 +130,8 @@ class Descended:
 
     Attributes:
         x: (N, p) gains.  value: (N,) h there.
-        calm: (N,) whether the predicted decrease had become negligible; otherwise the ticks ran out,
-            or no step helped (a jump, a rim with finite h), or the start was infeasible.
+        calm: (N,) whether the predicted decrease had become negligible; otherwise the ticks or the
+            time ran out, or no step helped (a jump, a rim with finite h), or the start was infeasible.
     """
 
     x: Float[np.ndarray, "N p"]
@@ -151,7 +181,7 @@ def descend(
         calm |= still & ~steep
         alive &= ~calm
         i = np.flatnonzero(alive)
-        if len(i) == 0:
+        if len(i) == 0 or time.perf_counter() > field.stop_descents:
             break
         step = t[i, None] * direction[i]
         tried, new_gradient = field.probe(x[i] + step, None if weights is None else weights[i])
@@ -210,7 +240,8 @@ class Polished:
         x: (N, p) gains.  value: (N,) h.  gradient: (N,) ‖∇h‖.
         eigenvalues: (N, p), ascending, of a Hessian at x or one accepted step before it.
         vectors: (N, p, p), its eigenvectors in columns.
-        settled: (N,) whether the point is stationary, by SETTLED_GRADIENT and SETTLED_STEP.
+        settled: (N,) whether the point is stationary, by SETTLED_GRADIENT and SETTLED_STEP; never
+            where the time ran out before a Hessian was known.
     """
 
     x: Float[np.ndarray, "N p"]
@@ -243,12 +274,17 @@ def polish(field: Field, x: Float[np.ndarray, "N p"], *, ticks: int) -> Polished
     size = np.linalg.norm(gradient, axis=1)
     lam, vec = np.zeros((count, p)), np.tile(np.eye(p), (count, 1, 1))
     alive, stale = np.isfinite(value), np.ones(count, bool)
+    known = np.zeros(count, bool)
     mu = np.zeros(count)
     for _ in range(ticks):
-        old = np.flatnonzero(alive & stale)
-        if len(old):
+        # In turn, where a Hessian is dear, so that a deadline is met and the first ones are done.
+        for old in np.array_split(np.flatnonzero(alive & stale), _parts(field, alive & stale)):
+            if time.perf_counter() > field.stop:
+                break
             lam[old], vec[old] = np.linalg.eigh(field.hessians(x[old]))
-            stale[old] = False
+            stale[old], known[old] = False, True
+        if time.perf_counter() > field.stop:
+            break
         i = np.flatnonzero(alive)
         if len(i) == 0:
             break
@@ -270,14 +306,26 @@ def polish(field: Field, x: Float[np.ndarray, "N p"], *, ticks: int) -> Polished
         stale[i] = better & ~fast & ~done
         alive[i[done | (mu[i] > 1e6 * norm) | (norm == 0)]] = False
     steps = _newton_step(lam, vec, gradient, _floor(field, lam, value))
-    settled = np.isfinite(value) & (
-        size * field.length <= SETTLED_GRADIENT * np.maximum(np.abs(value), field.level)
-    )
     # Along flat directions no step is known, and none is asked for.
     along = np.einsum("nij,ni->nj", vec, steps)
     along = np.where(np.abs(lam) > _flat(field, lam, value)[:, None], along, 0.0)
-    settled &= np.linalg.norm(along, axis=1) <= SETTLED_STEP * field.length
+    short = known & np.isfinite(value)
+    short &= np.linalg.norm(along, axis=1) <= SETTLED_STEP * field.length
+    allowed = SETTLED_GRADIENT * np.maximum(np.abs(value), field.level)
+    settled = short & (size * field.length <= allowed)
+    # Near the rim the gradient is not known that well; where Newton's step is short, this is why.
+    left = np.flatnonzero(short & ~settled)
+    if len(left):
+        curvature = np.max(np.abs(lam[left]), axis=1)
+        noise = field.rounding(x[left]) * curvature * field.length**2
+        settled[left] = size[left] * field.length <= noise
     return Polished(x, value, size, lam, vec, settled)
+
+
+def _parts(field: Field, stale: np.ndarray) -> int:
+    """Into how many batches the Hessians are split: one, unless a deadline is to be met."""
+    many = math.isfinite(field.stop) and field.p > 8
+    return max(1, int(stale.sum()) // 4 if many else 1)
 
 
 def _newton_step(lam: np.ndarray, vec: np.ndarray, gradient: np.ndarray, mu: np.ndarray) -> np.ndarray:
@@ -299,7 +347,7 @@ def _floor(field: Field, lam: np.ndarray, value: np.ndarray) -> np.ndarray:
     return 1e-4 * _flat(field, lam, value)
 
 
-def signs(field: Field, eigenvalues: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """−1, 0 or 1 for every eigenvalue, 0 for those that count as zero."""
-    flat = _flat(field, eigenvalues, value)[..., None]
+def signs(field: Field, eigenvalues: np.ndarray, value: np.ndarray, rounding: np.ndarray) -> np.ndarray:
+    """−1, 0 or 1 for every eigenvalue, 0 for those that count as zero; rounding is h's own."""
+    flat = (_flat(field, eigenvalues, value) * np.maximum(1.0, NOISY * rounding / FLAT))[..., None]
     return np.where(np.abs(eigenvalues) > flat, np.sign(eigenvalues), 0.0)

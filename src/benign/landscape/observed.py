@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,8 +19,9 @@ VERSION = 1
 MOST_LINES = 16
 """Points that `str` prints; the rest is counted."""
 
-ROUNDING = 1e-12
-"""Values of h that agree to this are called equal in the verdict."""
+ROUNDING, DOUBTFUL = 1e-12, 1e-9
+"""Values of h that agree to the first, or to the rounding of h there, are called equal in the verdict;
+a rounding above the second is told."""
 
 
 class ObservedKind(StrEnum):
@@ -83,6 +83,7 @@ class ObservedPoint:
         hits: how many descents from random starts ended here (0: found in another way).
         regret: Σ ω_τ (f_τ(F_τ(W)) − f_τ*), an upper bound on h(W) − min h, in floating point; f_τ* is
             replaced by 0 for a task whose optimum the Riccati equation does not give.
+        rounding: the relative error to expect in `value`; large where a loop is almost unstable.
         certificate: a document that `benign.check` proves, once one is attached.
     """
 
@@ -93,6 +94,7 @@ class ObservedPoint:
     eigenvalues: Float[np.ndarray, " p"]
     hits: int
     regret: float
+    rounding: float = 0.0
     certificate: dict[str, Any] | None = field(default=None, repr=False)
 
 
@@ -168,7 +170,7 @@ class ObservedLandscape:
         if len(minima) == 1:
             return f"one local minimum, h = {minima[0].value:.9g}, from {self.starts} starts"
         low, high = minima[0].value, minima[-1].value
-        if high - low <= ROUNDING * abs(high):
+        if high - low <= max(ROUNDING, *(point.rounding for point in minima)) * abs(high):
             return f"{len(minima)} local minima, all h = {low:.9g}, from {self.starts} starts"
         return (
             f"{len(minima)} local minima, h from {low:.9g} to {high:.9g} (epsilon at least "
@@ -178,6 +180,12 @@ class ObservedLandscape:
     def _unseen(self) -> str:
         stopped = self.starts - self.converged
         tail = f"; {stopped} starts ended at no stationary point" if stopped else ""
+        worst = max((point.rounding for point in self.minimizers), default=0.0)
+        if worst > DOUBTFUL:
+            tail += f"; a loop is almost unstable there: h is known to {worst:.1g} of itself only"
+        if self.starts == 0:
+            begun = "no random start was made" if self.runs else "nothing was searched"
+            return f"{begun} in the time given{tail}"
         if self.converged == 0:
             return f"nothing is known of what was not seen{tail}"
         # An estimate of nothing from N starts cannot tell a chance of 1/N from none.
@@ -187,21 +195,25 @@ class ObservedLandscape:
         return f"by estimate {word} {100 * share:.2g} % of starts would end at one not seen{tail}"
 
     def save(self, directory: str | Path) -> list[Path]:
-        """Write landscape.json and the certificates of the minimisers to a directory, made if need be.
+        """Write landscape.json, the certificates of the minimisers, and the picture if there is one.
+
+        The directory is made if need be; all is made in memory first.
 
         Raises:
             OutputError: the directory cannot be made or written.
         """
-        from benign.views.save import make_directory, write_atomically
+        from benign.views.picture import draw_observed
+        from benign.views.save import make_directory, render, to_text, write_atomically
 
-        text = json.dumps(observed_document(self), indent=1, ensure_ascii=False, allow_nan=False)
-        where = make_directory(directory)
-        written = [write_atomically(where / "landscape.json", text + "\n")]
+        contents: dict[str, str | bytes] = {"landscape.json": to_text(observed_document(self))}
         for number, point in enumerate(self.minimizers, start=1):
             if point.certificate is not None:
-                path = where / f"certificate-{number}.json"
-                written.append(write_atomically(path, json.dumps(point.certificate, indent=1) + "\n"))
-        return written
+                contents[f"certificate-{number}.json"] = to_text(point.certificate)
+        where = make_directory(directory)
+        figure = draw_observed(self)
+        if figure is not None:
+            contents |= {f"landscape.{suffix}": data for suffix, data in render(figure).items()}
+        return [write_atomically(where / name, content) for name, content in contents.items()]
 
     def __str__(self) -> str:
         lines = [self.verdict]
@@ -249,6 +261,7 @@ def _point_to_json(point: ObservedPoint) -> dict[str, Any]:
         "eigenvalues": point.eigenvalues.tolist(),
         "hits": point.hits,
         "regret": point.regret,
+        "rounding": point.rounding,
     }
     if point.certificate is not None:
         record["certificate"] = point.certificate

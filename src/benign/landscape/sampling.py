@@ -7,17 +7,21 @@ second piece begins where it is thrown over the optimum and lands inside again.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from itertools import combinations
+from math import inf
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from benign.errors import ProblemError
 from benign.landscape.descent import Field, descend
 from benign.meta.objective import MetaObjective
+from benign.tasks.lqr import LQR
 
 GRID = 16
 """Gains tried on a line; a piece thinner than the gap between two of them is met by luck only."""
@@ -31,11 +35,15 @@ SHORTEST, LONGEST = 0.1, 10.0
 ADAPTED_SHARE, ADAPTED_TICKS = 1 / 3, 60
 """Share of the starts that are first moved to where one task is adapted best, and for how long."""
 
+MOST_SHAPED = 128
+"""Numbers in a gain up to which a Hessian is worth its time before anything was searched."""
+
 MOST_CANDIDATES, MOST_STAGES, STAGE_TICKS = 24, 60, 25
 """Effort of the search for a first feasible gain: gains, relaxed problems, gains tried in each."""
 
-MOST_PAIRS = 15
-"""Pairs of tasks examined when no gain was found for all of them."""
+MOST_PAIRS, MOST_REPEATED = 15, 64
+"""Pairs of tasks examined when no gain was found for all of them; tasks of a family, at most, whose
+compiled code serves for a pair of them as well."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +53,9 @@ class Sampler:
     Attributes:
         field: h.
         optima: (k, p) the optimum W*_τ of each task, flattened.
-        anchors: (a, p) gains known to be feasible.
+        anchors: (a, p) gains known to be feasible, by the value of h.
         shape: (p, p) |∇²h|^(−1/2) at the best anchor: the feasible set is about as long in a
-            direction as h is flat along it.
+            direction as h is flat along it. The identity for more than MOST_SHAPED numbers in a gain.
     """
 
     field: Field
@@ -77,7 +85,7 @@ class Sampler:
             x = self._along_a_line(rng, x)
         task, chosen = rng.integers(k, size=count), rng.random(count) < ADAPTED_SHARE
         if chosen.any():
-            weights = np.eye(k)[task[chosen]]
+            weights = (task[chosen, None] == np.arange(k)).astype(float)
             x[chosen] = descend(self.field, x[chosen], ticks=ADAPTED_TICKS, weights=weights).x
         return x
 
@@ -129,27 +137,28 @@ def _one_of_a_stretch(fine: np.ndarray, u: np.ndarray) -> np.ndarray:
     return np.where(fine.any(axis=1), found, -1)
 
 
-def make_sampler(objective: MetaObjective, key: Array) -> Sampler:
+def make_sampler(
+    objective: MetaObjective, key: Array, *, stop_descents: float = inf, stop: float = inf
+) -> Sampler:
     """A sampler of the gains at which h is finite.
 
     Args:
         objective: the meta-objective.
         key: of `jax.random`, for the search for a first feasible gain.
+        stop_descents, stop: as in `Field`.
 
     Raises:
         ProblemError: no feasible gain was found. The message names two tasks that conflict already,
-            or the step if it is to blame; that is what a search found, and not a proof that there
-            is no feasible gain.
+            or the step if it is to blame, or the time that ran out; that is what a search found, and
+            not a proof that there is no feasible gain.
     """
-    family = objective.family
-    found = family.tasks.optimum()
-    p = family.m * family.n
-    optima, costs = np.asarray(found.W).reshape(-1, p), np.asarray(found.cost)
+    family, p = objective.family, objective.family.m * objective.family.n
+    optima, costs = _optima(objective)
     length = float(np.max(np.linalg.norm(optima, axis=1)))
     if not length > 0:
         length = 1 / max(float(np.max(np.abs(np.asarray(family.tasks.B)))), 1e-300)
     level = float(np.sum(np.asarray(family.weights) * np.where(np.isfinite(costs), costs, 0.0)))
-    field = Field(objective, length, level)
+    field = Field(objective, length, level, stop_descents=stop_descents, stop=stop)
     candidates = _candidates(optima, key)
     fine = field.feasible(candidates)
     anchors = candidates[fine] if fine.any() else _reach(field, candidates)
@@ -158,10 +167,38 @@ def make_sampler(objective: MetaObjective, key: Array) -> Sampler:
     values, _ = field.probe(anchors)
     if not level > 0:  # nothing costs anything at the optima: take what h is where we begin
         field.level = max(float(np.median(values)), np.finfo(float).tiny)
-    lam, vec = np.linalg.eigh(field.hessians(anchors[[np.argmin(values)]])[0])
-    size = np.maximum(np.abs(lam), 1e-6 * np.max(np.abs(lam)))
-    shape = np.eye(p) if not size.all() else (vec / np.sqrt(size)) @ vec.T
+    anchors = anchors[np.argsort(values, kind="stable")]
+    shape = np.eye(p)
+    if p <= MOST_SHAPED and time.perf_counter() < field.stop_descents:
+        lam, vec = np.linalg.eigh(field.hessians(anchors[:1])[0])
+        size = np.maximum(np.abs(lam), 1e-6 * np.max(np.abs(lam)))
+        if size.all():
+            shape = (vec / np.sqrt(size)) @ vec.T
     return Sampler(field, optima, anchors, shape)
+
+
+def _optima(objective: MetaObjective) -> tuple[Float[np.ndarray, "k p"], Float[np.ndarray, " k"]]:
+    """Each task's optimum, and its cost; where there is none, the optimum for unit prices.
+
+    A task has none where its prices leave an unstable mode unseen, as for Q = 0: then no gain is best
+    within what the Riccati solver can tell, and a gain that stabilises is all that is wanted here.
+    """
+    tasks = objective.family.tasks
+    found = tasks.optimum()
+    W, costs = np.asarray(found.W), np.asarray(found.cost)
+    lost = ~np.isfinite(costs)
+    if lost.any():
+        other = np.asarray(_priced(tasks).optimum().W)
+        W = np.where(lost[:, None, None], other, W)
+    return W.reshape(len(costs), -1), costs
+
+
+def _priced(tasks: LQR) -> LQR:
+    """The same dynamics with Q, R and S0 the identity: coercive, whatever the tasks' prices are."""
+    n, m = tasks.n, tasks.m
+    k = tasks.A.shape[0]
+    eye = {field: jnp.tile(jnp.eye(size), (k, 1, 1)) for field, size in (("Q", n), ("R", m), ("S0", n))}
+    return eqx.tree_at(lambda t: (t.Q, t.R, t.S0), tasks, (eye["Q"], eye["R"], eye["S0"]))
 
 
 def _candidates(optima: np.ndarray, key: Array) -> np.ndarray:
@@ -175,10 +212,14 @@ def _candidates(optima: np.ndarray, key: Array) -> np.ndarray:
 # --- the first feasible gain -----------------------------------------------------------------
 
 
-def _relaxed(field: Field, discount: float, share: float) -> Field:
-    """h with every discount multiplied by `discount` and η by `share`: the same compiled code."""
-    h = field.objective
-    h = eqx.tree_at(lambda h: h.step.eta, h, h.step.eta * share)
+def _discounted(field: Field, discount: float) -> Field:
+    """h at η = 0, every discount multiplied by `discount`, unit prices: the same compiled code.
+
+    Which gains stabilise does not depend on the prices, and unit prices see every mode: a cost that
+    does not would leave the descent where it is.
+    """
+    h = eqx.tree_at(lambda h: h.step.eta, field.objective, field.objective.step.eta * 0.0)
+    h = eqx.tree_at(lambda h: h.family.tasks, h, _priced(h.family.tasks))
     h = eqx.tree_at(lambda h: h.family.tasks.discount, h, h.family.tasks.discount * discount)
     if h.family.tasks.adaptation is not None:
         where = lambda h: h.family.tasks.adaptation.discount  # noqa: E731
@@ -186,11 +227,18 @@ def _relaxed(field: Field, discount: float, share: float) -> Field:
     return replace(field, objective=h)
 
 
+def _eased(field: Field, share: float) -> Field:
+    """h with η multiplied by `share`."""
+    h = field.objective
+    return replace(field, objective=eqx.tree_at(lambda h: h.step.eta, h, h.step.eta * share))
+
+
 def _reach(field: Field, x: np.ndarray) -> Float[np.ndarray, "a p"] | None:
     """Feasible gains by continuation, or None.
 
     With discount γ → 0 every gain is feasible. Descending h at a small γ moves gains inwards, so
-    that γ can be raised, until it is 1; all this at η = 0. Then η is raised in the same way.
+    that γ can be raised, until it is 1; all this at η = 0 and for unit prices. Then η is raised in
+    the same way, for the prices of the tasks.
 
     Source: J. Perdomo, J. Umenberger and M. Simchowitz, Stabilizing dynamical systems via policy
     gradient methods (2021), for one system; that it may fail for several is the nature of them.
@@ -201,7 +249,7 @@ def _reach(field: Field, x: np.ndarray) -> Float[np.ndarray, "a p"] | None:
 
 def _continued(field: Field, x: np.ndarray, *, discount: bool) -> np.ndarray | None:
     def at(s: float) -> Field:
-        return _relaxed(field, s, 0.0) if discount else _relaxed(field, 1.0, s)
+        return _discounted(field, s) if discount else _eased(field, s)
 
     if not discount and not at(0.0).feasible(x).any():
         return None
@@ -212,6 +260,8 @@ def _continued(field: Field, x: np.ndarray, *, discount: bool) -> np.ndarray | N
     else:
         now = 0.0
     for _ in range(MOST_STAGES):
+        if time.perf_counter() > field.stop_descents:
+            return None
         relaxed = at(now)
         x = x[relaxed.feasible(x)]
         x = descend(relaxed, x, ticks=STAGE_TICKS).x
@@ -232,25 +282,54 @@ def _why_not(field: Field, optima: np.ndarray, candidates: np.ndarray) -> str:
     names, k = family.names, len(family)
     start = "no gain was found that stabilises every task before and after adaptation"
 
-    def part(tasks: tuple[int, ...]) -> Field:
-        """The same shape, hence the same compiled code, with these tasks only, repeated."""
-        index = np.resize(np.array(tasks), k)
-        few = jax.tree.map(lambda leaf: leaf[index], family.tasks)
-        h = eqx.tree_at(lambda h: h.family.tasks, field.objective, few)
-        return replace(field, objective=h)
-
+    if time.perf_counter() > field.stop_descents:
+        return f"{start} in the time given; give it a larger budget"
     if _continued(field, candidates, discount=True) is not None:
         return (
             f"{start}: gains that stabilise the tasks exist, but the adaptation step throws them "
             f"out; lower eta (it is {eta:g})"
         )
-    # The likeliest pairs first: those whose optima are furthest apart.
-    pairs = sorted(
-        combinations(range(k), 2),
-        key=lambda pair: -float(np.linalg.norm(optima[pair[0]] - optima[pair[1]])),
-    )
-    for pair in pairs[:MOST_PAIRS]:
+    if k == 1:
+        return f"{start}; gains so near the rim of stability may exist that float64 cannot tell"
+
+    def part(tasks: tuple[int, ...]) -> Field:
+        """These tasks only, repeated to the shape of the family, hence the same compiled code."""
+        index = np.resize(np.array(tasks), k if k <= MOST_REPEATED else 2)
+        few = jax.tree.map(lambda leaf: leaf[index], family.tasks)
+        h = eqx.tree_at(
+            lambda h: (h.family.tasks, h.family.weights),
+            field.objective,
+            (few, jnp.full(len(index), 1 / len(index))),
+        )
+        return replace(field, objective=h)
+
+    pairs = _likely_pairs(optima)
+    for pair in pairs:
+        if time.perf_counter() > field.stop_descents:
+            return f"{start}; which tasks conflict was not found out in the time given"
         if _continued(part(pair), candidates, discount=True) is None:
             first, second = (names[i] for i in pair)
             return f"{start}; `{first}` and `{second}` conflict already: split the family"
-    return f"{start}; no two tasks examined conflict alone: split the family, or drop a task"
+    tried = (
+        "no two tasks conflict" if 2 * len(pairs) == k * (k - 1) else "no two tasks examined conflict"
+    )
+    return f"{start}; {tried} alone: split the family, or drop a task"
+
+
+def _likely_pairs(optima: np.ndarray) -> list[tuple[int, int]]:
+    """The pairs of tasks whose optima are furthest apart, MOST_PAIRS of them at most.
+
+    Of large families only the tasks that lie furthest out in some direction are looked at.
+    """
+    k = len(optima)
+    chosen = range(k)
+    if k > MOST_REPEATED:
+        away = optima - optima.mean(axis=0)
+        directions = np.random.default_rng(0).normal(size=(optima.shape[1], MOST_REPEATED // 2))
+        along = away @ directions
+        chosen = sorted({*np.argmax(along, axis=0).tolist(), *np.argmin(along, axis=0).tolist()})
+    pairs = sorted(
+        combinations(chosen, 2),
+        key=lambda pair: -float(np.linalg.norm(optima[pair[0]] - optima[pair[1]])),
+    )
+    return pairs[:MOST_PAIRS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import inf
 
 import jax
 import numpy as np
@@ -13,7 +14,7 @@ from jaxtyping import Float, Int
 from benign.certificates.claims import certify
 from benign.certificates.pointwise import REGRET
 from benign.errors import ClaimError, ProblemError
-from benign.landscape.descent import Field, Polished, descend, polish, signs
+from benign.landscape.descent import NOISY, Field, Polished, descend, polish, signs
 from benign.landscape.observed import (
     ObservedKind,
     ObservedLandscape,
@@ -38,10 +39,14 @@ than this to one another are about to meet and vanish, and are not told apart.""
 
 SAME_VALUE = 1e-9
 """Degenerate points whose values agree to this are one: they lie in a valley of equal values, or
-where h is so flat that the place is not determined. (A guess, which may join two such places.)"""
+where h is so flat that the place is not determined. (A guess, which may join two such places.) Near
+the rim, where h is not known that well, NOISY times its rounding counts instead."""
 
 DESCENT_TICKS, POLISH_TICKS, NEWTON_TICKS = 400, 25, 40
 """Gains tried for a start, at most: in a descent, in the polish after it, in a search for saddles."""
+
+DESCENT_SHARE = 0.75
+"""The part of a budget that draws and descends; the rest is for Newton's method."""
 
 KICK, KICKS = 0.02, 2
 """A descent that ended at a saddle goes on from this multiple of ℓ away, so many times at most."""
@@ -110,30 +115,42 @@ def search(
         objective: the meta-objective.
         starts: random starts at most; by default 1024 for small families and fewer for large ones.
         seed: of `jax.random`. The same seed, starts and machine give the same answer.
-        budget: seconds after which no new round begins; with it the answer depends on the machine.
+        budget: seconds it may take; with it the answer depends on the machine. Descents stop after
+            DESCENT_SHARE of it, and what they reached is polished in the rest. What is evaluated or
+            compiled at that moment is finished first, so that a search of many states may be late by
+            the time one Hessian takes. With 0 nothing is searched, and the verdict says so.
         progress: called with (starts done, starts at most) after every round.
 
     Returns:
         What was observed; nothing of it is a proof.
 
     Raises:
-        ProblemError: no feasible gain was found (the message names tasks that conflict); starts < 1.
+        ProblemError: no feasible gain was found (the message names tasks that conflict); starts < 1;
+            budget < 0.
         BenignError: JAX's 64-bit mode is off.
     """
     if starts is not None and starts < 1:
         raise ProblemError(f"starts: at least one start is needed, got {starts}")
+    if budget is not None and not budget >= 0:
+        raise ProblemError(f"budget: seconds, zero or more, are needed, got {budget}")
     began = time.perf_counter()
     most = _default_starts(objective) if starts is None else starts
     first, drawing, newton = jax.random.split(jax.random.key(seed), 3)
-    sampler = make_sampler(objective, first)
-    hunt = _Hunt(sampler.field)
-    hunt.descend(sampler.anchors[: max(1, most // 4)], "anchor")
-    done = rounds = 0
+    limit = inf if budget is None else budget
+    sampler = make_sampler(
+        objective, first, stop_descents=began + DESCENT_SHARE * limit, stop=began + limit
+    )
 
     def late() -> bool:
-        return budget is not None and time.perf_counter() - began > budget
+        return time.perf_counter() > sampler.field.stop_descents
 
-    while done < most and not (rounds and late()):
+    hunt = _Hunt(sampler.field)
+    # The best anchor alone at first: where a budget is short it should buy one minimum at least.
+    for some in (sampler.anchors[:1], sampler.anchors[1 : max(1, most // 4)]):
+        if len(some) and not late():
+            hunt.descend(some, "anchor")
+    done = rounds = 0
+    while done < most and not late():
         count = min(ROUND, most - done)
         # Always a full round, so that the first starts do not depend on how many are wanted.
         drawn = sampler.draw(jax.random.fold_in(drawing, rounds), ROUND)[:count]
@@ -180,6 +197,7 @@ class _Hunt:
     x: list[Float[np.ndarray, " p"]] = field(default_factory=list)
     value: list[float] = field(default_factory=list)
     gradient: list[float] = field(default_factory=list)
+    eigenvalues: list[Float[np.ndarray, " p"]] = field(default_factory=list)
     signs: list[Float[np.ndarray, " p"]] = field(default_factory=list)
     hits: list[int] = field(default_factory=list)
     runs: list[tuple[Float[np.ndarray, "m n"], int, str]] = field(default_factory=list)
@@ -231,23 +249,28 @@ class _Hunt:
     def record(self, ends: Polished) -> Int[np.ndarray, " N"]:
         """The position of each end among the points, a new one if need be; −1 if it settled nowhere."""
         found = np.full(len(ends.x), -1)
-        sign = signs(self.h, ends.eigenvalues, ends.value)
-        for i in np.flatnonzero(ends.settled):
-            known = self._known(ends.x[i], float(ends.value[i]), sign[i])
+        settled = np.flatnonzero(ends.settled)
+        rounding = np.zeros(len(ends.x))
+        rounding[settled] = self.h.rounding(ends.x[settled])
+        sign = signs(self.h, ends.eigenvalues, ends.value, rounding)
+        for i in settled:
+            known = self._known(ends.x[i], float(ends.value[i]), sign[i], float(rounding[i]))
             if known is None:
                 known = len(self.x)
                 self.x.append(ends.x[i])
                 self.value.append(float(ends.value[i]))
                 self.gradient.append(float(ends.gradient[i]))
+                self.eigenvalues.append(ends.eigenvalues[i])
                 self.signs.append(sign[i])
                 self.hits.append(0)
             elif ends.gradient[i] < self.gradient[known]:
                 self.x[known], self.value[known] = ends.x[i], float(ends.value[i])
                 self.gradient[known] = float(ends.gradient[i])
+                self.eigenvalues[known] = ends.eigenvalues[i]
             found[i] = known
         return found
 
-    def _known(self, x: np.ndarray, value: float, sign: np.ndarray) -> int | None:
+    def _known(self, x: np.ndarray, value: float, sign: np.ndarray, rounding: float) -> int | None:
         if not self.x:
             return None
         distance = np.linalg.norm(np.array(self.x) - x, axis=1)
@@ -256,7 +279,8 @@ class _Hunt:
             return nearest
         if kind_of(sign) is ObservedKind.DEGENERATE:
             for i, other in enumerate(self.value):
-                alike = abs(other - value) <= SAME_VALUE * max(abs(value), self.h.level)
+                same = max(SAME_VALUE, NOISY * rounding)
+                alike = abs(other - value) <= same * max(abs(value), self.h.level)
                 if alike and (self.signs[i] == sign).all():
                     return i
         return None
@@ -306,8 +330,12 @@ def _points(
     if not hunt.x:
         return (), []
     family, x = objective.family, np.array(hunt.x)
-    eigenvalues = np.linalg.eigvalsh(hunt.h.hessians(x))
-    sign = signs(hunt.h, eigenvalues, np.array(hunt.value))
+    if time.perf_counter() < hunt.h.stop:
+        eigenvalues = np.linalg.eigvalsh(hunt.h.hessians(x))
+    else:  # those of Newton's method, at x or one step before it
+        eigenvalues = np.array(hunt.eigenvalues)
+    rounding = hunt.h.rounding(x)
+    sign = signs(hunt.h, eigenvalues, np.array(hunt.value), rounding)
     costs = np.asarray(family.tasks.optimum().cost)
     best = float(np.sum(np.asarray(family.weights) * np.where(np.isfinite(costs), costs, 0.0)))
     by_value = sorted(range(len(x)), key=lambda i: hunt.value[i])
@@ -320,6 +348,7 @@ def _points(
             eigenvalues=_frozen(eigenvalues[i]),
             hits=hunt.hits[i],
             regret=hunt.value[i] - best,
+            rounding=float(rounding[i]),
         )
         for i in by_value
     )

@@ -1,0 +1,111 @@
+"""What a picture of a landscape in several dimensions shows: the objective, the points, the words.
+
+A result is turned into a `Scene` once; contours and slices know scenes and no results. That is what
+lets one picture serve what was observed and what was proved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benign.views.numbers import short
+
+if TYPE_CHECKING:
+    from benign.landscape.observed import ObservedLandscape
+    from benign.meta.objective import MetaObjective
+
+Floats = NDArray[np.float64]
+
+Role = Literal["lowest", "higher", "saddle", "maximum", "degenerate"]
+
+SAME = 1e-9
+"""Minima whose values agree to this, relatively, are all drawn as lowest."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point to mark.
+
+    Attributes:
+        W: (m, n) gain.  value: h(W).
+        role: how it is drawn: a lowest minimum, a higher one, or another stationary point.
+    """
+
+    W: Floats
+    value: float
+    role: Role
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A landscape to draw.
+
+    Attributes:
+        objective: h.
+        minima: lowest first; they are numbered from 1.
+        others: saddles, maxima, degenerate points that no descent ended at.
+        optima: (k, m, n) each task's own optimum, those that exist.
+        headline: the verdict in a line.  subtitle: step, tasks and more in a line.
+        level: where a proof is complete below a value of h, that value.
+    """
+
+    objective: MetaObjective
+    minima: tuple[Mark, ...]
+    others: tuple[Mark, ...]
+    optima: Floats
+    headline: str
+    subtitle: str
+    level: float | None = None
+
+
+def observed_scene(landscape: ObservedLandscape) -> Scene:
+    """The scene of a search."""
+    objective = landscape.objective
+    minima = landscape.minimizers
+    low = minima[0].value if minima else 0.0
+    known = set(map(id, minima))
+
+    def minimum(value: float) -> Role:
+        return "lowest" if value - low <= SAME * max(abs(low), 1e-300) else "higher"
+
+    others: list[Mark] = []
+    for point in landscape.points:
+        if id(point) in known:
+            continue
+        kind = point.kind.value
+        if kind in ("saddle", "maximum", "degenerate"):
+            others.append(Mark(point.W, point.value, kind))
+    count = len(minima)
+    if count:
+        rise = f", epsilon at least {short(landscape.epsilon)}" if landscape.epsilon > 0 else ""
+        headline = f"Observed: {count} local minim{'um' if count == 1 else 'a'}{rise}"
+    else:
+        headline = "Observed: no local minimum"
+    return Scene(
+        objective,
+        tuple(Mark(p.W, p.value, minimum(p.value)) for p in minima),
+        tuple(others),
+        _optima(objective),
+        headline,
+        f"{_setting(objective)}   ·   {landscape.starts} starts",
+    )
+
+
+def _optima(objective: MetaObjective) -> Floats:
+    found = objective.family.tasks.optimum()
+    return np.asarray(found.W)[np.isfinite(np.asarray(found.cost))]
+
+
+def _setting(objective: MetaObjective) -> str:
+    family, step = objective.family, objective.step
+    rule = "gradient step" if step.kind == "gradient" else "normalised step"
+    k = len(family)
+    return "   ·   ".join([
+        f"{rule}, η = {short(float(step.eta), 6)}, {step.shots} shot{'s' if step.shots > 1 else ''}",
+        f"{k} task{'s' if k > 1 else ''}, {family.n} state{'s' if family.n > 1 else ''}, "
+        f"{family.m} input{'s' if family.m > 1 else ''}",
+    ])  # fmt: skip

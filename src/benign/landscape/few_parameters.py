@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,6 @@ from benign.rigorous.rim import as_fractions
 from benign.rigorous.taylor import Floats
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from benign.landscape.observed import ObservedLandscape
 
 MOST = 4
@@ -65,7 +64,6 @@ def prove(
     epsilon: Fraction = Fraction(0),
     seeds: Sequence[Floats] = (),
     budget: float = np.inf,
-    checkpoint: Path | None = None,
     observed: ObservedLandscape | None = None,
     progress: Progress | None = None,
 ) -> LandscapeBelow:
@@ -78,7 +76,6 @@ def prove(
         epsilon: the ε that the verdict is about.
         seeds: gains (m, n) near which minimisers are known or supposed to be.
         budget: seconds; what is left then lowers the level.
-        checkpoint: a file in which the state of an unfinished proof is kept, and from which it goes on.
         observed: what a search met, for the result.
         progress: called now and then.
 
@@ -98,7 +95,7 @@ def prove(
     began = time.perf_counter()
     witnesses = [_optimal_gain(task.g) for task in problem.tasks]
     frame, bounded = _frame(problem, [*witnesses, *seeds])
-    pavement = Pavement(problem, frame, np.inf, [as_fractions(W) for W in witnesses])
+    pavement = Pavement(problem, frame, np.inf, [as_fractions(W.tolist()) for W in witnesses])
     pavement.allows_steep = not bounded or is_semicontinuous(problem)
     _look_for_minimisers(pavement, seeds)
     if pavement.minimisers:
@@ -127,8 +124,9 @@ def _nothing(problem: Problem, asked: float, bounded: bool) -> str:
         return f"level: h exceeds {asked:g} at every gain (proved); give a higher level"
     where = "" if bounded else " among those searched"
     return (
-        f"no gain is feasible{where} (proved): every gain that stabilises the tasks is thrown out by the "
-        f"adaptation step, or none stabilises them all; lower eta (it is {eta:g}) or split the family"
+        f"no gain is feasible{where} (proved): every gain that stabilises the tasks is thrown out by "
+        f"the adaptation step, or none stabilises them all; lower eta (it is {eta:g}) or split the "
+        "family"
     )
 
 
@@ -137,10 +135,8 @@ def _run(pavement: Pavement, seconds: float, progress: Progress | None) -> None:
         if progress is not None:
             progress(done, waiting, len(pavement.minimisers))
 
-    try:
+    with suppress(KeyboardInterrupt):  # what was done until then counts
         pavement.run(seconds=seconds, progress=report)
-    except KeyboardInterrupt:
-        pavement.interrupted = True
 
 
 def _look_for_minimisers(pavement: Pavement, seeds: Sequence[Floats]) -> None:
@@ -149,9 +145,9 @@ def _look_for_minimisers(pavement: Pavement, seeds: Sequence[Floats]) -> None:
     for W in seeds:
         y = np.linalg.solve(axes, np.asarray(W, float).reshape(-1) - centre)
         if (np.abs(y) <= 1).all():
-            pavement.add_minimiser(y)
-    for y in pavement.guesses(GRID[pavement.p]):
-        pavement.add_minimiser(y)
+            pavement.found.add(y)
+    for y in pavement.found.guesses(GRID[pavement.p]):
+        pavement.found.add(y)
 
 
 def _optimal_gain(plant: Plant) -> Floats:
@@ -279,14 +275,14 @@ def _certificate(
             minimiser_entry(
                 y=[(float(a), float(b)) for a, b in point.y.T],
                 W=[(float(a), float(b)) for a, b in point.W.T],
-                value=tuple(point.value),
+                value=(point.value.lo, point.value.hi),
                 convex_centre=[float(x) for x in point.centre],
                 convex_radius=[float(x) for x in point.radius],
             )
             for point in listed
         ],
         minimum=globality.infimum(values, ()),
-        epsilon=tuple(epsilon),
+        epsilon=(epsilon.lo, epsilon.hi),
         asked=asked,
         status=status,
     )

@@ -20,7 +20,7 @@ WIDER = 1.0 + 1e-9
 
 
 def own_frame(plant: Plant) -> Frame | None:
-    """Coordinates in which the plant's stabilising simplex just fits in [−1, 1]ᵖ; None where it has none.
+    """Coordinates in which the plant's stabilising simplex just fits in [−1, 1]ᵖ, if it has one.
 
     They are affine in the coefficients of the closed loop's characteristic polynomial. One input.
     """

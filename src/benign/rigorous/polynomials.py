@@ -1,4 +1,4 @@
-"""Polynomials of a gain on boxes: shifted to a box's centre and scaled to its size, with error bounds."""
+"""Polynomials of a gain on boxes: shifted to a centre and scaled to a size, with error bounds."""
 
 from __future__ import annotations
 

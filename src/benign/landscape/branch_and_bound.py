@@ -35,13 +35,14 @@ from benign.rigorous.boxes import Adapted, BoxObjective
 from benign.rigorous.fractions_of_gain import Frame
 from benign.rigorous.problem import Matrix, Problem
 from benign.rigorous.rim import Rim, least_costs
-from benign.rigorous.taylor import GROWN, TINY, Floats, Model
+from benign.rigorous.taylor import GROWN, TINY, UNIT, Floats, Model
 
 ITEMS = 4096
 """Boxes times tasks evaluated at once: a few MB of models for two parameters."""
 
 DEEPEST = 48
-"""Halvings of one side at most: centres and radii of boxes stay exact floats."""
+"""Halvings of one side at most, as in `benign.certificates.below_tree`: centres and radii of boxes stay
+exact floats."""
 
 
 def _effects(models: Model) -> Floats:
@@ -78,10 +79,11 @@ class Pavement:
         self.weights = np.array([float(w) for w in problem.weights]) * (1.0 - 2.0**-50)
         self.tree = Tree()
         self.found = Minimisers(self.objective)
-        everywhere = float(self.weights @ self.least) * (1.0 - 1e-14)
+        everywhere = float(self._total(self.least[:, None])[0])
         ones = np.ones((self.p, 1))
         self.waiting = Boxes(0.0 * ones, ones, np.zeros(1, np.int64), np.full(1, everywhere))
         self.stuck: list[Boxes] = []
+        self._around: list[tuple[NDArray[np.int64], Minimiser]] = []
         self.boxes = 0
         self.floor = everywhere
         self.allows_steep = True
@@ -114,13 +116,18 @@ class Pavement:
         lowest = float(left.bound.min())
         return min(self.level, lowest * (1.0 - 1e-9)), len(left)
 
-    def tree_text(self, level: float) -> str:
-        """The tree of a certificate for a level that was reached; see `reached`.
+    def tree_text(self, listed: Sequence[Minimiser]) -> str:
+        """The tree of a certificate for the level that was reached; see `reached`.
 
-        What is left, and what lies around minimisers above the level, has h above it.
+        Args:
+            listed: the minimisers that are not above it. What is left, and the convex boxes of the
+                others, have h above it.
         """
         saved = self.tree.tags.copy()
         self.tree.tags[self.left().node] = ord("l")
+        for nodes, point in self._around:
+            if not any(point is other for other in listed):
+                self.tree.tags[nodes] = ord("l")
         text = self.tree.text()
         self.tree.tags = saved
         return text
@@ -145,11 +152,11 @@ class Pavement:
         effect = r / r.max(axis=0)  # the longest side, where nothing better is known
         with np.errstate(all="ignore"):
             for known in self.minimisers:
-                gap = np.abs(y - known.centre[:, None]) + r
-                close(
-                    np.flatnonzero(alive & (gap * (1 + 1e-14) <= known.radius[:, None]).all(axis=0)),
-                    "m",
-                )
+                gap = (np.abs(y - known.centre[:, None]) + r) * (1 + 1e-14)
+                held = np.flatnonzero(alive & (gap <= known.radius[:, None]).all(axis=0))
+                if len(held):
+                    self._around.append((boxes.node[held], known))
+                    close(held, "m")
             left = np.flatnonzero(alive)
             if len(left) == 0:
                 return boxes[left], np.zeros(0, np.int64)
@@ -246,8 +253,8 @@ class Pavement:
         return Bounds(mid.reshape(shape), rad.reshape(shape))
 
     def _total(self, value: Floats) -> Floats:
-        """Σ ω value over the tasks, rounded down."""
-        return (self.weights[:, None] * value).sum(axis=0) * (1.0 - 1e-14)
+        """Σ ω value ≥ 0 over the tasks, rounded down: k products and sums err by ku at most."""
+        return (self.weights[:, None] * value).sum(axis=0) * (1.0 - (self.k + 8) * 2.0 * UNIT)
 
     def _effect_on_rim(self, start: Along) -> Floats:
         """(p, boxes): how much each side of a box moves D of the task nearest to its rim."""
@@ -284,23 +291,38 @@ class Pavement:
         The boxes with the lowest bounds come first. An interrupt leaves a state that can go on.
         """
         began = time.perf_counter()
-        size = max(16, ITEMS // self.k)
         while len(self.waiting):
-            # A round takes all that waits now, the lowest first.
-            order = np.argsort(self.waiting.bound, kind="stable")
-            batch, self.waiting = self.waiting[order], self.waiting[order[:0]]
-            done: list[Boxes] = []
-            for start in range(0, len(batch), size):
-                if time.perf_counter() - began > seconds:
-                    done.append(batch[np.arange(start, len(batch))])
-                    self.waiting = Boxes.joined(done)
-                    return False
-                rest, axes = self.advance(batch[np.arange(start, min(start + size, len(batch)))])
-                deep = rest.r.min(axis=0) < 2.0**-DEEPEST if len(rest) else np.zeros(0, bool)
+            # A round takes all that waits now, the lowest first. Until it is over all of it counts as
+            # waiting: an interrupt at any place cannot make a box pass for done.
+            self.waiting = self.waiting[np.argsort(self.waiting.bound, kind="stable")]
+            if not self._round(began + seconds, progress):
+                return False
+        return not self.stuck
+
+    def _round(self, end: float, progress: Callable[[int, int], None] | None) -> bool:
+        """Test all that waits, once; whether there was time for it."""
+        batch, size = self.waiting, max(16, ITEMS // self.k)
+        done: list[Boxes] = []
+        start, stuck = 0, len(self.stuck)
+        try:
+            while start < len(batch) and time.perf_counter() <= end:
+                stuck = len(self.stuck)
+                chunk = batch[np.arange(start, min(start + size, len(batch)))]
+                rest, axes = self.advance(chunk)
+                deep = np.any(rest.r <= 2.0**-DEEPEST, axis=0)
+                halves = self.halve(rest[~deep], axes[~deep])
                 if deep.any():
                     self.stuck.append(rest[deep])
-                done.append(self.halve(rest[~deep], axes[~deep]))
+                done.append(halves)
+                start += len(chunk)
                 if progress is not None:
                     progress(self.boxes, len(batch) - start + sum(map(len, done)))
-            self.waiting = Boxes.joined(done)
-        return not self.stuck
+        except BaseException:
+            # The boxes of the chunk that was interrupted wait again, unless they have a letter.
+            del self.stuck[stuck:]
+            again = batch[np.arange(start, len(batch))]
+            again = again[~self.tree.reopened(again.node)]
+            self.waiting = Boxes.joined([*done, again])
+            raise
+        self.waiting = Boxes.joined([*done, batch[np.arange(start, len(batch))]])
+        return start == len(batch)

@@ -32,12 +32,20 @@ class Tree:
         needed = self.count + 2 * len(nodes)
         while needed > len(self.tags):
             self.tags = np.concatenate([self.tags, np.full_like(self.tags, ord(" "))])
+        while needed > len(self.first):
             self.first = np.concatenate([self.first, np.zeros_like(self.first)])
         lower = self.count + 2 * np.arange(len(nodes))
         self.tags[nodes] = ord("0") + axes
         self.first[nodes] = lower
         self.count = needed
         return lower
+
+    def reopened(self, nodes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Take back halvings of nodes whose halves are lost; which nodes are leaves with a letter."""
+        closed = np.isin(self.tags[nodes], np.frombuffer(LEAF_TAGS.encode(), np.uint8))
+        self.tags[nodes[~closed]] = ord(" ")
+        self.first[nodes[~closed]] = 0
+        return closed
 
     def text(self) -> str:
         """The tree in preorder, lower halves first."""

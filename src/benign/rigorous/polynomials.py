@@ -41,6 +41,8 @@ class Polynomials:
                     for a, b in zip(k, j, strict=True):
                         weight *= comb(a, b)
                     self.spread[sum(j)] += weight * size[i]
+        # Sums of a few thousand terms, and each c_i was rounded.
+        self.spread *= 1.0 + len(exponents) ** 2 * 2.0 * UNIT
 
     def shifted(self, y0: Floats, r: Floats) -> tuple[Floats, Floats]:
         """The coefficients in x, y = y₀ + r∘x, and bounds of their errors summed by degree.

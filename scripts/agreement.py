@@ -16,8 +16,8 @@ import time
 
 import jax
 import numpy as np
-
 from benchmarks.proofs import random_problem
+
 from benign.errors import ProblemError
 from benign.landscape.few_parameters import prove
 from benign.landscape.search import search

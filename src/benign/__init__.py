@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benign.certificates.check import check as check
     from benign.certificates.claims import certify as certify
-    from benign.landscape.verb import analyze as analyze
     from benign.landscape.search import search as search
+    from benign.landscape.verb import analyze as analyze
     from benign.meta.adaptation import GradientStep as GradientStep
     from benign.meta.adaptation import NormalizedStep as NormalizedStep
     from benign.meta.objective import MetaObjective as MetaObjective

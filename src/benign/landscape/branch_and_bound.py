@@ -4,7 +4,7 @@ A root box that holds the domain is halved again and again. A box is done with w
 shown of it (the letter is its tag in the certificate, see `benign.certificates.below`):
 
     u   none of its gains stabilises some task before adaptation;
-    o   for some task the first shot leads from all of its stabilising gains out of the next stabilising set;
+    o   for some task the first shot leads from all of its stabilising gains to none that stabilises;
     r   it lies so near a rim of the stabilising set that no next gain can stabilise (`rigorous.rim`);
     l   h exceeds the level, or is infinite, all over it;
     g   it is in the domain of h, and ∇h ≠ 0 all over it;
@@ -13,129 +13,36 @@ shown of it (the letter is its tag in the certificate, see `benign.certificates.
     m   it lies in a box around a listed minimiser on which h is strictly convex.
 
 What floating point finds (a minimiser by Newton's method, directions to test along) is a guess that a
-test in outward-rounded arithmetic then confirms or not. When time runs out the boxes that are left lower
-the level: h exceeds the least of their lower bounds on all of them, so that below it the list is complete.
+test in outward-rounded arithmetic then confirms or not. When time runs out the boxes that are left
+lower the level: h exceeds the least of their lower bounds on all of them, so that below it the list is
+complete.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benign.landscape.landscape import Enclosure
+from benign.landscape.minimisers import Minimiser, Minimisers
+from benign.landscape.paving_boxes import LEAF_TAGS, Boxes, Tree
+from benign.rigorous import box_signs
 from benign.rigorous.along import Along
 from benign.rigorous.bounds import Bounds
 from benign.rigorous.boxes import Adapted, BoxObjective
 from benign.rigorous.fractions_of_gain import Frame
-from benign.rigorous.intervals import Interval
 from benign.rigorous.problem import Matrix, Problem
 from benign.rigorous.rim import Rim, least_costs
-from benign.rigorous.taylor import GROWN, TINY, Floats, Model, combine
+from benign.rigorous.taylor import GROWN, TINY, UNIT, Floats, Model
 
 ITEMS = 4096
 """Boxes times tasks evaluated at once: a few MB of models for two parameters."""
 
 DEEPEST = 48
-"""Halvings of one side at most: centres and radii of boxes stay exact floats."""
-
-WIDEST_CONVEX = 24
-"""The convex box around a minimiser is sought among radii 2⁻¹ … 2⁻ᵂᴵᴰᴱˢᵀ of the root's."""
-
-NEWTON = 30
-"""Newton steps for a minimiser."""
-
-LEAF_TAGS = "uorlgsnm"
-
-
-@dataclass(frozen=True, eq=False)
-class Minimiser:
-    """A strict local minimiser of h, enclosed.
-
-    Attributes:
-        y: (2, p) bounds in the frame.
-        W: (2, p) bounds of the gain's entries, row by row.
-        value: bounds of h there.
-        centre, radius: (p,), the box on which h is strictly convex; it holds y.
-    """
-
-    y: Floats
-    W: Floats
-    value: Enclosure
-    centre: Floats
-    radius: Floats
-
-
-@dataclass
-class Tree:
-    """The boxes, halved: node i has tag i; a digit d is a box halved along y_d, ' ' one not done.
-
-    Attributes:
-        tags: one character code a node.
-        first: where the two halves of a node are, next to one another; 0 for a leaf.
-    """
-
-    tags: NDArray[np.uint8] = field(default_factory=lambda: np.full(1, ord(" "), np.uint8))
-    first: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
-    count: int = 1
-
-    def split(self, nodes: NDArray[np.int64], axes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Halve nodes along axes; the numbers of the lower halves."""
-        needed = self.count + 2 * len(nodes)
-        while needed > len(self.tags):
-            self.tags = np.concatenate([self.tags, np.full_like(self.tags, ord(" "))])
-            self.first = np.concatenate([self.first, np.zeros_like(self.first)])
-        lower = self.count + 2 * np.arange(len(nodes))
-        self.tags[nodes] = ord("0") + axes
-        self.first[nodes] = lower
-        self.count = needed
-        return lower
-
-    def text(self) -> str:
-        """The tree in preorder, lower halves first."""
-        tags, first = self.tags.tolist(), self.first.tolist()
-        pieces, waiting = [], [0]
-        while waiting:
-            node = waiting.pop()
-            pieces.append(chr(tags[node]))
-            if first[node]:
-                waiting.extend((first[node] + 1, first[node]))
-        return "".join(pieces)
-
-    def counts(self) -> dict[str, int]:
-        """How many leaves have each tag."""
-        codes, numbers = np.unique(self.tags[: self.count], return_counts=True)
-        return {chr(c): int(n) for c, n in zip(codes, numbers, strict=True)}
-
-
-@dataclass
-class Boxes:
-    """Boxes y ± r that wait: (p, N) each, their nodes, and lower bounds of h on them."""
-
-    y: Floats
-    r: Floats
-    node: NDArray[np.int64]
-    bound: Floats
-
-    def __len__(self) -> int:
-        return len(self.node)
-
-    def __getitem__(self, index: Any) -> Boxes:
-        return Boxes(self.y[:, index], self.r[:, index], self.node[index], self.bound[index])
-
-    @staticmethod
-    def joined(parts: Sequence[Boxes]) -> Boxes:
-        """All of them."""
-        return Boxes(
-            np.concatenate([b.y for b in parts], axis=1),
-            np.concatenate([b.r for b in parts], axis=1),
-            np.concatenate([b.node for b in parts]),
-            np.concatenate([b.bound for b in parts]),
-        )
+"""Halvings of one side at most, as in `benign.certificates.below_tree`: centres and radii of boxes stay
+exact floats."""
 
 
 def _effects(models: Model) -> Floats:
@@ -155,8 +62,10 @@ class Pavement:
         witnesses: for each task a gain that stabilises it, near its optimum.
 
     Attributes:
+        found: the minimisers, and the search for them.
         floor: a lower bound of h anywhere.
         allows_steep: whether boxes may be excluded by s∇h ≠ 0, across the rim of the domain.
+        around: the nodes with tag m, and the minimiser in whose convex box they lie.
         interrupted: set from outside, it ends a run after the boxes that are being tested.
     """
 
@@ -171,11 +80,12 @@ class Pavement:
         self.rim = Rim(problem, frame, level, self.least, witnesses)
         self.weights = np.array([float(w) for w in problem.weights]) * (1.0 - 2.0**-50)
         self.tree = Tree()
-        self.minimisers: list[Minimiser] = []
-        everywhere = float(self.weights @ self.least) * (1.0 - 1e-14)
+        self.found = Minimisers(self.objective)
+        everywhere = float(self._total(self.least[:, None])[0])
         ones = np.ones((self.p, 1))
         self.waiting = Boxes(0.0 * ones, ones, np.zeros(1, np.int64), np.full(1, everywhere))
         self.stuck: list[Boxes] = []
+        self.around: list[tuple[NDArray[np.int64], Minimiser]] = []
         self.boxes = 0
         self.floor = everywhere
         self.allows_steep = True
@@ -185,6 +95,11 @@ class Pavement:
         """Another level, before anything was tested."""
         self.level = level
         self.rim = Rim(self.problem, self.frame, level, self.least, self._witnesses)
+
+    @property
+    def minimisers(self) -> list[Minimiser]:
+        """Those proved so far, by increasing value."""
+        return self.found.known
 
     @property
     def is_done(self) -> bool:
@@ -204,13 +119,18 @@ class Pavement:
         lowest = float(left.bound.min())
         return min(self.level, lowest * (1.0 - 1e-9)), len(left)
 
-    def tree_text(self, level: float) -> str:
-        """The tree of a certificate for a level that was reached; see `reached`.
+    def tree_text(self, listed: Sequence[Minimiser]) -> str:
+        """The tree of a certificate for the level that was reached; see `reached`.
 
-        What is left, and what lies around minimisers above the level, has h above it.
+        Args:
+            listed: the minimisers that are not above it. What is left, and the convex boxes of the
+                others, have h above it.
         """
         saved = self.tree.tags.copy()
         self.tree.tags[self.left().node] = ord("l")
+        for nodes, point in self.around:
+            if not any(point is other for other in listed):
+                self.tree.tags[nodes] = ord("l")
         text = self.tree.text()
         self.tree.tags = saved
         return text
@@ -218,251 +138,6 @@ class Pavement:
     def leaves(self) -> dict[str, int]:
         """How many leaves have each tag."""
         return {tag: n for tag, n in self.tree.counts().items() if tag in LEAF_TAGS}
-
-    # --- minimisers --------------------------------------------------------------------------
-
-    def add_minimiser(self, y: Floats) -> bool:
-        """Newton's method from y; whether a minimiser that was not known was proved."""
-        y = self._newton(np.asarray(y, float))
-        if y is None or self._known(y):
-            return False
-        found = self._enclosed(y)
-        if found is None:
-            return False
-        self.minimisers.append(found)
-        self.minimisers.sort(key=lambda point: point.value.lo)
-        return True
-
-    def _known(self, y: Floats) -> bool:
-        return any(bool((np.abs(y - m.centre) <= m.radius).all()) for m in self.minimisers)
-
-    def _at(self, y: Floats, r: Floats, order: int) -> Adapted:
-        return self.objective.adapt(self.objective.before(y, r), order)
-
-    def _newton(self, y: Floats) -> Floats | None:
-        """A stationary point near y in floating point: values at the centres of tiny boxes."""
-        tiny = np.full((self.p, 1), 2.0**-40)
-        before = np.inf
-        for _ in range(NEWTON):
-            at = self._at(y[:, None], tiny, 2)
-            gradient = self.objective.gradient(at).c[0][:, 0]
-            hessian = self._dense(self.objective.hessian(at).c[0])[0]
-            if not (np.isfinite(gradient).all() and np.isfinite(hessian).all()):
-                return None
-            try:
-                step = np.linalg.solve(hessian, gradient)
-            except np.linalg.LinAlgError:
-                return None
-            y = y - step
-            if not (np.abs(y) <= 1).all():
-                return None
-            length = float(np.abs(step).max())
-            if length <= 2.0**-48 or (length <= 1e-9 and length >= 0.5 * before):
-                break  # rounding is all that is left
-            before = length
-        return y
-
-    def guesses(self, per_axis: int) -> Floats:
-        """(N, p) gains near which minimisers are to be expected: descents from the lows of a grid.
-
-        Floating point only: values at the centres of tiny boxes.
-        """
-        ticks = (np.arange(per_axis) + 0.5) * 2 / per_axis - 1
-        grid = np.stack(np.meshgrid(*[ticks] * self.p, indexing="ij")).reshape(self.p, -1)
-        values = np.concatenate([self._values(grid[:, i]) for i in self._chunks(grid.shape[1])])
-        shape = (per_axis,) * self.p
-        values = np.pad(values.reshape(shape), 1, constant_values=np.inf)
-        inner = tuple(slice(1, -1) for _ in range(self.p))
-        low = np.isfinite(values[inner])
-        for axis in range(self.p):
-            for shift in (-1, 1):
-                low &= values[inner] <= np.roll(values, shift, axis=axis)[inner]
-        return self._descended(grid[:, low.ravel()]).T
-
-    def _chunks(self, count: int) -> list[slice]:
-        size = max(16, ITEMS // self.k)
-        return [slice(i, i + size) for i in range(0, count, size)]
-
-    def _tiny(self, y: Floats) -> Floats:
-        return np.full_like(y, 2.0**-40)
-
-    def _values(self, y: Floats) -> Floats:
-        at = self._at(y, self._tiny(y), 0)
-        value = self.objective.value(at).c[0]
-        return np.where(self.inside(at) & np.isfinite(value), value, np.inf)
-
-    def _descended(self, y: Floats, steps: int = 40) -> Floats:
-        """Newton's method where ∇²h ≻ 0, else the gradient; a step that does not lower h is cut."""
-        y = y.copy()
-        if y.shape[1] == 0:
-            return y
-        value, cut = self._values(y), np.ones(y.shape[1])
-        for _ in range(steps):
-            at, hessian = self._hessian(y, self._tiny(y))
-            gradient = np.nan_to_num(self.objective.gradient(at).c[0].T)
-            dense = np.nan_to_num(self._dense(hessian.c[0]))
-            lam, V = np.linalg.eigh(dense)
-            along = np.einsum("bij,bi->bj", V, gradient)
-            step = -np.einsum("bij,bj->bi", V, along / np.maximum(np.abs(lam), 1e-8))
-            length = np.linalg.norm(step, axis=1)
-            step *= np.minimum(1.0, 0.1 / np.maximum(length, 1e-300))[:, None]
-            tried = y + (cut[:, None] * step).T
-            new = self._values(np.clip(tried, -1, 1))
-            better = new <= value
-            if not (length[better] > 1e-7).any():
-                break
-            y[:, better], value[better] = np.clip(tried, -1, 1)[:, better], new[better]
-            cut = np.where(better, np.minimum(1.0, 4 * cut), 0.25 * cut)
-        return y
-
-    def _enclosed(self, y: Floats) -> Minimiser | None:
-        """The box around y on which h is convex, and a tiny one with a stationary point in it."""
-        radii = 2.0 ** -np.arange(1.0, WIDEST_CONVEX + 1)
-        # Only radii with a few bits, within the root.
-        room = 1.0 - np.abs(y).max()
-        radii = radii[radii <= room]
-        many = np.repeat(y[:, None], len(radii), axis=1)
-        r = np.broadcast_to(radii, (self.p, len(radii))).copy()
-        convex = self.convex(*self._hessian(many, r))
-        if not convex.any():
-            return None
-        first = int(np.argmax(convex))
-        radius = np.full(self.p, radii[first])
-        tiny = 2.0 ** -np.arange(50.0, 9.0, -2.0)
-        tiny = tiny[tiny < radii[first]]
-        many = np.repeat(y[:, None], len(tiny), axis=1)
-        r = np.broadcast_to(tiny, (self.p, len(tiny))).copy()
-        at, hessian = self._hessian(many, r)
-        reach = self.krawczyk(self.objective.gradient(at), hessian, r)
-        inside = (reach < r).all(axis=0) & self.inside(at)
-        if not inside.any():
-            return None
-        i = int(np.argmax(inside))
-        half = np.maximum(reach[:, i] * (1 + 1e-12), 2.0**-52)
-        box = np.stack([np.nextafter(y - half, -np.inf), np.nextafter(y + half, np.inf)])
-        # The value over the box of the test, which holds the point and is a little larger.
-        low, high = self.objective.value(at).bounds()
-        low, high = low[i : i + 1], high[i : i + 1]
-        W = self._gain_bounds(box)
-        return Minimiser(box, W, Enclosure(float(low[0]), float(high[0])), y.copy(), radius)
-
-    def _gain_bounds(self, box: Floats) -> Floats:
-        """(2, p) bounds of W over a box of y, (2, p)."""
-        bounds = []
-        for centre, row in zip(self.frame.centre, self.frame.axes, strict=True):
-            entry = Interval.enclose([centre])
-            for axis, low, high in zip(row, *box, strict=True):
-                entry = entry + Interval.enclose([axis]) * Interval(np.array([low]), np.array([high]))
-            bounds.append((entry.lo[0], entry.hi[0]))
-        return np.array(bounds).T
-
-    # --- tests -------------------------------------------------------------------------------
-
-    def inside(self, at: Adapted) -> NDArray[np.bool_]:
-        """Whether a whole box is in the domain of h."""
-        return (at.along & (at.signs > 0)).all(axis=0)
-
-    def _hessian(self, y: Floats, r: Floats) -> tuple[Adapted, Model]:
-        at = self._at(y, r, 2)
-        return at, self.objective.hessian(at)
-
-    def _dense(self, pairs: Floats) -> Floats:
-        """(boxes, p, p) from the pairs, (pairs, boxes)."""
-        dense = np.empty((pairs.shape[1], self.p, self.p))
-        for a, (j, l) in enumerate(self.objective.pairs):
-            dense[:, j, l] = dense[:, l, j] = pairs[a]
-        return dense
-
-    def _form(self, hessian: Model, v: Floats, w: Floats) -> Model:
-        """v'∇²h w as models, for v, w (p, boxes)."""
-        weights = np.array(
-            [v[j] * w[l] + (v[l] * w[j] if j != l else 0.0) for j, l in self.objective.pairs]
-        )
-        return combine(hessian, weights, 2.0**-50)
-
-    def convex(self, at: Adapted, hessian: Model) -> NDArray[np.bool_]:
-        """∇²h ≻ 0 all over a box in the domain: Gershgorin's discs of V'∇²hV, V ≈ eigenvectors.
-
-        V'∇²hV ≻ 0 shows that V is regular, and so ∇²h ≻ 0 (Sylvester).
-        """
-        V = self._frames(hessian)
-        good = self.inside(at)
-        rows: dict[tuple[int, int], tuple[Floats, Floats]] = {}
-        for a in range(self.p):
-            for b in range(a, self.p):
-                rows[a, b] = self._form_bounds(hessian, V[:, :, a].T, V[:, :, b].T)
-        for a in range(self.p):
-            others = np.zeros(len(good))
-            for b in range(self.p):
-                if b != a:
-                    low, high = rows[min(a, b), max(a, b)]
-                    others = others + np.maximum(np.abs(low), np.abs(high))
-            good &= rows[a, a][0] > others * (1 + 1e-14)
-        return good
-
-    def _form_bounds(self, hessian: Model, v: Floats, w: Floats) -> tuple[Floats, Floats]:
-        with np.errstate(all="ignore"):
-            return self._form(hessian, v, w).bounds()
-
-    def _frames(self, hessian: Model) -> Floats:
-        """Eigenvectors at the centres, (boxes, p, p), smallest eigenvalue first."""
-        dense = self._dense(hessian.c[0])
-        dense = np.where(np.isfinite(dense).all(axis=(1, 2))[:, None, None], dense, np.eye(self.p))
-        return np.linalg.eigh(dense)[1]
-
-    def falls(self, hessian: Model) -> NDArray[np.bool_]:
-        """v'∇²h v < 0 all over a box, v the eigenvector of the smallest eigenvalue at the centre."""
-        v = self._frames(hessian)[:, :, 0].T
-        return self._form_bounds(hessian, v, v)[1] < 0
-
-    def krawczyk(self, gradient: Model, hessian: Model, r: Floats) -> Floats:
-        """(p, boxes): if < r, the box y ± r holds one zero of ∇h, within y ± this.
-
-        K = −Y∇h(y) + (I − Y∇²h(box))(box − y), Y an approximate inverse.
-        """
-        with np.errstate(all="ignore"):
-            middle = self._dense(hessian.c[0])
-            safe = np.isfinite(middle).all(axis=(1, 2))
-            middle = np.where(safe[:, None, None], middle, np.eye(self.p))
-            Y = np.linalg.inv(middle + 0.0)
-            low, high = hessian.bounds()
-            low, high = self._dense(low), self._dense(high)
-            centre = gradient.c[0].T
-            # ∇h(y) is within c₀ ± e of its model.
-            moved = np.abs(np.einsum("bij,bj->bi", Y, centre))
-            size = np.abs(Y)
-            moved = moved + np.einsum("bij,bj->bi", size, gradient.e.T + 1e-15 * np.abs(centre))
-            residual = np.abs(np.eye(self.p) - Y @ middle)
-            residual = residual + 1e-15 * (size @ np.abs(middle) + np.eye(self.p))
-            residual = residual + size @ np.maximum(high - middle, middle - low)
-            reach = moved + np.einsum("bij,bj->bi", residual, r.T)
-            return np.where(np.isfinite(reach) & safe[:, None], reach * (1 + 1e-12), np.inf).T
-
-    def slopes(self, gradient: Model) -> NDArray[np.bool_]:
-        """∇h ≠ 0 all over a box: some combination u'∇h is bounded away from zero.
-
-        u runs over the axes, the gradient at the centre, and the rows of the inverse of the linear
-        part, which makes u'∇h nearly u'∇h(y) + x_i.
-        """
-        with np.errstate(all="ignore"):
-            low, high = gradient.bounds()
-            found = ((low > 0) | (high < 0)).any(axis=0)
-            left = np.flatnonzero(~found & np.isfinite(gradient.e).all(axis=0))
-            if len(left) == 0:
-                return found
-            part = gradient[:, left]
-            linear = np.moveaxis(part.c[1 : 1 + self.p], 2, 0).swapaxes(1, 2)  # [box, i, axis]
-            scale = np.abs(linear).max(axis=(1, 2))[:, None, None]
-            linear = linear + (1e-13 * scale + 1e-300) * np.eye(self.p)
-            inverse = np.linalg.inv(linear)
-            directions = [inverse[:, i, :].T for i in range(self.p)]
-            directions.append(part.c[0])
-            hit = np.zeros(len(left), bool)
-            for u in directions:
-                low, high = combine(part, u).bounds()
-                hit |= (low > 0) | (high < 0)
-            found[left[hit]] = True
-            return found
 
     # --- the loop ----------------------------------------------------------------------------
 
@@ -480,16 +155,16 @@ class Pavement:
         effect = r / r.max(axis=0)  # the longest side, where nothing better is known
         with np.errstate(all="ignore"):
             for known in self.minimisers:
-                gap = np.abs(y - known.centre[:, None]) + r
-                close(
-                    np.flatnonzero(alive & (gap * (1 + 1e-14) <= known.radius[:, None]).all(axis=0)),
-                    "m",
-                )
+                gap = (np.abs(y - known.centre[:, None]) + r) * (1 + 1e-14)
+                held = np.flatnonzero(alive & (gap <= known.radius[:, None]).all(axis=0))
+                if len(held):
+                    self.around.append((boxes.node[held], known))
+                    close(held, "m")
             left = np.flatnonzero(alive)
             if len(left) == 0:
                 return boxes[left], np.zeros(0, np.int64)
             start = self.objective.before(y[:, left], r[:, left])
-            out = (start.signs < 0).any(axis=0)
+            out = np.any(start.signs < 0, axis=0)
             close(left[out], "u")
             thrown = self.objective.thrown_out(start).any(axis=0) & ~out
             close(left[thrown], "o")
@@ -497,7 +172,7 @@ class Pavement:
             start, left = start[keep], left[keep]
             W = self.rim.gains(y[:, left], r[:, left])
             threshold = self.rim.threshold(W)
-            out = (start.least > threshold).any(axis=0)
+            out = np.asarray(np.any(start.least > threshold, axis=0))
             for task in range(self.k):
                 near = np.flatnonzero(~out & (start.signs[task] == 0) & np.isfinite(threshold[task]))
                 if len(near):
@@ -543,14 +218,14 @@ class Pavement:
         if len(keep) == 0:
             return
         left, at = left[keep], at[keep]
-        inside = self.inside(at)
-        out = self.slopes(self.objective.gradient(at)) & inside
+        inside = box_signs.inside(at)
+        out = box_signs.slopes(self.objective.gradient(at)) & inside
         close(left[out], "g")
         # Near the rim, where ∇h has a pole, times what clears it.
         near = np.flatnonzero(~out)
         if len(near) and self.allows_steep:
             scaled = self.objective.scaled_gradient(at[near])
-            steep = self.slopes(scaled)
+            steep = box_signs.slopes(scaled)
             close(left[near[steep]], "s")
             out[near[steep]] = True
             moved = _effects(scaled)
@@ -562,11 +237,12 @@ class Pavement:
             return
         at = self.objective.adapt(start[keep], 2)
         hessian = self.objective.hessian(at)
-        out = self.falls(hessian)
+        out = box_signs.falls(hessian)
         close(left[out], "n")
-        convex = self.convex(at, hessian) & ~out
+        convex = box_signs.convex(at, hessian) & ~out
         for i in np.flatnonzero(convex):
-            self._look(y[:, left[i]], r[:, left[i]])
+            # A convex box whose gradient may vanish: there may be a minimiser that is not known.
+            self.found.add(y[:, left[i]], within=1.5 * r[:, left[i]])
 
     def _range(self, at: Adapted, task: int, boxes: NDArray[np.int64]) -> Bounds:
         """The range of one task's adapted gains as entries of W, (m, n, boxes)."""
@@ -580,14 +256,8 @@ class Pavement:
         return Bounds(mid.reshape(shape), rad.reshape(shape))
 
     def _total(self, value: Floats) -> Floats:
-        """Σ ω value over the tasks, rounded down."""
-        return (self.weights[:, None] * value).sum(axis=0) * (1.0 - 1e-14)
-
-    def _look(self, y: Floats, r: Floats) -> None:
-        """A convex box whose gradient may vanish: is there a minimiser that is not known?"""
-        found = self._newton(y)
-        if found is not None and (np.abs(found - y) <= 1.5 * r).all():
-            self.add_minimiser(found)
+        """Σ ω value ≥ 0 over the tasks, rounded down: k products and sums err by ku at most."""
+        return (self.weights[:, None] * value).sum(axis=0) * (1.0 - (self.k + 8) * 2.0 * UNIT)
 
     def _effect_on_rim(self, start: Along) -> Floats:
         """(p, boxes): how much each side of a box moves D of the task nearest to its rim."""
@@ -621,24 +291,41 @@ class Pavement:
     ) -> bool:
         """Go on until nothing waits, the time is up or `interrupted` is set; whether all is done.
 
-        The boxes with the lowest bounds come first.
+        The boxes with the lowest bounds come first. An interrupt leaves a state that can go on.
         """
         began = time.perf_counter()
-        size = max(16, ITEMS // self.k)
         while len(self.waiting):
-            # A round takes all that waits now, the lowest first.
-            order = np.argsort(self.waiting.bound, kind="stable")
-            batch, done = self.waiting[order], []
-            for start in range(0, len(batch), size):
-                if self.interrupted or time.perf_counter() - began > seconds:
-                    self.waiting = Boxes.joined([*done, batch[np.arange(start, len(batch))]])
-                    return False
-                rest, axes = self.advance(batch[np.arange(start, min(start + size, len(batch)))])
-                deep = rest.r.min(axis=0) < 2.0**-DEEPEST if len(rest) else np.zeros(0, bool)
+            # A round takes all that waits now, the lowest first. Until it is over all of it counts as
+            # waiting: an interrupt at any place cannot make a box pass for done.
+            self.waiting = self.waiting[np.argsort(self.waiting.bound, kind="stable")]
+            if not self._round(began + seconds, progress):
+                return False
+        return not self.stuck
+
+    def _round(self, end: float, progress: Callable[[int, int], None] | None) -> bool:
+        """Test all that waits, once; whether there was time for it."""
+        batch, size = self.waiting, max(16, ITEMS // self.k)
+        done: list[Boxes] = []
+        start, stuck = 0, len(self.stuck)
+        try:
+            while start < len(batch) and not self.interrupted and time.perf_counter() <= end:
+                stuck = len(self.stuck)
+                chunk = batch[np.arange(start, min(start + size, len(batch)))]
+                rest, axes = self.advance(chunk)
+                deep = np.any(rest.r <= 2.0**-DEEPEST, axis=0)
+                halves = self.halve(rest[~deep], axes[~deep])
                 if deep.any():
                     self.stuck.append(rest[deep])
-                done.append(self.halve(rest[~deep], axes[~deep]))
+                done.append(halves)
+                start += len(chunk)
                 if progress is not None:
                     progress(self.boxes, len(batch) - start + sum(map(len, done)))
-            self.waiting = Boxes.joined(done)
-        return not self.stuck
+        except BaseException:
+            # The boxes of the chunk that was interrupted wait again, unless they have a letter.
+            del self.stuck[stuck:]
+            again = batch[np.arange(start, len(batch))]
+            again = again[~self.tree.reopened(again.node)]
+            self.waiting = Boxes.joined([*done, again])
+            raise
+        self.waiting = Boxes.joined([*done, batch[np.arange(start, len(batch))]])
+        return start == len(batch)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benign.errors import FileFormatError, OutputError
-from benign.landscape.branch_and_bound import Boxes, Minimiser, Tree
 from benign.landscape.landscape import Enclosure
+from benign.landscape.minimisers import Minimiser
+from benign.landscape.paving_boxes import Boxes, Tree
 from benign.rigorous.problem import problem_to_json
 
 if TYPE_CHECKING:
@@ -57,6 +58,14 @@ def save(pavement: Pavement, path: Path) -> None:
         points_y=np.array([m.y for m in points]).reshape(len(points), 2, pavement.p),
         points_W=np.array([m.W for m in points]).reshape(len(points), 2, pavement.p),
         values=np.array([tuple(m.value) for m in points]).reshape(len(points), 2),
+        around=np.array(
+            [
+                (node, next(i for i, m in enumerate(points) if m is point))
+                for nodes, point in pavement.around
+                for node in nodes
+            ],
+            np.int64,
+        ).reshape(-1, 2),
         centres=np.array([m.centre for m in points]).reshape(size),
         radii=np.array([m.radius for m in points]).reshape(size),
     )
@@ -94,7 +103,7 @@ def load(pavement: Pavement, path: Path) -> bool:
     pavement.waiting = Boxes(arrays["y"], arrays["r"], arrays["node"], arrays["bound"])
     pavement.stuck = []
     pavement.boxes = int(header["boxes"])
-    pavement.minimisers = [
+    pavement.found.known = [
         Minimiser(y, W, Enclosure(float(v[0]), float(v[1])), centre, radius)
         for y, W, v, centre, radius in zip(
             arrays["points_y"],
@@ -105,4 +114,6 @@ def load(pavement: Pavement, path: Path) -> bool:
             strict=True,
         )
     ]
+    node, which = arrays["around"].T
+    pavement.around = [(node[which == i], m) for i, m in enumerate(pavement.minimisers)]
     return True

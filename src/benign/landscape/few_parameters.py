@@ -22,7 +22,7 @@ from benign.landscape.branch_and_bound import Minimiser, Pavement
 from benign.landscape.landscape import Enclosure
 from benign.rigorous import globality
 from benign.rigorous.fractions_of_gain import Frame
-from benign.rigorous.frames import frame_of, root_frame
+from benign.rigorous.frames import frame_of, holds_all, root_frame
 from benign.rigorous.problem import Plant, Problem
 from benign.rigorous.rim import as_fractions
 from benign.rigorous.taylor import Floats
@@ -106,7 +106,7 @@ def prove(
     began = time.perf_counter()
     witnesses = [_optimal_gain(task.g) for task in problem.tasks]
     frame, bounded = _frame(problem, [*witnesses, *seeds])
-    pavement = Pavement(problem, frame, np.inf, [as_fractions(W) for W in witnesses])
+    pavement = Pavement(problem, frame, np.inf, [as_fractions(W.tolist()) for W in witnesses])
     pavement.allows_steep = not bounded or is_semicontinuous(problem)
     _look_for_minimisers(pavement, seeds)
     if pavement.minimisers:
@@ -126,19 +126,30 @@ def prove(
     left = budget - (time.perf_counter() - began)
     _run(pavement, left, checkpoint, progress)
     if pavement.is_done and not pavement.minimisers:
-        raise ProblemError(_nothing(problem, asked, bounded))
+        raise ProblemError(_nothing(pavement, asked, bounded))
     return _result(pavement, asked, bounded, epsilon, observed, time.perf_counter() - began)
 
 
-def _nothing(problem: Problem, asked: float, bounded: bool) -> str:
-    """What it means that all boxes are excluded."""
-    eta = float(problem.step.eta)
-    if asked < np.inf:
-        return f"level: h exceeds {asked:g} at every gain (proved); give a higher level"
+def _nothing(pavement: Pavement, asked: float, bounded: bool) -> str:
+    """What it means that all boxes are excluded.
+
+    If the root box holds all of the domain, h attains its least value wherever it is at most the level
+    (see `benign.certificates.below`), and would have a minimiser. Otherwise h may fall towards the side
+    of the box: then it has to be excluded box by box.
+    """
+    eta = float(pavement.problem.step.eta)
     where = "" if bounded else " among those searched"
+    if not bounded and any(letter in pavement.leaves() for letter in "gsn"):
+        return (
+            f"no gain{where} is a local minimiser with h ≤ {asked:g} (proved): h falls towards the "
+            "side of the box that was searched; give a gain beyond it as a seed"
+        )
+    if asked < np.inf:
+        return f"level: h exceeds {asked:g} at every gain{where} (proved); give a higher level"
     return (
-        f"no gain is feasible{where} (proved): every gain that stabilises the tasks is thrown out by the "
-        f"adaptation step, or none stabilises them all; lower eta (it is {eta:g}) or split the family"
+        f"no gain is feasible{where} (proved): every gain that stabilises the tasks is thrown out by "
+        f"the adaptation step, or none stabilises them all; lower eta (it is {eta:g}) or split the "
+        "family"
     )
 
 
@@ -190,9 +201,9 @@ def _look_for_minimisers(pavement: Pavement, seeds: Sequence[Floats]) -> None:
     for W in seeds:
         y = np.linalg.solve(axes, np.asarray(W, float).reshape(-1) - centre)
         if (np.abs(y) <= 1).all():
-            pavement.add_minimiser(y)
-    for y in pavement.guesses(GRID[pavement.p]):
-        pavement.add_minimiser(y)
+            pavement.found.add(y)
+    for y in pavement.found.guesses(GRID[pavement.p]):
+        pavement.found.add(y)
 
 
 def _optimal_gain(plant: Plant) -> Floats:
@@ -214,8 +225,9 @@ def _optimal_gain(plant: Plant) -> Floats:
 
 def _frame(problem: Problem, gains: Sequence[Floats]) -> tuple[Frame, bool]:
     """The root box, and whether it holds all of the domain."""
-    root = root_frame([task.g for task in problem.tasks])
-    if root is not None:
+    plants = [task.g for task in problem.tasks]
+    root = root_frame(plants)
+    if root is not None and holds_all(root, plants):
         return root, True
     points = np.array([np.asarray(W, float).reshape(-1) for W in gains])
     centre = 0.5 * (points.min(axis=0) + points.max(axis=0))
@@ -316,19 +328,19 @@ def _certificate(
         centre=[float(x) for x in frame.centre],
         axes=[[float(x) for x in row] for row in frame.axes],
         bounded=bounded,
-        tree=pavement.tree_text(level),
+        tree=pavement.tree_text(listed),
         minimisers=[
             minimiser_entry(
                 y=[(float(a), float(b)) for a, b in point.y.T],
                 W=[(float(a), float(b)) for a, b in point.W.T],
-                value=tuple(point.value),
+                value=(point.value.lo, point.value.hi),
                 convex_centre=[float(x) for x in point.centre],
                 convex_radius=[float(x) for x in point.radius],
             )
             for point in listed
         ],
         minimum=globality.infimum(values, ()),
-        epsilon=tuple(epsilon),
+        epsilon=(epsilon.lo, epsilon.hi),
         asked=asked,
         status=status,
     )

@@ -24,8 +24,8 @@ from benign.rigorous.fractions_of_gain import (
     inverse_turn,
 )
 from benign.rigorous.intervals import Interval
-from benign.rigorous.problem import Plant
 from benign.rigorous.polynomials import Parts, Polynomials, parts
+from benign.rigorous.problem import Plant
 from benign.rigorous.stability import Loops
 from benign.rigorous.taylor import (
     GROWN,

@@ -2,15 +2,15 @@
 
 A box y₀ + r∘x is seen by each task in the coordinates of its own, z = M y + s, in which a shot is
 F(z) = z − G∇_z g(z), G = η axes⁻¹axes⁻ᵀ. Costs are followed along the models of z and of F
-(`benign.rigorous.along`): that keeps what their entries have in common, where shots stretch a box into a
-thin slanted body and a box around that would be far too large. With derivatives of F by y,
+(`benign.rigorous.along`): that keeps what their entries have in common, where shots stretch a box into
+a thin slanted body and a box around that would be far too large. With derivatives of F by y,
 
     J = (I − G g''(z))M,   K_i,jl = −Σ_a G_ia g'''_abc M_bj M_cl,   for further shots
     J⁺ = J − G g''(F)J,   K⁺ = K − G(g''(F)K + g'''(F)[J, J]),
 
     ∇h = Σ ω J'∇f(F),   ∇²h = Σ ω (J'∇²f(F)J + Σ_i ∂_if(F) K_i).
 
-Arrays are (…, tasks, boxes). Whatever cannot be bounded has an infinite or NaN error and proves nothing.
+Arrays are (…, tasks, boxes). What cannot be bounded has an infinite or NaN error and proves nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benign.rigorous.problem import Problem
 from benign.rigorous.taylor import UNIT, Floats, Model, basis, combine, spread, stack, total
 
 DEGREE = 3
-"""Degree of the Taylor models. 2 needs more boxes, 4 costs more than it saves (measured, p = 2 and 3)."""
+"""Degree of the Taylor models. 2 needs more boxes, 4 costs more than it saves (p = 2 and 3)."""
 
 HESSIAN_DEGREE = 2
 """Degree of the models that the Hessian is made of: it is tested for signs, not for zeros."""
@@ -144,8 +144,8 @@ class BoxObjective:
     def thrown_out(self, at: Along) -> NDArray[np.bool_]:
         """Whether the first shot leads from each gain of a box that stabilises g to one that cannot.
 
-        D²F = D²z − G(D∇N − N∇D) is a polynomial, which has no pole at the rim; wherever D > 0 the gain F
-        lies on that side of a half-space on which D²F does. (k, boxes).
+        D²F = D²z − G(D∇N − N∇D) is a polynomial, which has no pole at the rim; wherever D > 0 the
+        gain F lies on that side of a half-space on which D²F does. (k, boxes).
         """
         with np.errstate(all="ignore"):
             square = at.d * at.d
@@ -195,7 +195,8 @@ class BoxObjective:
 
     def hessian(self, at: Adapted) -> Model:
         """∇²h as models (pairs, boxes), in y, the pairs j ≤ l in the order of `pairs`."""
-        assert at.J is not None and at.K is not None
+        assert at.J is not None
+        assert at.K is not None
         with np.errstate(all="ignore"):
             J, f = at.J.truncated(HESSIAN_DEGREE), at.f.truncated(HESSIAN_DEGREE)
             half = _contract(f.second(), J)

@@ -13,8 +13,8 @@ product over i < j, M = √γL; in the coefficients of the characteristic polyno
 in W, the three factors have degrees 1, 1 and n − 1. And by Parseval C is a sum of integrals of
 |c(z)|²/|p(z)|² over the circle, p the characteristic polynomial and each c affine in W, that is
 (Åström, Introduction to Stochastic Control Theory, section 5.2) a quadratic form in the
-coefficients of c times cofactors of degree n − 1 in those of p, over D. In general the entries of K and q are
-quadratic: the degree is at most 2d.
+coefficients of c times cofactors of degree n − 1 in those of p, over D. In general the entries of K
+and q are quadratic: the degree is at most 2d.
 """
 
 from __future__ import annotations

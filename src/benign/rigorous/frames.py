@@ -20,7 +20,7 @@ WIDER = 1.0 + 1e-9
 
 
 def own_frame(plant: Plant) -> Frame | None:
-    """Coordinates in which the plant's stabilising simplex just fits in [−1, 1]ᵖ; None where it has none.
+    """Coordinates in which the plant's stabilising simplex just fits in [−1, 1]ᵖ, if it has one.
 
     They are affine in the coefficients of the closed loop's characteristic polynomial. One input.
     """
@@ -32,6 +32,7 @@ def root_frame(plants: Sequence[Plant]) -> Frame | None:
 
     The cube [−1, 1]ᵖ is the smallest box, a little widened, that holds the simplices' intersection
     of boxes; a box without inside becomes one of radius 10⁻⁶, as there is no common stabilising gain.
+    Found in floating point: `holds_all` decides.
     """
     simplices = {plant: found for plant in plants if (found := simplex_gains(plant)) is not None}
     first = next((plant for plant in plants if plant in simplices), None)
@@ -49,6 +50,27 @@ def root_frame(plants: Sequence[Plant]) -> Frame | None:
     half = np.maximum(0.5 * (high - low) * WIDER, 1e-6)
     centre = origin + axes @ (0.5 * (low + high))
     return frame_of(centre, axes * half)
+
+
+def holds_all(frame: Frame, plants: Sequence[Plant]) -> bool:
+    """Whether [−1, 1]ᵖ is shown to hold every gain that stabilises all the plants; in balls.
+
+    Along each axis they lie between the greatest of the simplices' lower ends and the least of their
+    upper ends.
+    """
+    with ctx.workprec(PRECISION):
+        inverse = to_ball_matrix(frame.axes).inv()
+        centre = to_ball_matrix([[c] for c in frame.centre])
+        hulls = []
+        for plant in dict.fromkeys(plants):
+            corners = simplex_gains(plant)
+            if corners is not None:
+                hulls.append([inverse * (corner.transpose() - centre) for corner in corners])
+        return all(
+            any(all(corner[i, 0] >= -1 for corner in hull) for hull in hulls)
+            and any(all(corner[i, 0] <= 1 for corner in hull) for hull in hulls)
+            for i in range(frame.p)
+        )
 
 
 def frame_of(centre: Floats, axes: Floats) -> Frame:

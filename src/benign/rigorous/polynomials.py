@@ -1,4 +1,4 @@
-"""Polynomials of a gain on boxes: shifted to a box's centre and scaled to its size, with error bounds."""
+"""Polynomials of a gain on boxes: shifted to a centre and scaled to a size, with error bounds."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ class Polynomials:
                     for a, b in zip(k, j, strict=True):
                         weight *= comb(a, b)
                     self.spread[sum(j)] += weight * size[i]
+        # Sums of a few thousand terms, and each c_i was rounded.
+        self.spread *= 1.0 + len(exponents) ** 2 * 2.0 * UNIT
 
     def shifted(self, y0: Floats, r: Floats) -> tuple[Floats, Floats]:
         """The coefficients in x, y = y₀ + r∘x, and bounds of their errors summed by degree.

@@ -1,15 +1,15 @@
 """Near the rim: where g(W) is so large that no next gain can stabilise.
 
-Let V stabilise g, with Σ_V = S0 + L_VΣ_VL_V', and let W do so too. The cost-difference lemma (Fazel, Ge,
-Kakade and Mesbahi, arXiv 1801.05039, lemma 10) with ∇g(W) = 2G_WΣ_W and F = W − η∇g(W) gives
+Let V stabilise g, with Σ_V = S0 + L_VΣ_VL_V', and let W do so too. The cost-difference lemma (Fazel,
+Ge, Kakade and Mesbahi, arXiv 1801.05039, lemma 10) with ∇g(W) = 2G_WΣ_W and F = W − η∇g(W) gives
 
     g(W) − g(V) ≤ 2 tr(Σ_V(W − V)'G_W) = tr(Σ_V(W − V)'(W − F)Σ_W⁻¹)/η
                 ≤ ‖(W − V)Σ_V‖_F ‖W − F‖_F / (η σ_min(S0)),
 
-since Σ_W ⪰ S0 ≻ 0. But F has to stabilise the next cost in its turn. For one input that confines it to a
-simplex (`stable_simplex`); and if h(W) ≤ c, the last one has f(F) ≤ (c − Σ_other ω inf f)/ω, where
-f(F) ≥ tr(F'RF S0) ≥ σ_min(R)σ_min(S0)‖F‖². So every W of a box on which g exceeds the bound that follows is
-out: it does not stabilise, or its next gain does not, or h(W) > c.
+since Σ_W ⪰ S0 ≻ 0. But F has to stabilise the next cost in its turn. For one input that confines it
+to a simplex (`stable_simplex`); and if h(W) ≤ c, the last one has f(F) ≤ (c − Σ_other ω inf f)/ω, where
+f(F) ≥ tr(F'RF S0) ≥ σ_min(R)σ_min(S0)‖F‖². So every W of a box on which g exceeds the bound that
+follows is out: it does not stabilise, or its next gain does not, or h(W) > c.
 
 A lower bound of g where D may vanish: the cost of the first T steps, which is a polynomial in W and is
 never more than g(W). It is summed by doubling in midpoint-radius arithmetic,
@@ -31,7 +31,7 @@ from benign.rigorous.fractions_of_gain import Frame
 from benign.rigorous.lqr import BallPlant, ClosedLoop, NotStabilising, least_cost
 from benign.rigorous.matrices import Unproved, is_semidefinite, least_singular_value, to_ball_matrix
 from benign.rigorous.problem import Matrix, Plant, Problem
-from benign.rigorous.surd import enclosing_floats, to_ball
+from benign.rigorous.surd import enclosing_floats
 from benign.rigorous.taylor import GROWN, TINY, UNIT, Floats
 
 DOUBLINGS = 24

@@ -2,9 +2,9 @@
 
 The characteristic polynomial zⁿ + a₁zⁿ⁻¹ + … of √γ(A − BW) comes from the recursion of Faddeev and
 LeVerrier; all its roots lie in the open unit disc iff in the Schur–Cohn recursion
-b_i = a₀a_i − a_ra_{r−i} (r the degree, from n down to 1) every |a_r| < |a₀|. A step with |a_r| > |a₀|, the
-steps before it having passed, shows a root outside the closed disc: a passed step takes exactly one root inside away, and the
-product of the roots that are left has modulus |a_r/a₀|.
+b_i = a₀a_i − a_ra_{r−i} (r the degree, from n down to 1) every |a_r| < |a₀|. A step with |a_r| > |a₀|,
+the steps before it having passed, shows a root outside the closed disc: a passed step takes exactly one
+root inside away, and the product of the roots that are left has modulus |a_r/a₀|.
 
 Source: E. I. Jury, Theory and Application of the z-Transform Method (1964), section 3.
 """

@@ -273,8 +273,8 @@ def inverse(d: Model) -> Model:
     """1/d, where d > 0 is shown; infinite errors elsewhere.
 
     The power series P of 1/d, from d₀P_k = [k = 0] − Σ_{i≠0} d_iP_{k−i} in floating point, leaves
-    1/d − P = (1 − dP)/d: its numerator is rounding up to the degree, −Σ d_iP_j beyond it, and eP where d is
-    known up to e.
+    1/d − P = (1 − dP)/d: its numerator is rounding up to the degree, −Σ d_iP_j beyond it, and eP where
+    d is known up to e.
     """
     B = d.basis
     P = np.zeros_like(d.c)

@@ -1,0 +1,205 @@
+"""Minimisers of h: guessed in floating point, each proved alone in a box on which h is convex."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benign.landscape.landscape import Enclosure
+from benign.rigorous import box_signs
+from benign.rigorous.boxes import Adapted, BoxObjective
+from benign.rigorous.fractions_of_gain import Frame
+from benign.rigorous.intervals import Interval
+from benign.rigorous.taylor import Floats, Model
+
+WIDEST_CONVEX = 24
+"""The convex box around a minimiser is sought among radii 2⁻¹ … 2⁻ᵂᴵᴰᴱˢᵀ of the root's."""
+
+NEWTON = 30
+"""Newton steps for a minimiser."""
+
+TINY_BOX = 2.0**-40
+"""Radius of the boxes whose centres stand for points, where nothing is proved."""
+
+AT_ONCE = 512
+"""Points looked at in one call."""
+
+
+@dataclass(frozen=True, eq=False)
+class Minimiser:
+    """A strict local minimiser of h, enclosed.
+
+    Attributes:
+        y: (2, p) bounds in the frame.
+        W: (2, p) bounds of the gain's entries, row by row.
+        value: bounds of h there.
+        centre, radius: (p,), the box on which h is strictly convex; it holds y.
+    """
+
+    y: Floats
+    W: Floats
+    value: Enclosure
+    centre: Floats
+    radius: Floats
+
+
+class Minimisers:
+    """The minimisers found so far, by increasing value.
+
+    Args:
+        objective: h over boxes; the root box is [−1, 1]ᵖ in the coordinates of its frame.
+    """
+
+    def __init__(self, objective: BoxObjective) -> None:
+        self.objective, self.p = objective, objective.p
+        self.known: list[Minimiser] = []
+
+    def add(self, start: Floats, within: Floats | None = None) -> bool:
+        """Newton's method from (p,); whether a minimiser that was not known was proved.
+
+        Args:
+            start: where to begin.
+            within: (p,), how far from there it may be at most; nothing is added farther away.
+        """
+        y = self._newton(np.asarray(start, float))
+        if y is None or (within is not None and not (np.abs(y - start) <= within).all()):
+            return False
+        if any((np.abs(y - m.centre) <= m.radius).all() for m in self.known):
+            return False
+        found = self._enclosed(y)
+        # Boxes that overlap may hold one point twice.
+        if found is None or any(_meet(found.y, m.y) for m in self.known):
+            return False
+        self.known = sorted([*self.known, found], key=lambda point: point.value.lo)
+        return True
+
+    def _at(self, y: Floats, r: Floats, order: int) -> Adapted:
+        return self.objective.adapt(self.objective.before(y, r), order)
+
+    def _newton(self, y: Floats) -> Floats | None:
+        """A stationary point near y in floating point: values at the centres of tiny boxes."""
+        tiny = np.full((self.p, 1), TINY_BOX)
+        before = np.inf
+        for _ in range(NEWTON):
+            at = self._at(y[:, None], tiny, 2)
+            gradient = self.objective.gradient(at).c[0][:, 0]
+            hessian = box_signs.dense(self.objective.hessian(at).c[0], self.p)[0]
+            if not (np.isfinite(gradient).all() and np.isfinite(hessian).all()):
+                return None
+            try:
+                step = np.linalg.solve(hessian, gradient)
+            except np.linalg.LinAlgError:
+                return None
+            y = y - step
+            if not (np.abs(y) <= 1).all():
+                return None
+            length = float(np.abs(step).max())
+            if length <= 2.0**-48 or (length <= 1e-9 and length >= 0.5 * before):
+                break  # rounding is all that is left
+            before = length
+        return y
+
+    def guesses(self, per_axis: int) -> Floats:
+        """(N, p) gains near which minimisers are to be expected: descents from the lows of a grid.
+
+        Floating point only: values at the centres of tiny boxes.
+        """
+        ticks = (np.arange(per_axis) + 0.5) * 2 / per_axis - 1
+        grid = np.stack(np.meshgrid(*[ticks] * self.p, indexing="ij")).reshape(self.p, -1)
+        values = np.concatenate([self._values(grid[:, i]) for i in self._chunks(grid.shape[1])])
+        shape = (per_axis,) * self.p
+        values = np.pad(values.reshape(shape), 1, constant_values=np.inf)
+        inner = tuple(slice(1, -1) for _ in range(self.p))
+        low = np.isfinite(values[inner])
+        for axis in range(self.p):
+            for shift in (-1, 1):
+                low &= values[inner] <= np.roll(values, shift, axis=axis)[inner]
+        return self._descended(grid[:, low.ravel()]).T
+
+    def _chunks(self, count: int) -> list[slice]:
+        return [slice(i, i + AT_ONCE) for i in range(0, count, AT_ONCE)]
+
+    def _tiny(self, y: Floats) -> Floats:
+        return np.full_like(y, TINY_BOX)
+
+    def _values(self, y: Floats) -> Floats:
+        at = self._at(y, self._tiny(y), 0)
+        value = self.objective.value(at).c[0]
+        return np.where(box_signs.inside(at) & np.isfinite(value), value, np.inf)
+
+    def _descended(self, y: Floats, steps: int = 40) -> Floats:
+        """Newton's method where ∇²h ≻ 0, else the gradient; a step that does not lower h is cut."""
+        y = y.copy()
+        if y.shape[1] == 0:
+            return y
+        value, cut = self._values(y), np.ones(y.shape[1])
+        for _ in range(steps):
+            at, hessian = self._hessian(y, self._tiny(y))
+            gradient = np.nan_to_num(self.objective.gradient(at).c[0].T)
+            dense = np.nan_to_num(box_signs.dense(hessian.c[0], self.p))
+            lam, V = np.linalg.eigh(dense)
+            along = np.einsum("bij,bi->bj", V, gradient)
+            step = -np.einsum("bij,bj->bi", V, along / np.maximum(np.abs(lam), 1e-8))
+            length = np.linalg.norm(step, axis=1)
+            step *= np.minimum(1.0, 0.1 / np.maximum(length, 1e-300))[:, None]
+            tried = y + (cut[:, None] * step).T
+            new = self._values(np.clip(tried, -1, 1))
+            better = new <= value
+            if not (length[better] > 1e-7).any():
+                break
+            y[:, better], value[better] = np.clip(tried, -1, 1)[:, better], new[better]
+            cut = np.where(better, np.minimum(1.0, 4 * cut), 0.25 * cut)
+        return y
+
+    def _enclosed(self, y: Floats) -> Minimiser | None:
+        """The box around y on which h is convex, and a tiny one with a stationary point in it."""
+        radii = 2.0 ** -np.arange(1.0, WIDEST_CONVEX + 1)
+        # Only radii with a few bits, within the root.
+        room = 1.0 - np.abs(y).max()
+        radii = radii[radii <= room]
+        if len(radii) == 0:
+            return None
+        many = np.repeat(y[:, None], len(radii), axis=1)
+        r = np.broadcast_to(radii, (self.p, len(radii))).copy()
+        convex = box_signs.convex(*self._hessian(many, r))
+        if not convex.any():
+            return None
+        first = int(np.argmax(convex))
+        radius = np.full(self.p, radii[first])
+        tiny = 2.0 ** -np.arange(50.0, 9.0, -2.0)
+        tiny = tiny[tiny < radii[first]]
+        many = np.repeat(y[:, None], len(tiny), axis=1)
+        r = np.broadcast_to(tiny, (self.p, len(tiny))).copy()
+        at, hessian = self._hessian(many, r)
+        reach = box_signs.krawczyk(self.objective.gradient(at), hessian, r)
+        inside = (reach < r).all(axis=0) & box_signs.inside(at)
+        if not inside.any():
+            return None
+        i = int(np.argmax(inside))
+        half = np.maximum(reach[:, i] * (1 + 1e-12), 2.0**-52)
+        box = np.stack([np.nextafter(y - half, -np.inf), np.nextafter(y + half, np.inf)])
+        # The value over the box of the test, which holds the point and is a little larger.
+        low, high = self.objective.value(at).bounds()
+        value = Enclosure(float(low[i]), float(high[i]))
+        return Minimiser(box, gain_bounds(self.objective.frame, box), value, y.copy(), radius)
+
+    def _hessian(self, y: Floats, r: Floats) -> tuple[Adapted, Model]:
+        at = self._at(y, r, 2)
+        return at, self.objective.hessian(at)
+
+
+def _meet(first: Floats, second: Floats) -> bool:
+    """Whether two boxes, (2, p) each, have a point in common."""
+    return bool(((first[0] <= second[1]) & (second[0] <= first[1])).all())
+
+
+def gain_bounds(frame: Frame, box: Floats) -> Floats:
+    """(2, p) bounds of W's entries over a box of y, (2, p)."""
+    bounds = []
+    for centre, row in zip(frame.centre, frame.axes, strict=True):
+        entry = Interval.enclose([centre])
+        for axis, low, high in zip(row, *box, strict=True):
+            entry = entry + Interval.enclose([axis]) * Interval(np.array([low]), np.array([high]))
+        bounds.append((entry.lo[0], entry.hi[0]))
+    return np.array(bounds).T

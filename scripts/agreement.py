@@ -1,11 +1,11 @@
-"""Search and proof on random families: does each find what the other does?
+"""Whether search and proof agree on random families.
 
     python scripts/agreement.py N M TASKS FAMILIES [--seconds 60] [--eta 0.02] [--starts 64]
 
-Every local minimiser that the search met below the level of the proof has to be in the proved list, and at
-every proved minimiser ∇h has to vanish and ∇²h to be positive in floating point. The families are those of
-`benchmarks.proofs.random_problem`. Prints one line a family and a summary; the exit status is 1 if the two
-disagree anywhere.
+Every local minimiser that the search met below the level of the proof has to be in the proved list, and
+at every proved minimiser ∇h has to vanish and ∇²h to be positive in floating point. The families are
+those of `benchmarks.proofs.random_problem`. Prints one line a family and a summary; the exit status is 1
+if the two disagree anywhere.
 """
 
 from __future__ import annotations
@@ -70,9 +70,10 @@ def main() -> int:
         )
     share = 100 * decided / asked.families
     print(
-        f"\n{asked.families} families of n = {asked.n}, m = {asked.m}, {asked.tasks} tasks, eta = {asked.eta}: "
-        f"{share:.0f} % decided within {asked.seconds:g} s (median {np.median(times):.2f} s, 90 % within "
-        f"{np.quantile(times, 0.9):.2f} s); {empty} proved infeasible; disagreements: {len(quarrels)}"
+        f"\n{asked.families} families of n = {asked.n}, m = {asked.m}, {asked.tasks} tasks, "
+        f"eta = {asked.eta}: {share:.0f} % decided within {asked.seconds:g} s (median "
+        f"{np.median(times):.2f} s, 90 % within {np.quantile(times, 0.9):.2f} s); {empty} proved "
+        f"infeasible; disagreements: {len(quarrels)}"
     )
     for text in quarrels:
         print(text)

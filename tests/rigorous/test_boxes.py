@@ -283,7 +283,7 @@ def test_uncounted_roundings_are_caught(monkeypatch):
          "K - self._step(turned)", "n2 two shots"),
         (boxes.BoxObjective, "_directions", "M.mid", "0.999 * M.mid", "n2"),
         (Model, "truncated", "self.e + rest", "self.e", "n2"),
-        (boxes.BoxObjective, "_weighted", "self.weights.reshape", "np.sqrt(self.weights).reshape", "m2"),
+        (boxes.BoxObjective, "_weighted", "self.weights.re", "np.sqrt(self.weights).re", "m2"),
     ],
 )  # fmt: skip
 def test_planted_errors_are_caught(monkeypatch, owner, name, old, new, case):

@@ -66,8 +66,8 @@ def coverage(landscape: LandscapeBelow) -> list[str]:
         lines.append("Complete: there is no other local minimum.")
     elif landscape.level > 0:
         lines.append(
-            f"Complete below h = {outward(landscape.level, 6, down=True)}: a descent that starts lower and "
-            "never rises can end at no other gain."
+            f"Complete below h = {outward(landscape.level, 6, down=True)}: a descent that starts lower "
+            "and never rises can end at no other gain."
         )
     if landscape.left:
         lines.append(

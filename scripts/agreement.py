@@ -4,7 +4,7 @@
 
 Every local minimiser that the search met below the level of the proof has to be in the proved list, and
 at every proved minimiser ∇h has to vanish and ∇²h to be positive in floating point. The families are
-those of `benchmarks.proofs.random_problem`. Prints one line a family and a summary; the exit status is 1
+those of `benchmarks.proofs.random_problem`. Prints a line a family and a summary; the exit status is 1
 if the two disagree anywhere.
 """
 

@@ -1,4 +1,4 @@
-"""Taylor models contain what they stand for: exact evaluation of the floats in them, at exact points."""
+"""Taylor models hold what they stand for: exact evaluation of their floats at exact points."""
 
 from fractions import Fraction
 

@@ -164,9 +164,8 @@ def _run(
 
     until = time.perf_counter() + seconds
     with _interruptible(pavement):
-        while not pavement.run(
-            seconds=min(until - time.perf_counter(), KEPT_EVERY if checkpoint else np.inf),
-            progress=report,
+        while not _advanced(
+            pavement, min(until - time.perf_counter(), KEPT_EVERY if checkpoint else np.inf), report
         ):
             if checkpoint is not None:
                 state.save(pavement, checkpoint)
@@ -175,6 +174,15 @@ def _run(
                 return
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
+
+
+def _advanced(pavement: Pavement, seconds: float, report: Callable[[int, int], None]) -> bool:
+    """Whether all is done; what was done before an interrupt from elsewhere counts."""
+    try:
+        return pavement.run(seconds=seconds, progress=report)
+    except KeyboardInterrupt:
+        pavement.interrupted = True
+        return False
 
 
 @contextmanager

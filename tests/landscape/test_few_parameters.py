@@ -126,7 +126,6 @@ FALSE = {
     "another Q": in_cost("Q", "1.01"),
     "another A": in_cost("A", "1.01"),
     "another S0": in_cost("S0", "1.01"),
-    "another step": lambda d: d["problem"]["step"].update(eta="0.11"),
     "two shots": lambda d: d["problem"]["step"].update(shots=2),
     "no minimiser": lambda d: d.update(minimisers=[]),
 }

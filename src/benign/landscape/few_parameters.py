@@ -16,7 +16,7 @@ import scipy.linalg
 from benign.certificates.below import is_semicontinuous
 from benign.certificates.below_claim import below_certificate, minimiser_entry
 from benign.errors import ClaimError, ProblemError
-from benign.landscape import checkpoint as state
+from benign.landscape import proof_state as state
 from benign.landscape.below import LandscapeBelow, ProvedMinimum, verdict_below
 from benign.landscape.branch_and_bound import Minimiser, Pavement
 from benign.landscape.landscape import Enclosure

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from benign.meta.doubling import TrainedLoop, closed_loop
 from benign.tasks.regulator import ClosedLoop, Regulator
 from benign.tasks.task import AbstractCost, LQRCost
 
@@ -100,7 +101,7 @@ class Layout:
 class RegulatorPoint(Point):
     """C(W) = tr(P S0) from the closed loop that the derivatives need as well."""
 
-    loop: ClosedLoop
+    loop: ClosedLoop | TrainedLoop
     S0: Float[Array, "n n"]
 
     @property
@@ -128,7 +129,7 @@ class RegulatorSite(Site):
 
     def at(self, W: Float[Array, "m n"]) -> RegulatorPoint:
         """The closed loop under W."""
-        return RegulatorPoint(self.regulator.at(W), self.regulator.S0)
+        return RegulatorPoint(closed_loop(self.regulator, W), self.regulator.S0)
 
     def resample(self, key: PRNGKeyArray) -> RegulatorSite:
         """Itself."""

@@ -38,12 +38,16 @@ HALVINGS = 60
 ARMIJO = 1e-4
 """The share of the predicted decrease that Armijo's rule asks for."""
 
-ROUNDING = 4e-16
-"""A decrease below this multiple of the objective cannot be seen; near the minimum the slope at the trial
+ROUNDING = 1e-12
+"""A change below this multiple of the objective may be rounding; near the minimum the slope at the trial
 point decides instead (W. Hager and H. Zhang, SIAM J. Optim. 16 (2005) 170–192, "approximate Wolfe")."""
 
 CHUNK = 2048
 """Tasks evaluated at once; more go one chunk after another, in memory that does not grow with them."""
+
+
+class InfeasibleStart(ProblemError):
+    """Some task has no finite cost at the start, before or after adaptation."""
 
 
 class Stop(IntEnum):
@@ -80,8 +84,8 @@ class State(eqx.Module):
         parts: what each task of the current batch contributes at W.
         weights: (b,) of the batch.
         memory: the state of the optimiser.
-        length: t of the last step.
-        step: meta-steps taken.  backtracks: halvings so far.
+        length: the first t that Armijo's rule tries next.
+        step: meta-steps taken; −1 before the first look at the start.  backtracks: halvings so far.
         skipped: tasks of batches left out because they are infeasible at W (samplers only).
         reason: a code of `Stop`.
     """
@@ -217,10 +221,12 @@ def _tick(
     state: State,
     draw: Draw,
 ) -> tuple[State, Row]:
+    # Before the first look nothing is known: the step is zero, and only feasibility is asked for.
+    looking = state.step < 0
     direction, value, merit = _mean(state.weights, state.parts)
     norm = jnp.sqrt(dot(direction, direction))
     if rule.exact:
-        complete = jnp.all(state.weights > 0)
+        complete = jnp.all(state.weights > 0) & ~looking
         reason = jnp.where(value <= limits.target, int(Stop.GAP), int(Stop.RUNNING))
         reason = jnp.where(norm <= limits.tolerance, int(Stop.GRADIENT), reason)
         reason = jnp.where(complete, reason, int(Stop.RUNNING)).astype(jnp.int32)
@@ -229,6 +235,8 @@ def _tick(
     update, memory = direction, state.memory
     if rule.optimizer is not None:
         update, memory = rule.optimizer.update(direction, state.memory, state.W)
+        memory = jax.tree.map(partial(jnp.where, looking), state.memory, memory)
+        update = jnp.where(looking, 0.0, update)
     if rule.scaled:
         update = -limits.rate * update
     slope = dot(direction, update)
@@ -237,10 +245,10 @@ def _tick(
         if not rule.armijo:
             return feasible
         new_direction, _, new_merit = _mean(state.weights, trial)
-        falls = new_merit <= merit + ARMIJO * t * slope
+        falls = (new_merit < merit) & (new_merit <= merit + ARMIJO * t * slope)
         level = new_merit <= merit + ROUNDING * jnp.abs(merit)
         flat = dot(new_direction, update) <= (2 * ARMIJO - 1) * slope
-        return feasible & (slope < 0) & (falls | (level & flat))
+        return feasible & (looking | ((slope < 0) & (falls | (level & flat))))
 
     def trying(search):
         _, halvings, _, _, found = search
@@ -254,7 +262,7 @@ def _tick(
         return jnp.where(found, t, 0.5 * t), halvings + ~found, W, parts, found
 
     def move(state: State) -> tuple[State, Row]:
-        first = jnp.minimum(2 * state.length, 1.0) if rule.armijo else jnp.ones(())
+        first = jnp.where(looking, 1.0, state.length) if rule.armijo else jnp.ones(())
         search = (first, jnp.zeros((), jnp.int32), state.W, state.parts, jnp.asarray(False))
         t, halvings, W, parts, found = lax.while_loop(trying, attempt, search)
         weights = draw.weights
@@ -265,7 +273,8 @@ def _tick(
             parts,
             weights,
             memory,
-            t,
+            # After a step that was not halved the next one may be twice as long.
+            jnp.where(halvings == 0, jnp.minimum(2 * t, 1.0), t),
             state.step + 1,
             state.backtracks + halvings,
             state.skipped + jnp.sum(~parts.feasible, dtype=jnp.int32),
@@ -327,26 +336,6 @@ def _run_segments(
     return jax.vmap(lambda state: _segment(rule, algorithm, tasks, omega, seed, limits, state, draws))(
         states
     )
-
-
-@partial(jax.jit, static_argnums=0)
-def _begin(
-    rule: Rule,
-    algorithm: Algorithm,
-    tasks: tuple[Site, Site],
-    omega: Array,
-    seed: Array,
-    draw: Draw,
-    W: Array,
-) -> tuple[State, Bool[Array, ""]]:
-    parts, feasible = _evaluate(rule, algorithm, tasks, seed, draw, W)
-    weights = draw.weights
-    if weights is None:
-        weights = algorithm.arrived(jnp.zeros((), jnp.int32), omega)
-    memory = None if rule.optimizer is None else rule.optimizer.init(W)
-    zero = jnp.zeros((), jnp.int32)
-    state = State(W, parts, weights, memory, jnp.ones(()), zero, zero, zero, zero)
-    return state, feasible
 
 
 @jax.jit
@@ -534,22 +523,20 @@ class Course:
     def _sites(self, tasks: TaskStack) -> tuple[Site, Site]:
         return site(tasks.tasks.f, self.layout), site(tasks.tasks.g, self.layout)
 
-    def begin(self, start: Any) -> State:
-        """The state at the start.
+    def before(self, start: Any) -> State:
+        """The state before the first tick, which looks at the start and moves nothing.
 
         Raises:
-            ProblemError: the start has another shape, or is infeasible.
+            ProblemError: the start has another shape, or numbers that are not finite.
         """
-        W = self._array(start)
-        state, feasible = _begin(
-            self.rule, self.algorithm, self.tasks, self.omega, self.key, self._draw(-1, 0), W
-        )
-        if not bool(feasible):
-            raise ProblemError(
-                "start: some task is infeasible there, before or after adaptation; give another start, "
-                "or a smaller eta"
-            )
-        return state
+        W, b = self._array(start), self.batch
+        zeros, yes = np.zeros(b), np.ones(b, bool)
+        parts = Contribution(np.zeros((b, *W.shape)), zeros, zeros, yes)
+        memory = None if self.rule.optimizer is None else self.rule.optimizer.init(W)
+        number = partial(np.asarray, dtype=np.int32)
+        zero = number(0)
+        state = (W, parts, np.full(b, 1 / b), memory, np.ones(()), number(-1), zero, zero, zero)
+        return State(*jax.tree.map(jnp.asarray, state))
 
     def _array(self, W: Any) -> Array:
         if Layout.of(W) != self.layout:
@@ -565,9 +552,9 @@ class Course:
         Raises:
             ProblemError: the snapshot is of another run.
         """
-        like, structure = jax.tree.flatten(self.begin(start))
+        like, structure = jax.tree.flatten(self.before(start))
         alike = len(like) == len(snapshot.leaves) and all(
-            a.shape == b.shape and a.dtype == b.dtype for a, b in zip(like, snapshot.leaves, strict=True)
+            np.shape(a) == b.shape and np.asarray(a).dtype == b.dtype for a, b in zip(like, snapshot.leaves, strict=True)
         )
         if not alike:
             raise ProblemError("resume: the checkpoint holds arrays of other shapes than this run")
@@ -575,11 +562,11 @@ class Course:
 
     # --- batches
 
-    def _draw(self, block: int, row: int | None = None) -> Draw:
-        """The batches of a block of SEGMENT ticks (of one of them, for `row`); block −1 is the start."""
-        rng = np.random.default_rng([self.seed, block + 1])
-        numbers = np.arange(SEGMENT) + max(block, 0) * SEGMENT if block >= 0 else np.full(1, -1)
-        count = len(numbers)
+    def _draw(self, block: int) -> Draw:
+        """The batches of a block of SEGMENT ticks; tick −1, the first look, is the first of block 0."""
+        rng = np.random.default_rng([self.seed, block])
+        numbers = np.arange(SEGMENT) + block * SEGMENT - 1
+        count = SEGMENT
         index = weights = tasks = None
         if self.sampler is not None:
             stack = TaskStack.of(self.sampler(rng, count * self.batch))
@@ -596,8 +583,7 @@ class Course:
             order = rng.random((count, self.k)).argpartition(self.batch - 1, axis=1)
             index = np.sort(order[:, : self.batch], axis=1).astype(np.int32)
             weights = np.asarray(self.omega)[index] * (self.k / self.batch)
-        draw = Draw(numbers.astype(np.int32), index, weights, tasks)
-        return draw if row is None else jax.tree.map(lambda x: x[row], draw)
+        return Draw(numbers.astype(np.int32), index, weights, tasks)
 
     # --- running
 
@@ -643,7 +629,7 @@ class Course:
         began = time.perf_counter()
         if steps < 0:
             raise ProblemError(f"steps: must not be negative, got {steps}")
-        state = self.begin(start) if resume is None else self.resume(resume, start)
+        state = self.before(start) if resume is None else self.resume(resume, start)
         rows = [] if resume is None else [resume.rows]
         target = floor + gap_tolerance if gap is not None else -float("inf")
         reason = Stop(int(state.reason))
@@ -654,11 +640,17 @@ class Course:
                 break
             state, found = _run_segment(
                 self.rule, self.algorithm, self.tasks, self.omega, self.key,
-                self._limits(steps, tolerance, target), state, self._draw(before // SEGMENT),
+                self._limits(steps, tolerance, target), state, self._draw((before + 1) // SEGMENT),
             )  # fmt: skip
             after, reason = int(state.step), Stop(int(state.reason))
-            first = before % SEGMENT
-            rows.append(np.stack([np.asarray(x, float) for x in found])[:, first : first + after - before])
+            if after < 0:
+                raise InfeasibleStart(
+                    "start: some task is infeasible there, before or after adaptation; give another "
+                    "start, or a smaller eta"
+                )
+            first = (before + 1) % SEGMENT
+            taken = slice(first + (before < 0), first + after - before)
+            rows.append(np.stack([np.asarray(x, float) for x in found])[:, taken])
             if reason is Stop.GAP and gap is not None:
                 if not gap(self.layout.unravel(state.W)) <= gap_tolerance:
                     # The bound in floating point was too hopeful: ask again a little further down.
@@ -678,16 +670,20 @@ class Course:
         return self._ended(state, rows, reason, time.perf_counter() - began)
 
     def _ended(self, state: State, rows: list[np.ndarray], reason: Stop, seconds: float) -> Ended:
-        value, norm, merit, each = self.summary(state.W)
+        direction, last, merit = (np.asarray(x) for x in _host_mean(state))
+        norm = float(np.linalg.norm(direction))
+        final = np.array([[float(last)], [norm], [0.0], [0.0]])
+        value, each = float(last), np.asarray(state.parts.value)
+        # FTML may end before all tasks have arrived, a batch is not the family: look at all of it.
+        if not self.rule.exact or not np.array_equal(state.weights, self.omega):
+            value, norm, merit, each = self.summary(state.W)
         taken = np.concatenate([np.zeros((4, 0)), *rows], axis=1)
-        direction, last, _ = (np.asarray(x) for x in _batch_mean(state.weights, state.parts))
-        final = np.array([[float(last)], [float(np.linalg.norm(direction))], [0.0], [0.0]])
         full = np.concatenate([taken, final], axis=1)
         return Ended(
             W=jax.tree.map(np.asarray, self.layout.unravel(state.W)),
             value=value,
             norm=norm,
-            merit=merit,
+            merit=float(merit),
             task_values=each,
             stop=reason,
             steps=int(state.step),
@@ -705,28 +701,36 @@ class Course:
 
         A start that is infeasible ends where it began, as stuck.
         """
-        begin = partial(_begin, self.rule, self.algorithm, self.tasks, self.omega, self.key)
-        states, feasible = jax.jit(jax.vmap(begin, in_axes=(None, 0)))(
-            self._draw(-1, 0), jnp.asarray(starts)
-        )
-        reason = jnp.where(feasible, int(Stop.RUNNING), int(Stop.STUCK)).astype(jnp.int32)
-        states = eqx.tree_at(lambda s: s.reason, states, reason)
+        one = self.before(self.layout.unravel(jnp.asarray(starts[0])))
+        count = len(starts)
+        states = jax.tree.map(lambda x: np.broadcast_to(x, (count, *np.shape(x))), one)
+        states = eqx.tree_at(lambda s: s.W, states, jnp.asarray(starts))
         limits = self._limits(steps, tolerance, -float("inf"))
-        for block in range(-(-steps // SEGMENT)):
+        for block in range(-(-(steps + 1) // SEGMENT)):
             if not bool((np.asarray(states.reason) == Stop.RUNNING).any()):
                 break
             states, _ = _run_segments(
                 self.rule, self.algorithm, self.tasks, self.omega, self.key, limits, states,
                 self._draw(block),
             )  # fmt: skip
-        directions, _, _ = jax.vmap(_mean)(states.weights, states.parts)
+        weights, each = np.asarray(states.weights), np.asarray(states.parts.direction)
+        directions = (weights.reshape(*weights.shape, *(1,) * (each.ndim - 2)) * each).sum(axis=1)
         norms = np.linalg.norm(np.asarray(directions).reshape(len(starts), -1), axis=1)
         reason = np.asarray(states.reason)
         reason = np.where(reason == Stop.RUNNING, int(Stop.STEPS), reason)
         return np.asarray(states.W), norms, reason
 
 
-_batch_mean = jax.jit(_mean)
+def _host_mean(state: State) -> tuple[Any, Any, Any]:
+    """`_mean` without compiling anything."""
+    parts = jax.tree.map(np.asarray, state.parts)
+    there = np.where(parts.feasible, np.asarray(state.weights), 0.0)
+    share = there * (np.sum(state.weights) / max(np.sum(there), np.finfo(float).tiny))
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.tensordot(share, np.where(share.reshape(-1, *(1,) * (values.ndim - 1)) > 0, values, 0.0), 1)
+
+    return mean(parts.direction), mean(parts.value), mean(parts.merit)
 
 
 def _snapshot(state: State, rows: list[np.ndarray]) -> Snapshot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from math import inf
@@ -150,12 +151,20 @@ def training_document(result: TrainingResult) -> dict[str, Any]:
         "skipped": result.skipped,
         "settings": result.settings,
         "tasks": [
-            {"name": name, "value": _number(float(value))}
+            {"name": name, "value": _number(float(value)), "digest": task_digest(result.tasks[i])}
             | ({} if result.optimal_values is None else {"optimum": _number(float(result.optimal_values[i]))})
             for i, (name, value) in enumerate(zip(result.tasks.names, result.task_values, strict=True))
         ],
         "digest": result.digest,
     }
+
+
+def task_digest(task: Any) -> str:
+    """What tells a task that was trained on from another: a digest of its numbers."""
+    body = hashlib.sha256()
+    for leaf in jax.tree.leaves(task):
+        body.update(np.ascontiguousarray(leaf).tobytes())
+    return body.hexdigest()[:16]
 
 
 def _number(x: float) -> float | str | None:
@@ -170,10 +179,12 @@ class Trained:
 
     Attributes:
         W: (m, n) gain.  algorithm: what it was trained with.
+        seen: the digests of the tasks it was trained on.
     """
 
     W: Float[np.ndarray, "m n"]
     algorithm: Algorithm
+    seen: frozenset[str]
 
 
 def read_training(path: str | os.PathLike[str]) -> Trained:
@@ -193,7 +204,8 @@ def read_training(path: str | os.PathLike[str]) -> Trained:
         W = np.asarray(rows, dtype=float)
         if W.ndim != 2 or not np.isfinite(W).all():
             raise ValueError("its W is not a gain")
-        return Trained(W, make_algorithm(name, lam=lam, **settings))
+        seen = frozenset(task["digest"] for task in document["tasks"])
+        return Trained(W, make_algorithm(name, lam=lam, **settings), seen)
     except FileFormatError:
         raise
     except OSError as error:

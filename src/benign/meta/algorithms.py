@@ -76,8 +76,8 @@ class Algorithm(eqx.Module):
         """What the task of f and g contributes at w."""
 
     @abstractmethod
-    def adapt(self, g: Site, w: Float[Array, "*p"], shots: int) -> Float[Array, "*p"]:
-        """Where adaptation takes w on a task after a number of shots."""
+    def shot(self, g: Site, w: Float[Array, "*p"]) -> Float[Array, "*p"]:
+        """Where adaptation takes w on a task in one go."""
 
     @property
     @abstractmethod
@@ -94,13 +94,9 @@ class _Shots(Algorithm):
 
     step: eqx.AbstractVar[AdaptationStep]
 
-    def adapt(self, g: Site, w: Float[Array, "*p"], shots: int) -> Float[Array, "*p"]:
-        """The shots of the adaptation step."""
-
-        def shot(w: Array, _: None) -> tuple[Array, None]:
-            return self.step.move(g.at(w), w), None
-
-        return lax.scan(shot, w, None, length=shots)[0]
+    def shot(self, g: Site, w: Float[Array, "*p"]) -> Float[Array, "*p"]:
+        """One application of the adaptation step."""
+        return self.step.move(g.at(w), w)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -308,9 +304,9 @@ class _Proximal(Algorithm):
 
     lam: eqx.AbstractVar[Float[Array, ""]]
 
-    def adapt(self, g: Site, w: Float[Array, "*p"], shots: int) -> Float[Array, "*p"]:
-        """φ(w); the number of shots says nothing here, but none leaves w as it is."""
-        return proximal_point(g, w, self.lam).phi if shots else w
+    def shot(self, g: Site, w: Float[Array, "*p"]) -> Float[Array, "*p"]:
+        """φ(w)."""
+        return proximal_point(g, w, self.lam).phi
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from benign import __version__
-from benign.cli import training
+from benign.cli import bifurcation, training
 from benign.cli.common import FAILED, UNDECIDED, USAGE, FamilyArgument, ShotsOption, StepOption, app
 from benign.cli.common import console as _console
 from benign.cli.common import read as _read
@@ -285,3 +285,4 @@ def _print_reports(file: FamilyFile, family: str, results: list[Landscape]) -> N
 
 
 training.register()
+bifurcation.register()

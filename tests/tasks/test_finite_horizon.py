@@ -9,6 +9,7 @@ from task_reference import assert_derivatives, assert_never_nan, positive
 from benign.errors import ProblemError
 from benign.tasks.finite_horizon import FiniteHorizon
 from benign.tasks.lqr import LQR
+from benign.tasks.task import Task
 
 
 def random_data(seed: int, T: int, n: int, m: int) -> dict[str, np.ndarray]:
@@ -44,7 +45,7 @@ def test_cost_and_derivatives(T, n, m, gamma, per_step):
     rng = np.random.default_rng(3)
     W, E = (jnp.asarray(0.5 * rng.normal(size=cost.shape)) for _ in range(2))
     assert cost.shape == ((T, m, n) if per_step else (m, n))
-    assert float(cost.value(W)) == pytest.approx(simulated(data, np.asarray(W), gamma), rel=1e-13)
+    assert float(Task(cost).value(W)) == pytest.approx(simulated(data, np.asarray(W), gamma), rel=1e-13)
     assert_derivatives(cost, W, E)
 
 
@@ -65,7 +66,7 @@ def test_the_cost_is_the_mean_over_simulated_paths():
         s = s @ data["A"][t].T + a @ data["B"][t].T + draw(data["noise"][t])
     totals += np.einsum("pi,ij,pj->p", s, data["Qf"], s)
     error = totals.std() / np.sqrt(paths)
-    exact = float(FiniteHorizon(**data, horizon=3).value(W))
+    exact = float(Task(FiniteHorizon(**data, horizon=3)).value(W))
     assert error < 0.01 * exact
     assert abs(totals.mean() - exact) < 4 * error
 
@@ -73,7 +74,7 @@ def test_the_cost_is_the_mean_over_simulated_paths():
 def test_the_optimum_of_a_gain_a_step():
     T, n, m = 6, 3, 2
     data = random_data(1, T, n, m)
-    cost = FiniteHorizon(**data, horizon=T, per_step=True)
+    cost = Task(FiniteHorizon(**data, horizon=T, per_step=True))
     found = cost.optimum()
     # Dynamic programming by completing the square, in NumPy; the value is quadratic in the state.
     P, offset = data["Qf"], 0.0
@@ -87,7 +88,7 @@ def test_the_optimum_of_a_gain_a_step():
     assert np.abs(cost.gradient(found.W)).max() < 1e-11 * float(found.value)
     nearby = found.W + 1e-2 * np.random.default_rng(0).normal(size=(20, T, m, n))
     assert (jax.vmap(cost.value)(nearby) > found.value).all()
-    fixed = FiniteHorizon(**data, horizon=T)
+    fixed = Task(FiniteHorizon(**data, horizon=T))
     assert fixed.optimum() is None
     gains = np.random.default_rng(1).normal(size=(200, m, n))
     assert (jax.vmap(fixed.value)(gains) > found.value).all()
@@ -95,7 +96,7 @@ def test_the_optimum_of_a_gain_a_step():
 
 def test_a_repeated_gain_is_the_fixed_gain():
     data = random_data(2, 4, 2, 1)
-    fixed, free = (FiniteHorizon(**data, horizon=4, per_step=x) for x in (False, True))
+    fixed, free = (Task(FiniteHorizon(**data, horizon=4, per_step=x)) for x in (False, True))
     W, E = np.array([[0.2, 0.1]]), np.array([[1.0, -2.0]])
     policy, along = np.stack([W] * 4), np.stack([E] * 4)
     assert float(fixed.value(W)) == float(free.value(policy))
@@ -111,7 +112,7 @@ def test_a_long_horizon_is_the_infinite_one(settings):
     A, B, Q, R = [[1.0, 0.1], [0.0, 0.9]], [[0.0], [1.0]], np.eye(2), 1.0
     lqr = LQR(A, B, Q, R, **settings)
     W = np.array([[0.2, 0.4]])
-    cost = FiniteHorizon(A, B, Q, R, horizon=400, **settings)
+    cost = Task(FiniteHorizon(A, B, Q, R, horizon=400, **settings))
     assert float(cost.value(W)) == pytest.approx(float(lqr.cost(W)), rel=1e-12)
     assert np.asarray(cost.gradient(W)) == pytest.approx(np.asarray(lqr.gradient(W)), rel=1e-11)
     # The first gain of the optimal policy is the stationary one; its cost is that of the LQR.
@@ -122,7 +123,7 @@ def test_a_long_horizon_is_the_infinite_one(settings):
 
 
 def test_it_is_finite_where_no_gain_stabilises_and_infinite_where_float64_ends():
-    cost = FiniteHorizon(2.0, 0.0, 1.0, 1.0, horizon=3)
+    cost = Task(FiniteHorizon(2.0, 0.0, 1.0, 1.0, horizon=3))
     # 1 + w² at each step, times 1, 4, 16.
     assert float(cost.value(2.0)) == pytest.approx(5 * 21, rel=1e-15)
     assert float(cost.gradient(2.0)) == pytest.approx(4 * 21, rel=1e-15)
@@ -132,8 +133,8 @@ def test_it_is_finite_where_no_gain_stabilises_and_infinite_where_float64_ends()
 
 
 def test_a_discount_is_absorbed_and_scalars_may_be_scalars():
-    by_hand = FiniteHorizon(1, 1, [1, 0.5, 0.25], [2, 1, 0.5], 3 / 8, horizon=3)
-    discounted = FiniteHorizon(1, 1, 1, 2, 3, horizon=3, discount=0.5)
+    by_hand = Task(FiniteHorizon(1, 1, [1, 0.5, 0.25], [2, 1, 0.5], 3 / 8, horizon=3))
+    discounted = Task(FiniteHorizon(1, 1, 1, 2, 3, horizon=3, discount=0.5))
     W = 0.4
     assert float(by_hand.value(W)) == pytest.approx(float(discounted.value(W)), rel=1e-15)
     assert discounted.gradient(W).shape == ()
@@ -144,10 +145,10 @@ def test_stacked_tasks_run_under_vmap():
     costs = [FiniteHorizon(**random_data(seed, 4, 2, 1), horizon=4, per_step=True) for seed in range(3)]
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *costs)
     W = 0.1 * np.ones((4, 1, 2))
-    together = jax.vmap(lambda c: (c.value(W), c.hessian_product(W, W), c.optimum().value))(stacked)
+    run = jax.jit(lambda c: (c.value(W), c.hessian_product(W, W), c.optimum().value))
+    together = jax.jit(jax.vmap(run))(stacked)
     for i, cost in enumerate(costs):
-        alone = cost.value(W), cost.hessian_product(W, W), cost.optimum().value
-        for x, y in zip(together, alone, strict=True):
+        for x, y in zip(together, run(cost), strict=True):
             assert np.asarray(x[i]) == pytest.approx(np.asarray(y), rel=1e-12)
 
 
@@ -168,12 +169,12 @@ I2 = np.eye(2)
         ((1, 1, 1, 1, 1, -1), {"horizon": 3}, "`S0` must be positive semidefinite"),
         ((I2, I2, [[1, 2], [0, 1]], I2), {"horizon": 2}, "`Q` must be symmetric"),
         ((I2, np.ones((3, 1)), I2, 1), {"horizon": 2}, r"`B` must have a row for each of the 2 states"),
-        ((np.ones((2, 3)), 1, 1, 1), {"horizon": 2}, r"`A` must be a square matrix, got shape \(2, 3\)"),
+        ((np.ones((2, 3)), 1, 1, 1), {"horizon": 2}, r"`A` must be a square matrix, got shape"),
         ((1, 1, 1, np.nan), {"horizon": 2}, "`R` holds a NaN or an infinity"),
         ((1, 1, 1, 1), {"horizon": 2, "noise": -1}, "`noise` must be positive semidefinite"),
         ((1, 1, 1, 1), {"horizon": 2, "discount": 1.5}, r"`discount` must lie in \(0, 1\], got 1.5"),
         ((1, 1, 1, 1), {"horizon": 2, "discount": [1, 1]}, "`discount` must be one number"),
-        ((I2, I2, I2, I2), {"horizon": 2, "noise": 1}, r"`noise` must have shape \(2, 2, 2\), a matrix"),
+        ((I2, I2, I2, I2), {"horizon": 2, "noise": 1}, r"`noise` must have shape \(2, 2, 2\)"),
     ],
 )  # fmt: skip
 def test_what_is_not_well_posed_is_refused(arguments, settings, message):

@@ -82,18 +82,17 @@ def sizes(place: str, A: Any, B: Any, *, stacked: bool = False) -> tuple[int, in
         ProblemError: A is not square, or B has not a row a state.
     """
     require_x64(place)
+    axes = (2, 3) if stacked else (2,)
     shape: tuple[int, ...] = tuple(np.shape(read(A, place, "A").floats))
     scalar = shape == () or (stacked and len(shape) == 1)
-    if not scalar and (
-        len(shape) not in ((2, 3) if stacked else (2,)) or shape[-1] != shape[-2] or shape[-1] == 0
-    ):
+    *_, rows, n = (1, 1) if scalar else (0, 0, *shape)
+    if not scalar and (len(shape) not in axes or rows != n or n == 0):
         raise ProblemError(f"{place}: `A` must be a square matrix, got shape {shape}")
-    n = 1 if scalar else shape[-1]
     shape = tuple(np.shape(read(B, place, "B").floats))
     if n == 1 and (shape == () or (stacked and len(shape) == 1)):
         return 1, 1
     *_, rows, m = (0, 0, *shape)
-    if len(shape) not in ((2, 3) if stacked else (2,)) or rows != n or m == 0:
+    if len(shape) not in axes or rows != n or m == 0:
         raise ProblemError(
             f"{place}: `B` must have a row for each of the {n} states of `A` and a column an input, "
             f"got shape {shape}"

@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benign.certificates.check import check as check
     from benign.certificates.claims import certify as certify
+    from benign.landscape.adapting import adapt as adapt
+    from benign.landscape.adapting import meta_test as meta_test
     from benign.landscape.analyze import analyze as analyze
+    from benign.landscape.bifurcation import bifurcate as bifurcate
     from benign.landscape.search import search as search
+    from benign.landscape.training import train as train
     from benign.meta.adaptation import GradientStep as GradientStep
     from benign.meta.adaptation import NormalizedStep as NormalizedStep
     from benign.meta.objective import MetaObjective as MetaObjective
@@ -29,11 +33,15 @@ _HOME = {
     "MetaObjective": "benign.meta.objective",
     "NormalizedStep": "benign.meta.adaptation",
     "TaskFamily": "benign.tasks.family",
+    "adapt": "benign.landscape.adapting",
     "analyze": "benign.landscape.analyze",
+    "bifurcate": "benign.landscape.bifurcation",
     "certify": "benign.certificates.claims",
     "check": "benign.certificates.check",
     "load": "benign.tasks.files",
+    "meta_test": "benign.landscape.adapting",
     "search": "benign.landscape.search",
+    "train": "benign.landscape.training",
 }
 
 __all__ = [*_HOME, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]

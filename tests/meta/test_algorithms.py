@@ -3,13 +3,12 @@
 import jax
 import numpy as np
 import pytest
+from training_problems import Plain, difference, plane_family, split_family, valley_stack
 
-from benign.errors import ProblemError
 from benign.meta.algorithms import ALGORITHMS, make_algorithm, over_tasks
 from benign.meta.points import Layout, site
 from benign.meta.train import Course, Stop
 from benign.tasks.stack import TaskStack
-from training_problems import Plain, difference, plane_family, split_family, valley_stack
 
 PROBLEMS = {
     "plane": (plane_family, np.array([[0.15, 0.45]]), 0.01),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from benign.rigorous.problem import Step
     from benign.tasks.files import FamilyFile
 
+
 def main() -> None:
     """Run the command; every error raised on purpose becomes one message and exit status 2."""
     try:

@@ -38,7 +38,6 @@ ShotsOption = Annotated[
 ]
 
 
-
 def read(
     family: str, eta: str | None, step: str | None, shots: int | None
 ) -> tuple[FamilyFile, list[Step]]:

@@ -159,7 +159,9 @@ def adapt(
         )
     unknown = [name for name in task or () if name not in tasks.names]
     if unknown:
-        raise ProblemError(f"task: no {unknown[0]!r} in {family}; there are {', '.join(tasks.names[:8])}")
+        raise ProblemError(
+            f"task: no {unknown[0]!r} in {family}; there are {', '.join(tasks.names[:8])}"
+        )
     chosen = tasks if not task else TaskFamily([tasks[tasks.names.index(name)] for name in task])
     found = meta_test(trained, chosen, shots)
     if json:

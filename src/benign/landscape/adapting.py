@@ -86,9 +86,7 @@ def adapt(result: TrainingResult | Trained, task: Any, shots: int | None = None)
     return meta_test(result, [task], shots).tasks[0]
 
 
-def meta_test(
-    result: TrainingResult | Trained, tasks: Any, shots: int | None = None
-) -> MetaTest:
+def meta_test(result: TrainingResult | Trained, tasks: Any, shots: int | None = None) -> MetaTest:
     """Adapt the trained point to every task of a family, held out or not, all at once.
 
     Args:
@@ -152,7 +150,7 @@ def _seen(result: TrainingResult | Trained) -> frozenset[str] | None:
 @partial(jax.jit, static_argnames="shots")
 def _courses(
     algorithm: Algorithm, f: Site, g: Site, W: Array, shots: int
-) -> tuple[Float[Array, "k s"], Float[Array, "k *p"]]:
+) -> tuple[Float[Array, "k s"], Float[Array, k *p]]:
     """f before and after each shot, and where the last one ends, task by task."""
 
     def course(f: Site, g: Site) -> tuple[Array, Array]:

@@ -209,9 +209,7 @@ def bifurcate(
             waiting += [(low, middle), (middle, high)]
     samples = tuple(known[eta] for eta in sorted(known))
     if all(sample.landscape is None for sample in samples):
-        raise ProblemError(
-            "eta: no gain is feasible at any of these step sizes; give smaller ones"
-        )
+        raise ProblemError("eta: no gain is feasible at any of these step sizes; give smaller ones")
     branches, events = _joined(samples)
     return Bifurcation(exact, kind, shots, samples, branches, events, {"landscapes": float(len(known))})
 

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 VERSION = 1
 KIND = "benign training checkpoint"
+
+_MALFORMED = (
+    OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, NotImplementedError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What NumPy, zipfile and json raise over bytes that are not what they were."""
 
 
 def digest_of(settings: Mapping[str, Any], arrays: list[np.ndarray]) -> str:
@@ -63,7 +70,9 @@ def read_checkpoint(path: str | os.PathLike[str], digest: str) -> Snapshot:
         FileFormatError: no such file, not a checkpoint, cut short, or that of another run.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Read whole first: an archive that turns out to be none would leave the file open.
+        data = io.BytesIO(Path(path).read_bytes())
+        with np.load(data, allow_pickle=False) as archive:
             head = json.loads(archive["head"].tobytes())
             if head["benign"] != KIND or head["version"] != VERSION:
                 raise FileFormatError(f"{path}: not a checkpoint of this version of the library")
@@ -74,11 +83,11 @@ def read_checkpoint(path: str | os.PathLike[str], digest: str) -> Snapshot:
         raise
     except FileNotFoundError as error:
         raise FileFormatError(f"{path}: there is no checkpoint") from error
-    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zipfile.zlib.error) as e:
+    except _MALFORMED as error:
         raise FileFormatError(
-            f"{path}: not a checkpoint, or one that was cut short ({type(e).__name__}); remove it, or "
+            f"{path}: not a checkpoint, or one that was cut short ({type(error).__name__}); remove it, or "
             "train without resuming"
-        ) from e
+        ) from error
     if found != digest:
         raise FileFormatError(
             f"{path}: the checkpoint of another run: its tasks, algorithm, step sizes, batch, seed or "

@@ -127,7 +127,9 @@ class TrainingResult:
         if self.backtracks:
             lines.append(f"  {self.backtracks} times a step was halved")
         if self.skipped:
-            lines.append(f"  {self.skipped} sampled tasks were left out, infeasible where they were met")
+            lines.append(
+                f"  {self.skipped} sampled tasks were left out, infeasible where they were met"
+            )
         return "\n".join(lines)
 
 
@@ -152,7 +154,11 @@ def training_document(result: TrainingResult) -> dict[str, Any]:
         "settings": result.settings,
         "tasks": [
             {"name": name, "value": _number(float(value)), "digest": task_digest(result.tasks[i])}
-            | ({} if result.optimal_values is None else {"optimum": _number(float(result.optimal_values[i]))})
+            | (
+                {}
+                if result.optimal_values is None
+                else {"optimum": _number(float(result.optimal_values[i]))}
+            )
             for i, (name, value) in enumerate(zip(result.tasks.names, result.task_values, strict=True))
         ],
         "digest": result.digest,

@@ -29,7 +29,7 @@ from benign.tasks.family import TaskFamily
 from benign.tasks.stack import TaskStack
 
 CHECKPOINT_SECONDS = 1.0
-"""A checkpoint is written at most this often, besides the one at the end."""
+"""A checkpoint is written after the first segment, then at most this often, and at the end."""
 
 CERTIFIED_WORK = 2e6
 """Certificates are made while tasks × (states + inputs)³ is below this: some seconds in ball arithmetic."""
@@ -108,13 +108,15 @@ def train(
     began = time.perf_counter()
     rule = algorithm
     if isinstance(rule, str):
-        rule = make_algorithm(
-            rule, eta=eta, shots=shots, step=step, lam=lam, delta=delta, every=every
-        )
+        rule = make_algorithm(rule, eta=eta, shots=shots, step=step, lam=lam, delta=delta, every=every)
     sampler, stack, family = _tasks(tasks, seed)
     armijo = beta is None and isinstance(optimizer, str) if armijo is None else armijo
     if armijo and beta is None and (not rule.has_merit or sampler or batch not in (None, len(stack))):
-        why = "its directions are no gradient" if not rule.has_merit else "batches differ from step to step"
+        why = (
+            "its directions are no gradient"
+            if not rule.has_merit
+            else "batches differ from step to step"
+        )
         raise ProblemError(f"beta: {rule.name} needs a step size here ({why}); give beta")
     W = _start(start, family, rule, seed)
     size = 1.0 if beta is None else beta
@@ -140,7 +142,7 @@ def train(
         ended = course.run(
             W,
             steps=steps,
-            tolerance=tolerance,
+            tolerance=float(tolerance),
             seconds=seconds,
             resume=before,
             save=None if path is None else _saver(path, digest),
@@ -318,7 +320,7 @@ def _gap_settings(gap: float | None, family: TaskFamily | None, certifier: Any) 
 
 
 def _saver(path: Path, digest: str) -> Callable[[Any], None]:
-    last = time.perf_counter()
+    last = -float("inf")
 
     def save(snapshot: Any) -> None:
         nonlocal last

@@ -430,9 +430,7 @@ def make_algorithm(
     return _made(FTML, rule, every) if name == FTML.name else _made(ALGORITHMS[name], rule)
 
 
-def over_tasks(
-    algorithm: Algorithm, f: Site, g: Site, w: Float[Array, "*p"]
-) -> Contribution:
+def over_tasks(algorithm: Algorithm, f: Site, g: Site, w: Float[Array, "*p"]) -> Contribution:
     """The contributions of stacked tasks, one a row."""
     return jax.vmap(algorithm.contribute, in_axes=(0, 0, None))(f, g, w)
 

@@ -554,7 +554,8 @@ class Course:
         """
         like, structure = jax.tree.flatten(self.before(start))
         alike = len(like) == len(snapshot.leaves) and all(
-            np.shape(a) == b.shape and np.asarray(a).dtype == b.dtype for a, b in zip(like, snapshot.leaves, strict=True)
+            np.shape(a) == b.shape and np.asarray(a).dtype == b.dtype
+            for a, b in zip(like, snapshot.leaves, strict=True)
         )
         if not alike:
             raise ProblemError("resume: the checkpoint holds arrays of other shapes than this run")
@@ -589,11 +590,15 @@ class Course:
 
     def _limits(self, steps: int, tolerance: float, target: float) -> Limits:
         return Limits(
-            np.asarray(float(tolerance)), np.asarray(float(target)), np.asarray(steps, np.int32), self.rate
+            np.asarray(float(tolerance)),
+            np.asarray(float(target)),
+            np.asarray(steps, np.int32),
+            self.rate,
         )
 
-    def summary(self, W: Array) -> tuple[float, float, float, np.ndarray]:
+    def summary(self, W: Any) -> tuple[float, float, float, np.ndarray]:
         """Σ ω f, ‖Σ ω d‖, the merit over the family, and f task by task, at the array W."""
+        W = jnp.asarray(W)
         value, norm, merit, each = _summary(self.algorithm, self.tasks, self.omega, W)
         return float(value), float(norm), float(merit), np.asarray(each)
 
@@ -695,7 +700,7 @@ class Course:
         )
 
     def run_many(
-        self, starts: Float[np.ndarray, "N *p"], *, steps: int, tolerance: float = 0.0
+        self, starts: Float[np.ndarray, N *p], *, steps: int, tolerance: float = 0.0
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Train from many starts at once: where each ends, ‖Σ ω d‖ of its batch there, and its `Stop`.
 
@@ -728,7 +733,9 @@ def _host_mean(state: State) -> tuple[Any, Any, Any]:
     share = there * (np.sum(state.weights) / max(np.sum(there), np.finfo(float).tiny))
 
     def mean(values: np.ndarray) -> np.ndarray:
-        return np.tensordot(share, np.where(share.reshape(-1, *(1,) * (values.ndim - 1)) > 0, values, 0.0), 1)
+        return np.tensordot(
+            share, np.where(share.reshape(-1, *(1,) * (values.ndim - 1)) > 0, values, 0.0), 1
+        )
 
     return mean(parts.direction), mean(parts.value), mean(parts.merit)
 

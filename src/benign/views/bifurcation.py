@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benign.views.plots import BLUE, GREY, INK, INFEASIBLE, ORANGE, TASK_COLOURS, style
+from benign.views.plots import BLUE, GREY, INFEASIBLE, INK, ORANGE, TASK_COLOURS, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,13 +30,18 @@ def draw_bifurcation(found: Bifurcation) -> Figure:
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(11.0, 7.0), dpi=150)
-        place = figure.add_axes((0.08, 0.40, 0.66, 0.46))
-        height = figure.add_axes((0.08, 0.09, 0.66, 0.25), sharex=place)
+        place = figure.add_axes((0.09, 0.40, 0.65, 0.46))
+        height = figure.add_axes((0.09, 0.09, 0.65, 0.25), sharex=place)
         _draw_places(place, found)
         _draw_heights(height, found)
         handles, labels = place.get_legend_handles_labels()
         figure.legend(
-            handles, labels, loc="upper left", bbox_to_anchor=(0.755, 0.87), fontsize=9.5, labelspacing=0.5
+            handles,
+            labels,
+            loc="upper left",
+            bbox_to_anchor=(0.755, 0.87),
+            fontsize=9.5,
+            labelspacing=0.5,
         )
         figure.text(0.02, 0.97, _headline(found), fontsize=14.5, fontweight="bold", color=INK, va="top")
         figure.text(0.02, 0.92, _subtitle(found), fontsize=10.5, color="#444444", va="top")
@@ -48,7 +53,9 @@ def _headline(found: Bifurcation) -> str:
     low, high = min(counts), max(counts)
     minima = f"{low} to {high} minima" if low < high else f"{low} minim{'a' if low > 1 else 'um'}"
     spurious = any(point.spurious for branch in found.branches for point in branch)
-    return f"Proved: h has {minima} over this range of η" + (", some of them spurious" if spurious else "")
+    decided = sum(sample.decided for sample in found.samples)
+    tail = ", some of them spurious" if spurious else ", all global" if high > 1 else ""
+    return f"Proved at {decided} step sizes: h has {minima}{tail}"
 
 
 def _subtitle(found: Bifurcation) -> str:
@@ -94,6 +101,7 @@ def _draw_places(axes: Axes, found: Bifurcation) -> None:
             )  # fmt: skip
     axes.set_ylim(low, high)
     axes.set_ylabel("minimisers W")
+    axes.yaxis.set_label_coords(-0.085, 0.5)
     axes.tick_params(labelbottom=False)
     axes.set_xlim(eta[0], eta[-1])
 
@@ -110,6 +118,7 @@ def _draw_heights(axes: Axes, found: Bifurcation) -> None:
         _line(axes, eta, branch, above, labelled)
     axes.set_ylim(bottom=-0.04 * axes.get_ylim()[1])
     axes.set_ylabel("above min h")
+    axes.yaxis.set_label_coords(-0.085, 0.5)
     axes.set_xlabel("adaptation step size η")
 
 

@@ -45,7 +45,9 @@ def draw_training(result: TrainingResult) -> Figure:
         _draw_cost(cost, result)
         _draw_norm(norm, result)
         _draw_tasks(tasks, result)
-        figure.text(0.02, 0.965, _headline(result), fontsize=14.5, fontweight="bold", color=INK, va="top")
+        figure.text(
+            0.02, 0.965, _headline(result), fontsize=14.5, fontweight="bold", color=INK, va="top"
+        )
         figure.text(0.02, 0.905, _subtitle(result), fontsize=10.5, color="#444444", va="top")
         return figure
 
@@ -67,10 +69,16 @@ def _subtitle(result: TrainingResult) -> str:
     settings = result.settings
     algorithm = dict(settings["algorithm"])
     name = algorithm.pop("name")
-    numbers = [f"{_GREEK.get(key, key)} = {_number(value)}" for key, value in algorithm.items() if key != "step"]
+    numbers = [
+        f"{_GREEK.get(key, key)} = {_number(value)}"
+        for key, value in algorithm.items()
+        if key != "step"
+    ]
     if algorithm.get("step") == "normalized":
         numbers.append("normalised step")
-    rate = "Armijo's rule" if settings["armijo"] else f"{settings['optimizer']}, β = {settings['beta']:g}"
+    rate = (
+        "Armijo's rule" if settings["armijo"] else f"{settings['optimizer']}, β = {settings['beta']:g}"
+    )
     k = len(result.task_values)
     parts = [f"{name}: {', '.join(numbers)}", rate, f"{k} task{'s' if k > 1 else ''}"]
     if settings["batch"] != k:
@@ -103,13 +111,16 @@ def _draw_cost(axes: Axes, result: TrainingResult) -> None:
     shown = value[at][np.isfinite(value[at])]
     low = result.value - result.gap if result.gap < inf else float(shown.min())
     if result.gap < inf:
-        axes.axhline(low, color=GREEN, lw=1.4, ls=(0, (1, 1.5)), zorder=2, label="proved: no W costs less")
+        axes.axhline(
+            low, color=GREEN, lw=1.4, ls=(0, (1, 1.5)), zorder=2, label="proved: no W costs less"
+        )
     # The first steps may be far above the rest, which is what one wants to see.
     high = max(float(np.quantile(shown, 0.98)), result.value + 0.15 * abs(result.value - low))
     room = (high - low) or abs(high) or 1.0
     axes.set_ylim(low - 0.12 * room, high + 0.12 * room)
     halved = np.flatnonzero(result.trace.halvings > 0)
-    if 0 < len(halved) <= POINTS:
+    # Armijo's rule tries and halves all the time; with a constant step it means a rim was met.
+    if 0 < len(halved) <= POINTS and not result.settings["armijo"]:
         axes.plot(
             halved, np.full(len(halved), 0.03), "|", color=ORANGE, ms=6, mew=0.8,
             transform=axes.get_xaxis_transform(), label="a step was halved",

@@ -1,4 +1,4 @@
-"""Adaptation after training: the costs are those of the gains, seen tasks are known, quantiles are costs."""
+"""Adaptation after training: costs are those of the gains, seen tasks are known."""
 
 import numpy as np
 import pytest

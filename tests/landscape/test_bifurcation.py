@@ -1,4 +1,4 @@
-"""The bifurcation diagram: every sample is a landscape of its own, events are where theory puts them."""
+"""The bifurcation diagram: each sample is a landscape of its own, events are where they belong."""
 
 from fractions import Fraction
 

@@ -1,4 +1,4 @@
-"""The verb `train`: starts, certificates, checkpoints that survive anything, errors that say the cure."""
+"""The verb `train`: starts, certificates, checkpoints that survive, errors that say the cure."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from benign.landscape.trained import read_training
 from benign.landscape.training import train
 from benign.meta.adaptation import GradientStep
 from benign.meta.objective import MetaObjective
-from benign.meta.train import InfeasibleStart, Stop
+from benign.meta.ticks import InfeasibleStartError, Stop
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
 from helpers import paper_problem, scalar_plant, scalar_problem
@@ -152,7 +152,7 @@ def test_tasks_that_conflict_are_named():
 
 
 def test_a_start_that_is_infeasible_is_refused():
-    with pytest.raises(InfeasibleStart):
+    with pytest.raises(InfeasibleStartError):
         train(family_3b(), eta="0.05", start=3.0)
 
 

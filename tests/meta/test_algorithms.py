@@ -7,7 +7,8 @@ from training_problems import Plain, difference, plane_family, split_family, val
 
 from benign.meta.algorithms import ALGORITHMS, make_algorithm, over_tasks
 from benign.meta.points import Layout, site
-from benign.meta.train import Course, Stop
+from benign.meta.ticks import Stop
+from benign.meta.train import Course
 from benign.tasks.stack import TaskStack
 
 PROBLEMS = {

@@ -9,11 +9,12 @@ from training_problems import Plain, difference, plane_family, valley_stack
 
 from benign.errors import ProblemError
 from benign.landscape.analyze import analyze
-from benign.meta import train as module
+from benign.meta import ticks as module
 from benign.meta.adaptation import GradientStep
 from benign.meta.algorithms import MAML, make_algorithm
 from benign.meta.objective import MetaObjective
-from benign.meta.train import Course, InfeasibleStart, Stop
+from benign.meta.ticks import InfeasibleStartError, Stop
+from benign.meta.train import Course
 from benign.tasks.family import TaskFamily
 from benign.tasks.stack import TaskStack
 from helpers import paper_problem
@@ -93,7 +94,7 @@ def test_a_batch_that_does_not_see_the_rim_is_kept_inside_all_the_same():
 
 
 def test_an_infeasible_start_is_refused():
-    with pytest.raises(InfeasibleStart, match="start"):
+    with pytest.raises(InfeasibleStartError, match="start"):
         course().run(np.array([[9.0, 9.0]]), steps=5)
     with pytest.raises(ProblemError, match="finite"):
         course().run(np.array([[np.nan, 0.0]]), steps=5)
@@ -153,9 +154,9 @@ def test_many_tasks_go_in_chunks(monkeypatch):
 
 def test_a_run_compiles_once():
     course(eta=0.01).run(START, steps=300)
-    before = module._run_segment._cache_size()
+    before = module.run_segment._cache_size()
     course(eta=0.02, beta=0.01, seed=5).run(START * 0.9, steps=500, tolerance=1e-12)
-    assert module._run_segment._cache_size() == before
+    assert module.run_segment._cache_size() == before
 
 
 def test_a_sampler_of_tasks():

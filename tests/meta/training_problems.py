@@ -37,7 +37,7 @@ def split_family() -> TaskFamily:
 
 
 class Valley(AbstractCost):
-    """Σ (1 − x)⁴/4 + (1 − x)²/2 + (y − x²)'C(y − x²) in {"x": …, "y": …}: not convex, finite everywhere."""
+    """Σ (1 − x)⁴/4 + (1 − x)²/2 + (y − x²)'C(y − x²) in {"x": …, "y": …}: not convex."""
 
     centre: jnp.ndarray
     C: jnp.ndarray

@@ -67,6 +67,7 @@ def read(
 
 
 def console(*, stderr: bool = False) -> Console:
+    """Where a subcommand prints."""
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, soft_wrap=False)

@@ -1,4 +1,4 @@
-"""Adaptation of a trained starting point: the cost after each shot, on one task or on a whole family."""
+"""Adaptation of a trained starting point: the cost after each shot, on one task or a family."""
 
 from __future__ import annotations
 
@@ -148,10 +148,8 @@ def _seen(result: TrainingResult | Trained) -> frozenset[str] | None:
 
 
 @partial(jax.jit, static_argnames="shots")
-def _courses(
-    algorithm: Algorithm, f: Site, g: Site, W: Array, shots: int
-) -> tuple[Float[Array, "k s"], Float[Array, k *p]]:
-    """f before and after each shot, and where the last one ends, task by task."""
+def _courses(algorithm: Algorithm, f: Site, g: Site, W: Array, shots: int) -> tuple[Array, Array]:
+    """f before and after each shot, (k, shots + 1), and where the last one ends, task by task."""
 
     def course(f: Site, g: Site) -> tuple[Array, Array]:
         def one(state: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], Array]:

@@ -1,9 +1,9 @@
 """What if η were different: the minimisers of h over a range of η, proved at each η that is looked at.
 
 Between two step sizes the minimisers are joined to branches when nothing can be mistaken: as many of
-them, in the same order, each moved by less than half the way to the next stationary point. Otherwise the
-step size in the middle is looked at as well, again and again, so that each birth and each death of a
-minimiser is enclosed between two step sizes at which the complete list is proved.
+them, in the same order, each moved by less than half the way to the next stationary point. Otherwise
+the step size in the middle is looked at as well, again and again, so that each birth and each death
+of a minimiser is enclosed between two step sizes at which the complete list is proved.
 """
 
 from __future__ import annotations
@@ -249,10 +249,9 @@ def _pairs(a: Sequence[float], b: Sequence[float]) -> list[tuple[int, int]]:
     for i in range(1, n + 1):
         for j in range(1, m + 1):
             lost, moved, pairs = best[i - 1][j - 1]
-            choices = [(lost, moved + abs(a[i - 1] - b[j - 1]), (*pairs, (i - 1, j - 1)))]
-            for skipped in (best[i - 1][j], best[i][j - 1]):
-                choices.append((skipped[0] + 1, skipped[1], skipped[2]))
-            best[i][j] = min(choices)
+            joined = (lost, moved + abs(a[i - 1] - b[j - 1]), (*pairs, (i - 1, j - 1)))
+            skipped = min(best[i - 1][j], best[i][j - 1])
+            best[i][j] = min(joined, (skipped[0] + 1, skipped[1], skipped[2]))
     return list(best[n][m][2])
 
 

@@ -1,7 +1,7 @@
 """Checkpoints of training: everything the next step depends on, as arrays and a digest of the problem.
 
-An .npz archive without pickle: the arrays of the state, the trace so far, and the digest of what was being
-trained, so that nothing else is ever gone on with. It replaces its predecessor in one move.
+An .npz archive without pickle: the arrays of the state, the trace so far, and the digest of what was
+being trained, so that nothing else is ever gone on with. It replaces its predecessor in one move.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def read_checkpoint(path: str | os.PathLike[str], digest: str) -> Snapshot:
         raise FileFormatError(f"{path}: there is no checkpoint") from error
     except _MALFORMED as error:
         raise FileFormatError(
-            f"{path}: not a checkpoint, or one that was cut short ({type(error).__name__}); remove it, or "
-            "train without resuming"
+            f"{path}: not a checkpoint, or one that was cut short ({type(error).__name__}); remove it, "
+            "or train without resuming"
         ) from error
     if found != digest:
         raise FileFormatError(

@@ -18,7 +18,7 @@ from benign.meta.objective import MetaObjective
 from benign.tasks.family import TaskFamily
 
 FEW = 64
-"""Up to so many tasks the Riccati equations are solved one by one by SciPy, sooner than JAX compiles."""
+"""Up to so many tasks the Riccati equations are solved by SciPy: JAX would compile longer."""
 
 BISECTIONS = 40
 """Halvings of the interval of η in which the largest feasible one is sought."""
@@ -66,7 +66,7 @@ def random_start(family: TaskFamily, step: AdaptationStep | None, seed: int) -> 
     """
     key, drawing = jax.random.split(jax.random.key(seed))
     # A step this short throws no gain anywhere: feasible means stabilising.
-    rule = GradientStep("1e-12") if step is None else step
+    rule = _short_step() if step is None else step
     objective = MetaObjective(family, rule)
     try:
         sampler = make_sampler(objective, key)
@@ -75,6 +75,11 @@ def random_start(family: TaskFamily, step: AdaptationStep | None, seed: int) -> 
             raise
         raise ProblemError(f"{error}; {largest_eta(objective, key)}") from error
     return sampler.draw(drawing, 1)[0].reshape(family.m, family.n)
+
+
+def _short_step() -> AdaptationStep:
+    kind: Any = GradientStep  # type checkers take a module for a dataclass
+    return kind("1e-12")
 
 
 def largest_eta(objective: MetaObjective, key: Any) -> str:

@@ -14,7 +14,8 @@ from jaxtyping import Float
 
 from benign.errors import FileFormatError
 from benign.meta.algorithms import Algorithm, make_algorithm
-from benign.meta.train import Snapshot, Stop, Trace
+from benign.meta.ticks import Stop
+from benign.meta.train import Snapshot, Trace
 
 if TYPE_CHECKING:
     import os
@@ -38,7 +39,7 @@ class TrainingResult:
         task_values: (k,) f after adaptation, task by task.
         optimal_values: (k,) the least each task can cost, in floating point; None where unknown.
         stop: why it ended.
-        steps, backtracks, skipped: meta-steps, halvings of one, tasks of batches left out as infeasible.
+        steps, backtracks, skipped: meta-steps, halvings, tasks of batches left out as infeasible.
         trace: the run, meta-step by meta-step.
         algorithm: what was trained with.
         settings: everything that determines the run, for the record.
@@ -99,7 +100,7 @@ class TrainingResult:
         return draw_training(self)
 
     def save(self, directory: str | Path) -> list[Path]:
-        """Write training.json, checkpoint.npz, certificate-*.json, training.png and .svg to a directory.
+        """Write training.json, .png and .svg, checkpoint.npz and certificate-*.json to a directory.
 
         Raises:
             OutputError: the directory cannot be made or written.

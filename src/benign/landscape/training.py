@@ -22,7 +22,8 @@ from benign.linalg import require_x64
 from benign.meta.adaptation import AdaptationStep
 from benign.meta.algorithms import Algorithm, make_algorithm
 from benign.meta.objective import MetaObjective
-from benign.meta.train import Course, Ended, InfeasibleStart, Sampler
+from benign.meta.ticks import InfeasibleStartError
+from benign.meta.train import Course, Ended, Sampler
 from benign.rigorous.likeness import is_one_task
 from benign.rigorous.problem import Family
 from benign.tasks.family import TaskFamily
@@ -32,7 +33,7 @@ CHECKPOINT_SECONDS = 1.0
 """A checkpoint is written after the first segment, then at most this often, and at the end."""
 
 CERTIFIED_WORK = 2e6
-"""Certificates are made while tasks × (states + inputs)³ is below this: some seconds in ball arithmetic."""
+"""Certificates are made while tasks × (states + inputs)³ is below this: some seconds in balls."""
 
 REFERENCE = 64
 """Tasks drawn from a sampler for the reference family, on which a run is watched and judged."""
@@ -98,7 +99,7 @@ def train(
         The result, its certificates included.
 
     Raises:
-        ProblemError: a setting is out of range or does not go with another; no feasible start was found.
+        ProblemError: a setting is out of range or does not go with another; no feasible start.
         FileFormatError: the checkpoint is not one, or not of this run.
         BenignError: JAX's 64-bit mode is off.
 
@@ -149,7 +150,7 @@ def train(
             progress=progress,
             **_gap_settings(gap, family, certifier),
         )
-    except InfeasibleStart as error:
+    except InfeasibleStartError as error:
         if family is None:
             raise
         raise _explained(error, start, family, rule) from error
@@ -240,15 +241,18 @@ def _start(start: Any, family: TaskFamily | None, rule: Algorithm, seed: int) ->
     return mean_of_optima(family)
 
 
-def _explained(error: InfeasibleStart, start: Any, family: TaskFamily, rule: Algorithm) -> ProblemError:
+def _explained(
+    error: InfeasibleStartError, start: Any, family: TaskFamily, rule: Algorithm
+) -> ProblemError:
     """Why the run could not begin where it was to, and what would do."""
     if not isinstance(start, str):
         return error
     # If no gain at all is feasible this raises, and says which tasks conflict or which eta would do.
     random_start(family, getattr(rule, "step", None), 0)
+    what = "the mean of the task optima" if start == "mean" else "what was drawn"
     return ProblemError(
-        f"start: {'the mean of the task optima' if start == 'mean' else 'what was drawn'} is infeasible "
-        "for some task, before or after adaptation; use a random start (--start random), or a smaller eta"
+        f"start: {what} is infeasible for some task, before or after adaptation; use a random start "
+        "(--start random), or a smaller eta"
     )
 
 

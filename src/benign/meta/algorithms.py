@@ -21,8 +21,8 @@ ftml             as maml, over the tasks that have arrived                 f(w_m
 
 Here φ = argmin g + λ/2‖· − w‖², and adaptation is the m shots, or the way to φ.
 
-Sources: C. Finn, P. Abbeel, S. Levine 2017 (MAML, first-order MAML); A. Nichol, J. Achiam, J. Schulman 2018
-(Reptile); A. Fallah, A. Mokhtari, A. Ozdaglar 2020 (HF-MAML); A. Rajeswaran et al. 2019 (iMAML);
+Sources: C. Finn, P. Abbeel, S. Levine 2017 (MAML, first-order MAML); A. Nichol, J. Achiam, J. Schulman
+2018 (Reptile); A. Fallah, A. Mokhtari, A. Ozdaglar 2020 (HF-MAML); A. Rajeswaran et al. 2019 (iMAML);
 P. Zhou et al. 2019 (Meta-MinibatchProx); C. Finn et al. 2019 (FTML); I. Molybog, J. Lavaei,
 arXiv 2006.00453 (normalised step).
 """
@@ -166,7 +166,7 @@ class NormalizedMAML(_Shots):
     """
 
     name: ClassVar[str] = "normalized-maml"
-    step: NormalizedStep
+    step: AdaptationStep
 
     def __init__(self, eta: Any, shots: int = 1):
         self.step = _made(NormalizedStep, eta, shots)
@@ -208,7 +208,7 @@ class HessianFreeMAML(_Shots):
 
     name: ClassVar[str] = "hf-maml"
     has_merit: ClassVar[bool] = False
-    step: GradientStep
+    step: AdaptationStep
     delta: Float[Array, ""]
 
     def __init__(self, eta: Any, shots: int = 1, delta: float = 1e-5):
@@ -266,9 +266,9 @@ class Reptile(_Shots):
 class FTML(_Shots):
     """Follow the meta-leader: tasks arrive one by one, and MAML runs over those that are there.
 
-    After task k has come, Σ_{j ≤ k} ω_j f_j(F_j(w)) / Σ_{j ≤ k} ω_j is descended for `every` meta-steps,
-    the last one (that of all tasks, which is h) to the end. All tasks of a family are watched for
-    feasibility from the beginning, so that a new one always finds a w to begin at.
+    After task k has come, Σ_{j ≤ k} ω_j f_j(F_j(w)) / Σ_{j ≤ k} ω_j is descended for `every`
+    meta-steps, the last one (that of all tasks, which is h) to the end. All tasks of a family are
+    watched for feasibility from the beginning, so that a new one always finds a w to begin at.
 
     Args:
         step: The adaptation step.
@@ -451,7 +451,7 @@ def _positive(name: str, value: ArrayLike, what: str) -> Array:
 def _lambda(name: str, lam: float) -> Array:
     if float(lam) == 0:
         raise ProblemError(
-            f"lambda: {name} at λ = 0 would adapt all the way to the task's own optimum, whatever w is: "
-            "nothing would be left to train; give λ > 0"
+            f"lambda: {name} at λ = 0 would adapt all the way to its own optimum, whatever w is, "
+            "and nothing would be left to train; give λ > 0"
         )
     return _positive("lambda", lam, "the weight of λ/2‖φ − w‖²")

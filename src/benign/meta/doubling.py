@@ -1,9 +1,8 @@
 """The closed loop of a gain for training: one doubling for stability, cost-to-go and moments together.
 
-`Regulator.at` solves each Lyapunov equation on its own, by rules that can be differentiated again. Training
-needs the gradient and Hessian products only, whose formulas are known, so that here the three loops that
-square the same matrix (is it stable? Σ Lᵏ S L'ᵏ? Σ L'ᵏ T Lᵏ?) are one. For more than two states that
-halves both the work and the compilation.
+`Regulator.at` solves each Lyapunov equation on its own, by rules that can be differentiated again.
+Training needs the gradient and Hessian products only, whose formulas are known, so that here the three
+loops that square the same matrix (is it stable? Σ Lᵏ S L'ᵏ? Σ L'ᵏ T Lᵏ?) are one.
 """
 
 from __future__ import annotations

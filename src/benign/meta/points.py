@@ -58,7 +58,7 @@ class Site(eqx.Module):
 
 @dataclass(frozen=True)
 class Layout:
-    """How a pytree of parameters lies in one array: as it is if it is one array, else one after another.
+    """How a pytree of parameters lies in one array: as it is if it is one, else one after another.
 
     Two layouts that are alike are equal, so that nothing is compiled twice.
     """

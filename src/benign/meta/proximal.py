@@ -1,6 +1,6 @@
 """The proximal point of a task: where iMAML and Meta-MinibatchProx adapt to.
 
-    φ(w) = argmin_φ g(φ) + λ/2 ‖φ − w‖²,    so that    ∇g(φ) + λ(φ − w) = 0,    φ'(w) = (I + ∇²g(φ)/λ)⁻¹.
+    φ(w) = argmin_φ g(φ) + λ/2 ‖φ − w‖²,   so that   ∇g(φ) + λ(φ − w) = 0,   φ'(w) = (I + ∇²g(φ)/λ)⁻¹.
 
 Found by Newton's method with conjugate gradients from φ = w, without leaving the set where g is finite.
 """

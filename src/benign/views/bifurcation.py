@@ -92,7 +92,7 @@ def _draw_places(axes: Axes, found: Bifurcation) -> None:
             )  # fmt: skip
     # Windows follow the minimisers: the optimum of a task may lie far from all of them.
     low, high = axes.get_ylim()
-    optima = [sample.landscape for sample in found.samples if sample.landscape is not None][0].optima
+    optima = next(s.landscape for s in found.samples if s.landscape is not None).optima
     for i, optimum in enumerate(optima if len(optima) <= NAMED_TASKS else ()):
         if low <= optimum.W.mid <= high:
             axes.axhline(

@@ -1,4 +1,4 @@
-"""The picture of a training run: how the cost fell, how flat it became, and what each task costs at the end."""
+"""The picture of a training run: how the cost fell, how flat it became, what each task costs."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _GREEK = {"eta": "η", "lambda": "λ", "delta": "δ"}
 def draw_training(result: TrainingResult) -> Figure:
     """Cost after adaptation and update norm against meta-steps, and the tasks against their optima.
 
-    The dotted line is the proved lower bound of h, if there is a certificate: what is left between it and
-    the curve is all that any training could still gain.
+    The dotted line is the proved lower bound of h, if there is a certificate: what is left between it
+    and the curve is all that any training could still gain.
 
     Returns:
         A Matplotlib figure that belongs to no window; save it with `savefig`.
@@ -143,8 +143,8 @@ def _draw_norm(axes: Axes, result: TrainingResult) -> None:
         axes.set_yscale("log")
         low, high = float(shown[positive].min()), float(shown[positive].max())
         # A whole decade in view at least, so that there are powers of ten to read.
-        decades = np.log10([low, high]) + (-0.05, 0.05)
-        axes.set_ylim(10 ** min(np.floor(decades[0] * 4) / 4, decades[1] - 1.3), 10 ** decades[1])
+        floor, top = np.log10(low) - 0.05, np.log10(high) + 0.05
+        axes.set_ylim(10 ** min(floor, top - 1.3), 10**top)
         axes.yaxis.set_minor_formatter(NullFormatter())
     has_h = result.algorithm.name in ("maml", "normalized-maml", "ftml")
     axes.set_ylabel("‖∇h(W)‖" if has_h else "update norm")

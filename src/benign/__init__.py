@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from benign.landscape.adapting import meta_test as meta_test
     from benign.landscape.analyze import analyze as analyze
     from benign.landscape.bifurcation import bifurcate as bifurcate
+    from benign.landscape.postfactum import postfactum as postfactum
     from benign.landscape.search import search as search
     from benign.landscape.training import train as train
     from benign.meta.adaptation import GradientStep as GradientStep
@@ -40,6 +41,7 @@ _HOME = {
     "check": "benign.certificates.check",
     "load": "benign.tasks.files",
     "meta_test": "benign.landscape.adapting",
+    "postfactum": "benign.landscape.postfactum",
     "search": "benign.landscape.search",
     "train": "benign.landscape.training",
 }

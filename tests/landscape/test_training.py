@@ -66,8 +66,8 @@ def test_several_tasks_get_the_regret_bound_and_it_is_no_lie():
 
 def test_a_certified_gap_ends_the_run_as_soon_as_it_is_reached():
     exact = paper_problem("1", "0.05").family
-    full = train(exact, eta="0.05", beta=1e-3, start=0.9, steps=500, tolerance=0)
-    result = train(exact, eta="0.05", beta=1e-3, start=0.9, steps=500, tolerance=0, gap=1e-3)
+    full = train(exact, eta="0.05", beta=5e-3, start=0.9, steps=500, tolerance=0)
+    result = train(exact, eta="0.05", beta=5e-3, start=0.9, steps=500, tolerance=0, gap=1e-3)
     assert result.stop is Stop.GAP
     assert result.gap <= 1e-3
     assert 0 < result.steps < full.steps

@@ -122,7 +122,10 @@ def test_a_direction_is_its_formula(name, problem, shots):
 
 
 RUNS = [
-    (name, problem)
+    # Newton and conjugate gradients inside the loop of two states compile for half a minute.
+    pytest.param(
+        name, problem, marks=[pytest.mark.slow] if name in SHOTLESS and problem == "plane" else []
+    )
     for name in ALGORITHMS
     for problem in PROBLEMS
     # The normalised step ends at jumps or beside them where tasks differ: tested on its own.

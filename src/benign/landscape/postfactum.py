@@ -1,6 +1,7 @@
 """The question of Theorem 2 about a trained model of any size, answered by Hessian-vector products.
 
-Where training stopped: is ∇h(w) small, ∇²h(w) ≻ 0, η‖∇²g(w)‖ < 1, I − η∇²g(w) non-singular? The extreme eigenvalues come from ARPACK's Lanczos iteration, which needs products only. They are
+Where training stopped: is ∇h(w) small, ∇²h(w) ≻ 0, η‖∇²g(w)‖ < 1, I − η∇²g(w) non-singular? The
+extreme eigenvalues come from ARPACK's Lanczos iteration, which needs products only. They are
 estimates: each is shown with the residual ‖Hv − λv‖ of its vector. Some eigenvalue lies within that of
 λ, since H is symmetric; that it is the extreme one is what was observed, not proved.
 """
@@ -84,7 +85,8 @@ class PostFactum:
         return "\n".join(
             [
                 f"observed: the point {word} the conditions of Theorem 2 (an estimate, not a proof)",
-                f"  {self.parameters} parameters, h = {self.value:.9g}, ‖∇h‖ = {self.gradient_norm:.3g}",
+                f"  {self.parameters} parameters, h = {self.value:.9g}, "
+                f"‖∇h‖ = {self.gradient_norm:.3g}",
                 f"  eigenvalue of ∇²g of largest modulus: {self.adaptation}; η times it: {step:.4g}",
                 f"  smallest eigenvalue of ∇²h: {self.curvature}",
                 f"  eigenvalue of I − η∇²g of smallest modulus: {smallest}",
@@ -168,6 +170,7 @@ def _extreme(
     """The eigenvalue at one end of the spectrum, with the residual of its vector."""
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
+    relative: Any = tolerance  # the stubs of SciPy ask for an integer
     size = begin.size
     operator = LinearOperator((size, size), matvec=product, dtype=begin.dtype)  # type: ignore[call-arg]
     if not product(begin).any():
@@ -175,7 +178,13 @@ def _extreme(
     kept = min(VECTORS, size - 1)
     try:
         values, vectors = eigsh(
-            operator, k=1, which=which, ncv=max(kept, 2), maxiter=RESTARTS, tol=tolerance, v0=begin
+            operator,
+            k=1,
+            which=which,
+            ncv=max(kept, 2),
+            maxiter=RESTARTS,
+            tol=tolerance,
+            v0=begin,  # pyright: ignore[reportArgumentType]
         )
     except ArpackNoConvergence:
         # A cluster: LOBPCG goes on from here and always has something to show.
@@ -211,8 +220,8 @@ def _smallest_jacobian(
 ) -> Estimate | None:
     """The eigenvalue of J = I − η∇²g nearest to zero.
 
-    While η‖∇²g‖ < 1 it is the smallest one, 1 − ηλ with λ the largest eigenvalue of ∇²g. Otherwise it lies
-    inside the spectrum, where Lanczos is slow: J² is asked for its smallest one, which squares the
+    While η‖∇²g‖ < 1 it is the smallest one, 1 − ηλ with λ the largest eigenvalue of ∇²g. Otherwise it
+    lies inside the spectrum, where Lanczos is slow: J² is asked for its smallest one, which squares the
     condition number; where that does not converge there is no estimate.
     """
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
@@ -225,11 +234,11 @@ def _smallest_jacobian(
         found = _extreme(product, begin, "LA", tolerance)
         return Estimate(1 - eta * found.value, eta * found.residual)
     size = begin.size
-    squared = LinearOperator((size, size), matvec=lambda v: J(J(v)), dtype=begin.dtype)  # type: ignore[call-arg]
+    squared = LinearOperator((size, size), matvec=lambda v: J(J(v)))  # type: ignore[call-arg]
     try:
         _, vectors = eigsh(
             squared, k=1, which="SA", ncv=min(VECTORS, size - 1), maxiter=INVERSE_PRODUCTS // 2,
-            tol=tolerance, v0=begin,
+            tol=tolerance, v0=begin,  # pyright: ignore[reportArgumentType]
         )  # fmt: skip
     except ArpackNoConvergence:
         return None

@@ -6,6 +6,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from benign.errors import ProblemError
+from benign.meta.points import Layout
 from benign.meta.ticks import Rule
 
 OPTIMIZERS = ("sgd", "momentum", "adam", "rmsprop", "adagrad", "lion")
@@ -26,7 +27,7 @@ def _named(name: str) -> Any:
     }[name]()
 
 
-def make_rule(optimizer: Any, *, armijo: bool, full: bool, stochastic: bool) -> Rule:
+def make_rule(layout: Layout, optimizer: Any, *, armijo: bool, full: bool, stochastic: bool) -> Rule:
     """What is compiled into a run.
 
     Raises:
@@ -37,10 +38,10 @@ def make_rule(optimizer: Any, *, armijo: bool, full: bool, stochastic: bool) -> 
             raise ProblemError(f"optimizer: no {optimizer!r}; there are {', '.join(OPTIMIZERS)}")
         # A constant step needs no optimiser, and the import of Optax would cost a tenth of a second.
         made = None if optimizer == "sgd" else _named(optimizer)
-        return Rule(made, True, armijo, full, stochastic)
+        return Rule(layout, made, True, armijo, full, stochastic)
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
         raise ProblemError(
             f"optimizer: expected a name ({', '.join(OPTIMIZERS)}) or an Optax transformation, got "
             f"{type(optimizer).__name__}"
         )
-    return Rule(optimizer, False, armijo, full, stochastic)
+    return Rule(layout, optimizer, False, armijo, full, stochastic)

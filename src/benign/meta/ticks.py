@@ -22,8 +22,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from benign.errors import ProblemError
 from benign.meta.algorithms import Algorithm, Contribution, over_tasks
-from benign.meta.points import Site
+from benign.meta.points import Layout, Site, site
 from benign.meta.proximal import dot
+from benign.tasks.task import AbstractTask
 
 SEGMENT = 128
 """Ticks of one compiled call. The clock is read and a checkpoint can be written between two."""
@@ -113,7 +114,7 @@ class Draw(NamedTuple):
     number: Any
     index: Any
     weights: Any
-    tasks: tuple[Site, Site] | None
+    tasks: Any
 
 
 class Limits(NamedTuple):
@@ -130,6 +131,7 @@ class Rule:
     """What is compiled in: how a step is made of a direction, and which batches there are.
 
     Attributes:
+        layout: how the parameters lie in one array.
         optimizer: an Optax transformation, or None for u = −βd.
         scaled: whether the optimiser's output is multiplied by −β (it is, for those chosen by name).
         armijo: whether t is found by Armijo's rule.
@@ -137,6 +139,7 @@ class Rule:
         stochastic: whether the costs are sampled anew in every tick.
     """
 
+    layout: Layout
     optimizer: Any
     scaled: bool
     armijo: bool
@@ -150,6 +153,11 @@ class Rule:
 
 
 # --- evaluation ------------------------------------------------------------------------------
+
+
+def _sites(rule: Rule, tasks: AbstractTask) -> tuple[Site, Site]:
+    """The costs of stacked tasks as the algorithms see them; under `jit`, for the sake of speed."""
+    return site(tasks.f, rule.layout), site(tasks.g, rule.layout)
 
 
 def _everywhere(algorithm: Algorithm, tasks: tuple[Site, Site], W: Array) -> Contribution:
@@ -196,7 +204,7 @@ def _evaluate(
     """The next batch at W, and whether every task of the family is feasible there."""
     batch = tasks
     if draw.tasks is not None:
-        batch = draw.tasks
+        batch = _sites(rule, draw.tasks)
     elif not rule.full:
         batch = jax.tree.map(lambda x: jnp.take(x, draw.index, axis=0), tasks)
     if rule.stochastic:
@@ -297,7 +305,7 @@ def _tick(
 def _segment(
     rule: Rule,
     algorithm: Algorithm,
-    tasks: tuple[Site, Site],
+    tasks: AbstractTask,
     omega: Array,
     seed: Array,
     limits: Limits,
@@ -305,11 +313,12 @@ def _segment(
     draws: Draw,
 ) -> tuple[State, Row]:
     """Up to SEGMENT ticks; rows of ticks that were not taken hold rubbish."""
+    sites = _sites(rule, tasks)
 
     def one(state: State, draw: Draw) -> tuple[State, Row]:
         # After a stop, and before the place where a run is resumed, a tick is passed over.
         due = (state.reason == 0) & (state.step == draw.number) & (draw.number < limits.steps)
-        tick = partial(_tick, rule, algorithm, tasks, omega, seed, limits)
+        tick = partial(_tick, rule, algorithm, sites, omega, seed, limits)
         zero = jnp.zeros(())
         passed = Row(zero, zero, zero, jnp.zeros((), jnp.int32))
         return lax.cond(due, tick, lambda state, _: (state, passed), state, draw)
@@ -324,7 +333,7 @@ run_segment = jax.jit(_segment, static_argnums=0)
 def run_segments(
     rule: Rule,
     algorithm: Algorithm,
-    tasks: tuple[Site, Site],
+    tasks: AbstractTask,
     omega: Array,
     seed: Array,
     limits: Limits,
@@ -337,12 +346,12 @@ def run_segments(
     )
 
 
-@jax.jit
+@partial(jax.jit, static_argnums=0)
 def summary(
-    algorithm: Algorithm, tasks: tuple[Site, Site], omega: Array, W: Array
+    rule: Rule, algorithm: Algorithm, tasks: AbstractTask, omega: Array, W: Array
 ) -> tuple[Array, Array, Array, Array]:
     """Σ ω f, ‖Σ ω d‖ and the merit over the whole family at W, and f task by task."""
-    parts = _everywhere(algorithm, tasks, W)
+    parts = _everywhere(algorithm, _sites(rule, tasks), W)
     direction, value, merit = _mean(omega, parts)
     infinite = ~jnp.all(parts.feasible)
     value = jnp.where(infinite, jnp.inf, value)

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Int
 from benign.errors import ProblemError
 from benign.meta.algorithms import Algorithm, Contribution
 from benign.meta.optimizers import make_rule
-from benign.meta.points import Layout, Site, site
+from benign.meta.points import Layout
 from benign.meta.ticks import (
     SEGMENT,
     Draw,
@@ -148,10 +148,9 @@ class Course:
         self.algorithm, self.seed, self.sampler, self.k = algorithm, seed, sampler, k
         self.batch = k if batch is None else batch
         full = sampler is None and self.batch == k
-        one = tasks[0]
-        key = jax.random.key(seed) if _is_sampled(one) else None
+        key = jax.random.key(seed) if _is_sampled(tasks) else None
         stochastic = key is not None
-        self.rule = make_rule(optimizer, armijo=armijo, full=full, stochastic=stochastic)
+        self.rule = make_rule(self.layout, optimizer, armijo=armijo, full=full, stochastic=stochastic)
         if armijo and not algorithm.has_merit:
             raise ProblemError(
                 f"armijo: the directions of {algorithm.name} are the gradient of no function, so there "
@@ -164,13 +163,10 @@ class Course:
             )
         if getattr(algorithm, "every", None) is not None and not full:
             raise ProblemError("batch: FTML uses all tasks that have arrived; leave out the batch")
-        self.tasks = self._sites(tasks)
+        self.tasks = tasks.tasks
         self.omega = tasks.weights
-        self.key = jnp.zeros(()) if key is None else key
+        self.key = np.zeros(()) if key is None else key
         self.rate = jnp.asarray(float(beta))
-
-    def _sites(self, tasks: TaskStack) -> tuple[Site, Site]:
-        return site(tasks.tasks.f, self.layout), site(tasks.tasks.g, self.layout)
 
     def before(self, start: Any) -> State:
         """The state before the first tick, which looks at the start and moves nothing.
@@ -226,7 +222,7 @@ class Course:
                     f"sampler: it was asked for {count * self.batch} tasks and gave {len(stack)}"
                 )
             shape = (count, self.batch)
-            tasks = jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), self._sites(stack))
+            tasks = jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), stack.tasks)
             given = np.asarray(stack.weights).reshape(shape)
             weights = given / given.sum(axis=1, keepdims=True)
         elif not self.rule.full:
@@ -249,7 +245,7 @@ class Course:
     def summary(self, W: Any) -> tuple[float, float, float, np.ndarray]:
         """Σ ω f, ‖Σ ω d‖, the merit over the family, and f task by task, at the array W."""
         W = jnp.asarray(W)
-        value, norm, merit, each = summary(self.algorithm, self.tasks, self.omega, W)
+        value, norm, merit, each = summary(self.rule, self.algorithm, self.tasks, self.omega, W)
         return float(value), float(norm), float(merit), np.asarray(each)
 
     def run(
@@ -382,7 +378,9 @@ def _snapshot(state: State, rows: list[np.ndarray]) -> Snapshot:
     return Snapshot(leaves, np.concatenate([np.zeros((4, 0)), *rows], axis=1))
 
 
-def _is_sampled(task: Any) -> bool:
+def _is_sampled(tasks: TaskStack) -> bool:
     """Whether there is chance in a cost: one without it gives itself back for another key."""
-    key = jax.random.key(0)
+    task = jax.tree.map(lambda x: np.asarray(x)[0], tasks.tasks)
+    # The words of a key: to make a key of them would compile something, for nothing in most cases.
+    key = jnp.asarray(np.zeros(2, np.uint32))
     return any(cost.resample(key) is not cost for cost in (task.f, task.g))

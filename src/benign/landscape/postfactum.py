@@ -183,8 +183,8 @@ def _extreme(
             which=which,
             ncv=max(kept, 2),
             maxiter=RESTARTS,
-            tol=tolerance,
-            v0=begin,  # pyright: ignore[reportArgumentType]
+            tol=relative,
+            v0=begin,
         )
     except ArpackNoConvergence:
         # A cluster: LOBPCG goes on from here and always has something to show.

@@ -31,7 +31,8 @@ KINDS = {
     "LQR": (lambda q: LQR(1, 1, q, 1), 0.6),
     "LQR, f and g": (lambda q: LQR(1, 1, q, 1, adaptation=LQR(1, 1, 1, q)), 0.6),
     "finite horizon": (lambda q: FiniteHorizon(1, 1, q, 1, horizon=3), 0.6),
-    "a gain a step": (lambda q: FiniteHorizon(1, 1, q, 1, horizon=3, per_step=True), 0.6 * np.ones((3, 1, 1))),
+    "a gain a step": (lambda q: FiniteHorizon(1, 1, q, 1, horizon=3, per_step=True),
+                      0.6 * np.ones((3, 1, 1))),
     "mixed H2/Hinf": (lambda q: MixedH2Hinf(1, 1, 1, q, 1, gamma=5), 0.7),
     "any function": (lambda q: DifferentiableTask(quartic, data=q), {"a": 1.0, "b": np.ones(2)}),
     "rollouts": (sampled, 0.6),
@@ -139,7 +140,8 @@ def test_a_cost_without_all_methods_cannot_be_made():
         ([LQR(1, 1, 1, 1), FiniteHorizon(1, 1, 1, 1, horizon=2)], {},
          "task 1 `task1`: it is not of the kind of task 0 `task0`: another class"),
         ([DifferentiableTask(lambda w: w), DifferentiableTask(lambda w: w)], {}, "another function"),
-        ([FiniteHorizon(1, 1, 1, 1, horizon=2), FiniteHorizon(1, 1, 1, 1, horizon=3)], {"names": ["x", "y"]},
+        ([FiniteHorizon(1, 1, 1, 1, horizon=2), FiniteHorizon(1, 1, 1, 1, horizon=3)],
+         {"names": ["x", "y"]},
          r"task 1 `y`: it has an array of shape \(3, 1, 1\) where task 0 `x` has \(2, 1, 1\)"),
         ([LQR(1, 1, 1, 1)], {"weights": [0]}, "task 0 `task0`: its weight must be positive, got 0"),
         ([LQR(1, 1, 1, 1)], {"weights": [1, 2]}, r"weights: shape \(2,\) for 1 tasks"),
@@ -149,6 +151,18 @@ def test_a_cost_without_all_methods_cannot_be_made():
 def test_what_does_not_stack_is_refused(tasks, settings, message):
     with pytest.raises(ProblemError, match=message):
         TaskStack(tasks, **settings)
+
+
+def test_a_stack_from_stacked_arrays():
+    task = DifferentiableTask(quartic, data=np.arange(3.0))
+    stack = TaskStack.stacked(task, weights=[1, 1, 2], names="abc")
+    W = {"a": 1.0, "b": np.zeros(1)}
+    assert [float(t.value(W)) for t in stack] == [1, 0, 1]
+    assert stack.names == ("a", "b", "c")
+    with pytest.raises(ProblemError, match="agree in their first dimension"):
+        TaskStack.stacked(DifferentiableTask(quartic, data=np.ones(3), adaptation_data=np.ones(2)))
+    with pytest.raises(ProblemError, match="2 names for 3 tasks"):
+        TaskStack.stacked(task, names="ab")
 
 
 def test_there_is_no_task_beyond_the_last():

@@ -43,12 +43,12 @@ class DifferentiableCost(AbstractCost):
 
     def value(self, W: Parameters) -> Float[Array, ""]:
         """function(W, data); +∞ where that is not finite."""
-        value = self._call(W)
+        value = self._call(_floats(W))
         return jnp.where(jnp.isfinite(value), value, jnp.inf)
 
     def gradient(self, W: Parameters) -> Parameters:
         """By reverse mode."""
-        value, gradient = jax.value_and_grad(self._call)(W)
+        value, gradient = jax.value_and_grad(self._call)(_floats(W))
         return _masked(gradient, jnp.isfinite(value))
 
     def hessian_product(self, W: Parameters, E: Parameters) -> Parameters:
@@ -58,12 +58,12 @@ class DifferentiableCost(AbstractCost):
                 f"`E` must have the structure of the parameters, {jax.tree.structure(W)}, got "
                 f"{jax.tree.structure(E)}"
             )
-        (value, _), (_, product) = jax.jvp(jax.value_and_grad(self._call), (W,), (E,))
+        (value, _), (_, product) = jax.jvp(jax.value_and_grad(self._call), (_floats(W),), (E,))
         return _masked(product, jnp.isfinite(value))
 
     def feasible(self, W: Parameters) -> Bool[Array, ""]:
         """Whether the function is finite."""
-        return jnp.isfinite(self._call(W))
+        return jnp.isfinite(self._call(_floats(W)))
 
     def optimum(self) -> None:
         """None: nothing is known of the function."""
@@ -74,12 +74,6 @@ class DifferentiableCost(AbstractCost):
         return self
 
     def _call(self, W: Parameters) -> Float[Array, ""]:
-        for leaf in jax.tree.leaves(W):
-            if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
-                raise ProblemError(
-                    f"the parameters hold an array of {jnp.result_type(leaf)}; give floats, and put "
-                    "what is not to be differentiated into `data`"
-                )
         value = self.function(W) if self.data is None else self.function(W, self.data)
         name = getattr(self.function, "__name__", repr(self.function))
         if jnp.shape(value) != () or not jnp.issubdtype(jnp.result_type(value), jnp.floating):
@@ -119,6 +113,17 @@ class DifferentiableTask(AbstractTask):
         self.g = DifferentiableCost(
             f if g is None else g, data if adaptation_data is None else adaptation_data
         )
+
+
+def _floats(W: Parameters) -> Parameters:
+    """The parameters, refused if some cannot be differentiated."""
+    for leaf in jax.tree.leaves(W):
+        if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+            raise ProblemError(
+                f"the parameters hold an array of {jnp.result_type(leaf)}; give floats, and put "
+                "what is not to be differentiated into `data`"
+            )
+    return W
 
 
 def _masked(x: Parameters, good: Bool[Array, ""]) -> Parameters:

@@ -55,15 +55,43 @@ class TaskStack(eqx.Module):
         self.label = Unseen(titles)
 
     @classmethod
+    def stacked(
+        cls,
+        tasks: AbstractTask,
+        weights: Sequence[float] | None = None,
+        names: Sequence[str] | None = None,
+    ) -> TaskStack:
+        """A stack from a task whose arrays have a leading axis already: for thousands of tasks.
+
+        Raises:
+            ProblemError: the arrays differ in their first dimension; weights or names as above.
+        """
+        require_x64("TaskStack.stacked")
+        sizes = {np.shape(x)[:1] for x in jax.tree.leaves(tasks)}
+        if len(sizes) != 1 or sizes == {()}:
+            raise ProblemError(
+                f"the arrays of stacked tasks must agree in their first dimension, got {sorted(sizes)}"
+            )
+        ((k,),) = sizes
+        titles = tuple(f"task{i}" for i in range(k)) if names is None else tuple(names)
+        if len(titles) != k:
+            raise ProblemError(f"names: {len(titles)} names for {k} tasks")
+        return cls._made(tasks, _normalised(weights, titles), titles)
+
+    @classmethod
+    def _made(cls, tasks: AbstractTask, weights: Array, names: tuple[str, ...]) -> TaskStack:
+        stack = object.__new__(cls)
+        object.__setattr__(stack, "tasks", tasks)
+        object.__setattr__(stack, "weights", weights)
+        object.__setattr__(stack, "label", Unseen(names))
+        return stack
+
+    @classmethod
     def of(cls, family: TaskFamily | TaskStack) -> TaskStack:
         """A family of LQR tasks as a stack; no number is copied or changed."""
         if isinstance(family, TaskStack):
             return family
-        stack = object.__new__(cls)
-        object.__setattr__(stack, "tasks", as_task(family.tasks))
-        object.__setattr__(stack, "weights", family.weights)
-        object.__setattr__(stack, "label", Unseen(family.names))
-        return stack
+        return cls._made(as_task(family.tasks), family.weights, family.names)
 
     @property
     def names(self) -> tuple[str, ...]:

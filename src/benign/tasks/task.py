@@ -184,11 +184,11 @@ def as_task(given: AbstractTask | AbstractCost | LQR) -> AbstractTask:
         return given
     if isinstance(given, AbstractCost):
         return Task(given)
-    f = LQRCost(_alone(given))
-    return Task(f) if given.adaptation is None else Task(f, LQRCost(_alone(given.g)))
+    f = LQRCost(alone(given))
+    return Task(f) if given.adaptation is None else Task(f, LQRCost(alone(given.g)))
 
 
-def _alone(lqr: LQR) -> LQR:
+def alone(lqr: LQR) -> LQR:
     """The regulator without its adaptation cost, so that stacked tasks have one structure."""
     if lqr.adaptation is None:
         return lqr

@@ -20,7 +20,7 @@ from jaxtyping import Float
 
 from benign.errors import ProblemError
 
-VECTORS = 20
+VECTORS = 14
 """Lanczos vectors kept at once; the memory of the report is about these, and each is as large as w."""
 
 RESTARTS = 30

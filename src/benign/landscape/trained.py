@@ -15,7 +15,7 @@ from jaxtyping import Float
 from benign.errors import FileFormatError
 from benign.meta.algorithms import Algorithm, make_algorithm
 from benign.meta.ticks import Stop
-from benign.meta.train import Snapshot, Trace
+from benign.meta.train import Snapshot, Trace, is_key
 
 if TYPE_CHECKING:
     import os
@@ -166,11 +166,18 @@ def training_document(result: TrainingResult) -> dict[str, Any]:
     }
 
 
+def numbers(leaf: Any) -> np.ndarray:
+    """An array of a task as NumPy's, of random keys the words."""
+    return np.ascontiguousarray(
+        jax.random.key_data(leaf) if hasattr(leaf, "dtype") and is_key(leaf) else leaf
+    )
+
+
 def task_digest(task: Any) -> str:
     """What tells a task that was trained on from another: a digest of its numbers."""
     body = hashlib.sha256()
     for leaf in jax.tree.leaves(task):
-        body.update(np.ascontiguousarray(leaf).tobytes())
+        body.update(numbers(leaf).tobytes())
     return body.hexdigest()[:16]
 
 

@@ -17,7 +17,7 @@ from benign.certificates.gaps import QUANTITATIVE
 from benign.errors import ClaimError, ProblemError
 from benign.landscape.checkpoint import digest_of, read_checkpoint, write_checkpoint
 from benign.landscape.starts import mean_of_optima, optima, random_start
-from benign.landscape.trained import TrainingResult
+from benign.landscape.trained import TrainingResult, numbers
 from benign.linalg import require_x64
 from benign.meta.adaptation import AdaptationStep
 from benign.meta.algorithms import Algorithm, make_algorithm
@@ -134,7 +134,7 @@ def train(
         "sampled": sampler is not None,
         "seed": seed,
     }
-    arrays = [np.asarray(x) for x in jax.tree.leaves((W, stack.tasks, stack.weights))]
+    arrays = [numbers(x) for x in jax.tree.leaves((W, stack.tasks, stack.weights))]
     digest = digest_of(settings, arrays)
     path = None if checkpoint is None else Path(checkpoint)
     before = read_checkpoint(path, digest) if resume and path is not None and path.exists() else None

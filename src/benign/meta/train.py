@@ -380,7 +380,12 @@ def _snapshot(state: State, rows: list[np.ndarray]) -> Snapshot:
 
 def _is_sampled(tasks: TaskStack) -> bool:
     """Whether there is chance in a cost: one without it gives itself back for another key."""
-    task = jax.tree.map(lambda x: np.asarray(x)[0], tasks.tasks)
+    task = jax.tree.map(lambda x: (x if is_key(x) else np.asarray(x))[0], tasks.tasks)
     # The words of a key: to make a key of them would compile something, for nothing in most cases.
     key = jnp.asarray(np.zeros(2, np.uint32))
     return any(cost.resample(key) is not cost for cost in (task.f, task.g))
+
+
+def is_key(x: Any) -> bool:
+    """Whether an array holds random keys, which are no numbers."""
+    return jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)

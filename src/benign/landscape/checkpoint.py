@@ -27,7 +27,7 @@ VERSION = 1
 KIND = "benign training checkpoint"
 
 _MALFORMED = (
-    OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, NotImplementedError,
+    OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, RuntimeError,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """What NumPy, zipfile and json raise over bytes that are not what they were."""

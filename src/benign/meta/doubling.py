@@ -13,7 +13,8 @@ from jax import lax
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
-from benign.linalg import DECAYED, DIVERGED, MAX_SQUARINGS, matmul, transpose
+from benign.linalg import matmul, transpose
+from benign.linalg.stability import DECAYED, DIVERGED, MAX_SQUARINGS
 from benign.tasks.regulator import ClosedLoop, Regulator
 
 

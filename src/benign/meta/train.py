@@ -388,4 +388,4 @@ def _is_sampled(tasks: TaskStack) -> bool:
 
 def is_key(x: Any) -> bool:
     """Whether an array holds random keys, which are no numbers."""
-    return jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+    return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)

@@ -21,7 +21,7 @@ from benchmarks.progress import say
 
 RESULTS = Path(__file__).parent / "results"
 
-SECTIONS = ("kernels", "grids", "equations", "scaling", "training", "scalar_proofs")
+SECTIONS = ("kernels", "grids", "equations", "scaling", "training", "scalar_proofs", "proofs")
 """Modules of this package, each with a function `run`."""
 
 

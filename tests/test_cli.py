@@ -226,7 +226,7 @@ def test_no_permission_to_write(family, tmp_path):
 
 
 def test_a_plant_of_two_states_is_observed_with_certified_gaps(tmp_path):
-    done = benign("analyze", "jonckheere", "--eta", "0.01", "--out", tmp_path / "out")
+    done = benign("analyze", "jonckheere", "--eta", "0.01", "--proof", "off", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     assert done.stdout.index("OBSERVED") < done.stdout.index("Local minima")
     for word in ("PROVED", "REFUTED"):
@@ -235,6 +235,27 @@ def test_a_plant_of_two_states_is_observed_with_certified_gaps(tmp_path):
     certificates = sorted((tmp_path / "out").glob("certificate-*.json"))
     assert len(certificates) >= 5
     assert benign("check", *certificates).returncode == 0
+
+
+def test_a_plant_of_two_states_is_proved_below_a_level(tmp_path):
+    out = tmp_path / "out"
+    done = benign("analyze", "four-masses", "--eta", "0.01", "--proof", "required", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "REFUTED" in done.stdout
+    assert "Complete below h" in done.stdout
+    assert sorted(path.name for path in out.iterdir()) == [
+        "certificate.json", "landscape.json", "landscape.png", "landscape.svg",
+    ]  # fmt: skip
+
+
+def test_a_proof_that_is_required_and_not_reached_has_status_3(tmp_path):
+    out = tmp_path / "out"
+    done = benign(
+        "analyze", "four-masses", "--eta", "0.01", "--proof", "required", "--budget", "0s", "--out", out
+    )
+    assert done.returncode == 3
+    assert "left undecided" in done.stdout
+    assert (out / "unfinished-proof.npz").exists()
 
 
 def test_proof_and_budget_of_a_search():

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benign.certificates.check import check as check
     from benign.certificates.claims import certify as certify
+    from benign.landscape.adapting import adapt as adapt
+    from benign.landscape.adapting import meta_test as meta_test
+    from benign.landscape.bifurcation import bifurcate as bifurcate
+    from benign.landscape.postfactum import postfactum as postfactum
     from benign.landscape.search import search as search
+    from benign.landscape.training import train as train
     from benign.landscape.verb import analyze as analyze
     from benign.meta.adaptation import GradientStep as GradientStep
     from benign.meta.adaptation import NormalizedStep as NormalizedStep
@@ -30,10 +35,15 @@ _HOME = {
     "NormalizedStep": "benign.meta.adaptation",
     "TaskFamily": "benign.tasks.family",
     "analyze": "benign.landscape.verb",
+    "adapt": "benign.landscape.adapting",
+    "bifurcate": "benign.landscape.bifurcation",
     "certify": "benign.certificates.claims",
     "check": "benign.certificates.check",
     "load": "benign.tasks.files",
+    "meta_test": "benign.landscape.adapting",
+    "postfactum": "benign.landscape.postfactum",
     "search": "benign.landscape.search",
+    "train": "benign.landscape.training",
 }
 
 __all__ = [*_HOME, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]

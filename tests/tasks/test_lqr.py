@@ -51,6 +51,25 @@ def test_cost_is_the_simulated_sum(n, m, settings):
     assert float(task.cost(W)) == pytest.approx(simulated_cost(task, W, 4000), rel=1e-11)
 
 
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (3, 2)])
+def test_average_cost_is_the_mean_over_a_long_run_and_the_limit_of_the_discount(n, m):
+    task = random_task(n, n, m)
+    N = 0.3 * np.eye(n) + 0.1
+    data = task.A, task.B, task.Q, task.R
+    average = LQR.average_cost(*data, N)
+    W = np.asarray(task.optimum().W) * 0.9
+    # From the stationary second moment on, each step pays the average.
+    S, L = np.zeros((n, n)), np.asarray(task.A - task.B @ W)
+    for _ in range(4000):
+        S = L @ S @ L.T + N
+    stage = np.trace((task.Q + W.T @ task.R @ W) @ S)
+    assert float(average.cost(W)) == pytest.approx(float(stage), rel=1e-11)
+    limits = [float(LQR(*data, task.S0, noise=N, discount=1 - x).cost(W)) * x for x in (1e-4, 1e-6)]
+    errors = [abs(limit / float(average.cost(W)) - 1) for limit in limits]
+    assert errors[1] < 1e-4
+    assert errors[0] / errors[1] == pytest.approx(100, rel=0.1)
+
+
 def test_discount_lets_an_unstable_loop_have_a_finite_cost():
     task = LQR(1.05, 1, 1, 1, discount=0.5)
     assert float(task.cost(0.0)) == pytest.approx(1 / (1 - 0.5 * 1.05**2), rel=1e-14)

@@ -53,11 +53,14 @@ class AdaptationStep(eqx.Module):
         self.given = Unseen(step.eta)
 
     @abstractmethod
-    def move(self, loop: ClosedLoop, W: Float[Array, "m n"]) -> Float[Array, "m n"]:
-        """One shot from W, where `loop` is the adaptation cost's closed loop under W."""
+    def move(self, loop: Any, W: Float[Array, "*gain"]) -> Float[Array, "*gain"]:
+        """One shot from W.
+
+        `loop` is the adaptation cost at W: a `ClosedLoop`, or anything with its two methods.
+        """
 
     @abstractmethod
-    def pull(self, loop: ClosedLoop, v: Float[Array, "m n"]) -> Float[Array, "m n"]:
+    def pull(self, loop: Any, v: Float[Array, "*gain"]) -> Float[Array, "*gain"]:
         """The adjoint of the derivative of one shot, applied to v."""
 
     def exact(self) -> Step:
@@ -94,11 +97,11 @@ class GradientStep(AdaptationStep):
 
     kind: ClassVar[StepKind] = "gradient"
 
-    def move(self, loop: ClosedLoop, W: Float[Array, "m n"]) -> Float[Array, "m n"]:
+    def move(self, loop: Any, W: Float[Array, "*gain"]) -> Float[Array, "*gain"]:
         """W − η∇g(W)."""
         return W - self.eta * loop.gradient()
 
-    def pull(self, loop: ClosedLoop, v: Float[Array, "m n"]) -> Float[Array, "m n"]:
+    def pull(self, loop: Any, v: Float[Array, "*gain"]) -> Float[Array, "*gain"]:
         """v − η∇²g(W)[v]."""
         return v - self.eta * loop.hessian_product(v)
 
@@ -122,12 +125,12 @@ class NormalizedStep(AdaptationStep):
 
     kind: ClassVar[StepKind] = "normalized"
 
-    def move(self, loop: ClosedLoop, W: Float[Array, "m n"]) -> Float[Array, "m n"]:
+    def move(self, loop: Any, W: Float[Array, "*gain"]) -> Float[Array, "*gain"]:
         """W − ηu."""
         _, direction = _direction(loop.gradient())
         return W - self.eta * direction
 
-    def pull(self, loop: ClosedLoop, v: Float[Array, "m n"]) -> Float[Array, "m n"]:
+    def pull(self, loop: Any, v: Float[Array, "*gain"]) -> Float[Array, "*gain"]:
         """v − (η/‖∇g‖) ∇²g(W)[v − u tr(u'v)]."""
         inverse, u = _direction(loop.gradient())
         across = v - u * jnp.sum(u * v)
@@ -141,7 +144,7 @@ def step_of(step: Step) -> AdaptationStep:
     return kind(step.eta, step.shots)
 
 
-def _direction(gradient: Float[Array, "m n"]) -> tuple[Float[Array, ""], Float[Array, "m n"]]:
+def _direction(gradient: Float[Array, "*gain"]) -> tuple[Float[Array, ""], Float[Array, "*gain"]]:
     """1/‖∇g‖ and ∇g/‖∇g‖, both zero where ∇g = 0, without under- or overflow and without NaN."""
     scale = lax.stop_gradient(jnp.max(jnp.abs(gradient)))
     moving = scale > 0

@@ -39,9 +39,9 @@ def check_stack(place: Place, arrays: dict[str, np.ndarray | None]) -> None:
     _check_discount(place, known)
     for field in SYMMETRIC:
         if field in known:
-            _check_definite(place, field, known[field])
+            check_definite(place, field, known[field], strict=field == "R")
     if {"A", "B", "discount"} <= set(known):
-        _check_stabilisable(place, known["A"], known["B"], known["discount"])
+        check_stabilisable(place, known["A"], known["B"], known["discount"])
 
 
 def check_finite(place: Place, field: str, X: np.ndarray) -> None:
@@ -90,14 +90,15 @@ def _check_discount(place: Place, known: dict[str, np.ndarray]) -> None:
         )
 
 
-def _check_definite(place: Place, field: str, X: np.ndarray) -> None:
+def check_definite(place: Place, field: str, X: np.ndarray, *, strict: bool) -> None:
+    """Refuse a symmetric matrix of the stack X that is not ⪰ 0, or ≻ 0 where strict."""
     smallest = np.linalg.eigvalsh(X)[:, 0].tolist()
     size = np.abs(X).max(axis=(-1, -2))
-    if field == "R":
+    if strict:
         # A singular R shows an eigenvalue of the size of rounding, of either sign.
         floor = (X.shape[-1] > 1) * np.finfo(float).eps * size
         bad, kind = np.asarray(smallest) <= floor, "positive definite"
-        cure = "give every input a cost"
+        cure = "give every input a cost" if field == "R" else "check its signs"
     else:
         bad, kind = np.asarray(smallest) < -NEGATIVE * size, "positive semidefinite"
         cure = "check its signs"
@@ -108,7 +109,7 @@ def _check_definite(place: Place, field: str, X: np.ndarray) -> None:
     )
 
 
-def _check_stabilisable(place: Place, A: np.ndarray, B: np.ndarray, discount: np.ndarray) -> None:
+def check_stabilisable(place: Place, A: np.ndarray, B: np.ndarray, discount: np.ndarray) -> None:
     """Hautus: (A, B) can be stabilised iff [λI − A, B] has full rank at each |λ(A)| ≥ 1.
 
     The rank is decided by the smallest singular value against the rounding errors of the matrix, so

@@ -165,6 +165,28 @@ class LQR(eqx.Module):
             name=name,
         )
 
+    @classmethod
+    def average_cost(
+        cls,
+        A: Any,
+        B: Any,
+        Q: Any,
+        R: Any,
+        noise: Any,
+        *,
+        adaptation: LQR | None = None,
+        name: str | None = None,
+    ) -> LQR:
+        """lim (1/T) E Σ_{t<T} (s'Qs + a'Ra) under process noise of covariance N: C(W) = tr(P N).
+
+        The initial state is forgotten, and the undiscounted problem with S0 = N has the same cost,
+        which is what is made.
+
+        Raises:
+            ProblemError: as the constructor; `S0` in a message is the noise.
+        """
+        return cls(A, B, Q, R, noise, adaptation=adaptation, name=name)
+
     @property
     def n(self) -> int:
         """Number of states."""

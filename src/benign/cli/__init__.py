@@ -16,36 +16,17 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from benign import __version__
-from benign.errors import BenignError, FileFormatError, OutputError, ProblemError
+from benign.cli import bifurcation, training
+from benign.cli.common import FAILED, UNDECIDED, USAGE, FamilyArgument, ShotsOption, StepOption, app
+from benign.cli.common import console as _console
+from benign.cli.common import read as _read
+from benign.errors import BenignError, OutputError, ProblemError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from benign.rigorous.problem import Problem, Step
+    from benign.rigorous.problem import Problem
     from benign.tasks.files import FamilyFile
 
-FAILED, USAGE, UNDECIDED = 1, 2, 3
 PROOF = ("required", "try", "off")
-
-
-app = typer.Typer(
-    help="When does the MAML objective have a benign landscape? Answered for your tasks, with proof.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-FamilyArgument = Annotated[
-    str, typer.Argument(help="A family file (TOML or JSON), or the name of a bundled family.")
-]
-StepOption = Annotated[
-    str | None, typer.Option("--step", help="gradient or normalized [default: the file's]")
-]
-ShotsOption = Annotated[
-    int | None, typer.Option("--shots", help="Steps of adaptation [default: the file's]")
-]
 
 
 def main() -> None:
@@ -373,42 +354,5 @@ def examples(
     print(f"Copied to {target}")
 
 
-# --- reading and printing --------------------------------------------------------------------
-
-
-def _read(
-    family: str, eta: str | None, step: str | None, shots: int | None
-) -> tuple[FamilyFile, list[Step]]:
-    """The family, and the steps that are asked for: from the options, else from the file."""
-    from benign.rigorous.problem import make_step
-    from benign.tasks.files import bundled, bundled_path, load
-
-    path = Path(family)
-    if not path.exists() and path.suffix == "" and family in dict(bundled()):
-        path = bundled_path(family)
-    elif not path.exists() and path.suffix == "" and os.sep not in family:
-        raise FileFormatError(
-            f"{family}: neither a file nor a bundled family; `benign examples` lists those"
-        )
-    file = load(path)
-    suggested = file.step
-    sizes: list[object]
-    if eta is not None:
-        sizes = [size.strip() for size in eta.split(",")]
-        if "" in sizes:
-            raise ProblemError(f"eta: expected numbers with commas between them, got {eta!r}")
-    else:
-        sizes = list(suggested.eta) if suggested else ["0.1"]
-    kind = step or (suggested.kind if suggested else "gradient")
-    number = shots if shots is not None else (suggested.shots if suggested else 1)
-    return file, [make_step(kind, size, number) for size in sizes]  # type: ignore[arg-type]
-
-
-def _console(*, stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=stderr, highlight=False, soft_wrap=False)
-
-
-if __name__ == "__main__":
-    main()
+training.register()
+bifurcation.register()

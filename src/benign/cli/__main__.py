@@ -1,0 +1,5 @@
+"""`python -m benign.cli`."""
+
+from benign.cli import main
+
+main()

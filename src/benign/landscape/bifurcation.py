@@ -1,0 +1,369 @@
+"""What if η were different: the minimisers of h over a range of η, proved at each η that is looked at.
+
+Between two step sizes the minimisers are joined to branches when nothing can be mistaken: as many of
+them, in the same order, each moved by less than half the way to the next stationary point. Otherwise
+the step size in the middle is looked at as well, again and again, so that each birth and each death
+of a minimiser is enclosed between two step sizes at which the complete list is proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from benign.errors import ProblemError
+from benign.landscape.analyze import analyze
+from benign.landscape.landscape import Enclosure, Kind, Landscape, StationaryPoint
+from benign.rigorous.problem import Family, Problem, make_step
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+    from benign.rigorous.problem import StepKind
+    from benign.tasks.family import TaskFamily
+
+VERSION = 1
+
+RESOLUTION = 1e-3
+"""Births and deaths are enclosed to this share of the range of η."""
+
+MOST_SAMPLES = 2000
+"""Step sizes looked at, at most; intervals that would need more are left as wide as they are."""
+
+CLOSE = 0.5
+"""A minimiser that moves by less than this share of its distance to any other stationary point has
+not changed places with one."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The landscape at one step size.
+
+    Attributes:
+        eta: η, exact.
+        landscape: proved; None where no gain is feasible.
+    """
+
+    eta: Fraction
+    landscape: Landscape | None
+
+    @property
+    def minimizers(self) -> tuple[StationaryPoint, ...]:
+        """Where a descent can end, from left to right."""
+        return () if self.landscape is None else self.landscape.minimizers
+
+    @property
+    def decided(self) -> bool:
+        """Whether the list is proved complete."""
+        return self.landscape is None or self.landscape.is_complete
+
+
+@dataclass(frozen=True)
+class BranchPoint:
+    """A branch at one step size.
+
+    Attributes:
+        sample: the position of the step size in `Bifurcation.samples`.
+        W, value, kind: of the minimiser.
+        spurious: whether it is proved to lie above the global minimum.
+    """
+
+    sample: int
+    W: Enclosure
+    value: Enclosure
+    kind: Kind
+    spurious: bool
+
+
+@dataclass(frozen=True)
+class Event:
+    """A minimiser that is born or dies as η grows.
+
+    Attributes:
+        birth: born, or else it dies.
+        eta: between which two step sizes; at both the list of minimisers is proved complete.
+        W: where it is at the end of the interval at which it is there.
+        branch: its branch.
+    """
+
+    birth: bool
+    eta: tuple[float, float]
+    W: float
+    branch: int
+
+
+@dataclass(frozen=True)
+class Bifurcation:
+    """The minimisers of h as η runs over a range.
+
+    Attributes:
+        family: the tasks.
+        kind, shots: of the adaptation step.
+        samples: the step sizes looked at, ascending, those of the bisections included.
+        branches: minimisers followed, each a run of consecutive samples.
+        events: births and deaths inside the range, by η.
+    """
+
+    family: Family
+    kind: StepKind
+    shots: int
+    samples: tuple[Sample, ...]
+    branches: tuple[tuple[BranchPoint, ...], ...]
+    events: tuple[Event, ...]
+    facts: dict[str, float] = field(default_factory=dict, repr=False)
+
+    def plot(self) -> Figure:
+        """The bifurcation diagram, a Matplotlib figure."""
+        from benign.views.bifurcation import draw_bifurcation
+
+        return draw_bifurcation(self)
+
+    def save(self, directory: str | Path) -> list[Path]:
+        """Write bifurcation.json, .png and .svg to a directory, made if need be.
+
+        Raises:
+            OutputError: the directory cannot be made or written.
+        """
+        from benign.views.save import make_directory, render, to_text, write_atomically
+
+        where = make_directory(directory)
+        contents: dict[str, str | bytes] = {"bifurcation.json": to_text(bifurcation_document(self))}
+        for suffix, picture in render(self.plot()).items():
+            contents[f"bifurcation.{suffix}"] = picture
+        return [write_atomically(where / name, content) for name, content in contents.items()]
+
+    def __str__(self) -> str:
+        first, last = float(self.samples[0].eta), float(self.samples[-1].eta)
+        undecided = sum(not sample.decided for sample in self.samples)
+        lines = [
+            f"proved at {len(self.samples) - undecided} of {len(self.samples)} step sizes, "
+            f"eta from {first:g} to {last:g}: {len(self.branches)} branches of minimisers"
+        ]
+        lines += [f"  {line}" for line in _stretches(self.samples)]
+        for event in self.events:
+            word = "born" if event.birth else "dies"
+            lines.append(
+                f"  a minimiser {word} at W = {event.W:.6g}, eta between {event.eta[0]:.6g} and "
+                f"{event.eta[1]:.6g}"
+            )
+        return "\n".join(lines)
+
+
+def bifurcate(
+    family: Family | TaskFamily,
+    etas: Sequence[Any],
+    *,
+    kind: StepKind = "gradient",
+    shots: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> Bifurcation:
+    """The minimisers of h(W; η) over a range of η, joined to branches.
+
+    Args:
+        family: tasks of one state and one input.
+        etas: at least two step sizes to look at, in any order; strings and fractions are kept exactly.
+        kind: "gradient" or "normalized".
+        shots: of the adaptation step.
+        progress: called with the number of landscapes proved so far.
+
+    Raises:
+        NotScalarError: more than one state or input.
+        ProblemError: fewer than two step sizes, one that is not positive, or none with a feasible gain.
+    """
+    exact = family if isinstance(family, Family) else family.exact()
+    steps = sorted({make_step(kind, eta, shots).eta for eta in etas})
+    if len(steps) < 2:
+        raise ProblemError("eta: give at least two different step sizes")
+
+    known: dict[Fraction, Sample] = {}
+
+    def look(eta: Fraction) -> Sample:
+        if eta not in known:
+            try:
+                landscape = analyze(Problem(exact, make_step(kind, eta, shots)))
+            except ProblemError as error:
+                if "no gain is feasible" not in str(error):
+                    raise
+                landscape = None
+            known[eta] = Sample(eta, landscape)
+            if progress is not None:
+                progress(len(known))
+        return known[eta]
+
+    resolution = (steps[-1] - steps[0]) * Fraction(RESOLUTION)
+    waiting = [(a, b) for a, b in zip(steps[:-1], steps[1:], strict=True)]
+    for eta in steps:
+        look(eta)
+    while waiting and len(known) < MOST_SAMPLES:
+        low, high = waiting.pop()
+        if high - low <= resolution or _same(look(low), look(high)):
+            continue
+        # A float in between: midpoints of midpoints as fractions would grow without end.
+        middle = Fraction(float((low + high) / 2))
+        if low < middle < high:
+            look(middle)
+            waiting += [(low, middle), (middle, high)]
+    samples = tuple(known[eta] for eta in sorted(known))
+    if all(sample.landscape is None for sample in samples):
+        raise ProblemError("eta: no gain is feasible at any of these step sizes; give smaller ones")
+    branches, events = _joined(samples)
+    return Bifurcation(exact, kind, shots, samples, branches, events, {"landscapes": float(len(known))})
+
+
+# --- joining ---------------------------------------------------------------------------------
+
+
+def _same(a: Sample, b: Sample) -> bool:
+    """Whether the minimisers at two step sizes are the same ones, moved."""
+    if len(a.minimizers) != len(b.minimizers) or not (a.decided and b.decided):
+        return False
+    room = [min(x, y) for x, y in zip(_room(a), _room(b), strict=True)]
+    moved = [abs(p.W.mid - q.W.mid) for p, q in zip(a.minimizers, b.minimizers, strict=True)]
+    return all(shift < CLOSE * free for shift, free in zip(moved, room, strict=True))
+
+
+def _room(sample: Sample) -> list[float]:
+    """The distance from each minimiser to the nearest other stationary point."""
+    if sample.landscape is None:
+        return []
+    every = [point.W.mid for point in sample.landscape.stationary_points]
+    return [
+        min((abs(w - point.W.mid) for w in every if w != point.W.mid), default=float("inf"))
+        for point in sample.minimizers
+    ]
+
+
+def _pairs(a: Sequence[float], b: Sequence[float]) -> list[tuple[int, int]]:
+    """Which of a is which of b: in order, as many as possible, moved as little as possible in all.
+
+    (Branches on a line keep their order: to change places two minimisers would have to meet.)
+    """
+    n, m = len(a), len(b)
+    # (unmatched, distance moved, pairs) for the first i of a and the first j of b.
+    best: list[list[tuple[int, float, tuple[tuple[int, int], ...]]]]
+    best = [[(i + j, 0.0, ()) for j in range(m + 1)] for i in range(n + 1)]
+    for i in range(1, n + 1):
+        for j in range(1, m + 1):
+            lost, moved, pairs = best[i - 1][j - 1]
+            joined = (lost, moved + abs(a[i - 1] - b[j - 1]), (*pairs, (i - 1, j - 1)))
+            skipped = min(best[i - 1][j], best[i][j - 1])
+            best[i][j] = min(joined, (skipped[0] + 1, skipped[1], skipped[2]))
+    return list(best[n][m][2])
+
+
+def _joined(
+    samples: tuple[Sample, ...],
+) -> tuple[tuple[tuple[BranchPoint, ...], ...], tuple[Event, ...]]:
+    branches: list[list[BranchPoint]] = []
+    events: list[Event] = []
+    open_now: list[int] = []  # the branch of each minimiser of the sample before
+    for i, sample in enumerate(samples):
+        points = [_point(i, sample, p) for p in sample.minimizers]
+        before = samples[i - 1] if i else None
+        pairs: list[tuple[int, int]] = []
+        if before is not None:
+            pairs = _pairs([p.W.mid for p in before.minimizers], [p.W.mid for p in points])
+        owner = {j: open_now[k] for k, j in pairs}
+        between = (float(before.eta), float(sample.eta)) if before is not None else (0.0, 0.0)
+        for k, branch in enumerate(open_now):
+            if before is not None and k not in {k for k, _ in pairs}:
+                events.append(Event(False, between, before.minimizers[k].W.mid, branch))
+        following = []
+        for j, point in enumerate(points):
+            if j not in owner:
+                owner[j] = len(branches)
+                branches.append([])
+                if before is not None:
+                    events.append(Event(True, between, point.W.mid, owner[j]))
+            branches[owner[j]].append(point)
+            following.append(owner[j])
+        open_now = following
+    return tuple(tuple(branch) for branch in branches), tuple(events)
+
+
+def _point(i: int, sample: Sample, point: StationaryPoint) -> BranchPoint:
+    assert sample.landscape is not None
+    spurious = point.value.lo > sample.landscape.minimum.hi
+    return BranchPoint(i, point.W, point.value, point.kind, spurious)
+
+
+# --- words and JSON --------------------------------------------------------------------------
+
+
+def _stretches(samples: tuple[Sample, ...]) -> list[str]:
+    """Ranges of η over which the sampled verdicts agree."""
+
+    def verdict(sample: Sample) -> str:
+        if sample.landscape is None:
+            return "no gain is feasible"
+        count = len(sample.minimizers)
+        minima = f"{count} minimiser{'s' if count != 1 else ''}"
+        status = sample.landscape.verdict.status.value
+        if count == 1 and status == "proved":
+            return f"{minima}, global"
+        words = {"proved": "all global", "refuted": "some spurious", "undecided": "undecided"}
+        return f"{minima}, {words[status]}"
+
+    lines = []
+    first = 0
+    for i in range(1, len(samples) + 1):
+        if i == len(samples) or verdict(samples[i]) != verdict(samples[first]):
+            low, high = float(samples[first].eta), float(samples[i - 1].eta)
+            where = f"eta = {low:.6g}" if i - 1 == first else f"eta from {low:.6g} to {high:.6g}"
+            lines.append(f"{where}: {verdict(samples[first])}")
+            first = i
+    return lines
+
+
+def bifurcation_document(found: Bifurcation) -> dict[str, Any]:
+    """A bifurcation diagram as a JSON document."""
+    from benign import __version__
+    from benign.rigorous.problem import problem_to_json
+    from benign.views.save import enclosure_to_json
+
+    problem = Problem(found.family, make_step(found.kind, found.samples[0].eta, found.shots))
+    return {
+        "benign": "bifurcation",
+        "version": VERSION,
+        "library": __version__,
+        "problem": problem_to_json(problem),
+        "samples": [
+            {
+                "eta": str(sample.eta),
+                "status": "infeasible"
+                if sample.landscape is None
+                else sample.landscape.verdict.status.value,
+                "complete": sample.decided,
+                "epsilon": None
+                if sample.landscape is None
+                else enclosure_to_json(sample.landscape.epsilon),
+            }
+            for sample in found.samples
+        ],
+        "branches": [
+            [
+                {
+                    "sample": point.sample,
+                    "W": enclosure_to_json(point.W),
+                    "value": enclosure_to_json(point.value),
+                    "kind": point.kind.value,
+                    "spurious": point.spurious,
+                }
+                for point in branch
+            ]
+            for branch in found.branches
+        ],
+        "events": [
+            {
+                "event": "birth" if event.birth else "death",
+                "eta": list(event.eta),
+                "W": event.W,
+                "branch": event.branch,
+            }
+            for event in found.events
+        ],
+    }

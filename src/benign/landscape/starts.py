@@ -1,0 +1,106 @@
+"""Where training may begin: the mean of the task optima, or a random gain at which h is finite."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from benign.errors import ProblemError
+from benign.landscape.descent import Field
+from benign.landscape.sampling import make_sampler
+from benign.meta.adaptation import AdaptationStep, GradientStep
+from benign.meta.objective import MetaObjective
+from benign.tasks.family import TaskFamily
+
+FEW = 64
+"""Up to so many tasks the Riccati equations are solved by SciPy: JAX would compile longer."""
+
+BISECTIONS = 40
+"""Halvings of the interval of η in which the largest feasible one is sought."""
+
+
+def mean_of_optima(family: TaskFamily) -> Float[np.ndarray, "m n"]:
+    """Σ ω_τ W*_τ."""
+    return np.tensordot(np.asarray(family.weights), optima(family)[0], 1)
+
+
+def optima(family: TaskFamily) -> tuple[Float[np.ndarray, "k m n"], Float[np.ndarray, " k"]]:
+    """W*_τ and f*_τ task by task; zero and +∞ for a task whose Riccati equation has no solution."""
+    if len(family) > FEW:
+        found = family.tasks.optimum()
+        return np.asarray(found.W), np.asarray(found.cost)
+    from scipy.linalg import solve_discrete_are
+
+    regulator = jax.tree.map(np.asarray, family.tasks)
+    root = np.sqrt(regulator.discount)[:, None, None]
+    A, B, Q, R = root * regulator.A, root * regulator.B, regulator.Q, regulator.R
+    S0 = np.array(regulator.S0)
+    if regulator.noise is not None:
+        room = np.where(regulator.discount < 1, 1 - regulator.discount, np.inf)
+        S0 = S0 + (regulator.discount / room)[:, None, None] * regulator.noise
+    gains, costs = [], []
+    for a, b, q, r, s in zip(A, B, Q, R, S0, strict=True):
+        try:
+            P = solve_discrete_are(a, b, q, r)
+            gains.append(np.linalg.solve(r + b.T @ P @ b, b.T @ P @ a))
+            costs.append(float(np.sum(P * s)))
+        except (np.linalg.LinAlgError, ValueError):
+            gains.append(np.zeros((family.m, family.n)))
+            costs.append(np.inf)
+    return np.array(gains), np.array(costs)
+
+
+def random_start(family: TaskFamily, step: AdaptationStep | None, seed: int) -> Any:
+    """A random gain at which h is finite; see `landscape.sampling.Sampler.draw` for its law.
+
+    Without a step (the proximal rules) the gain only has to stabilise every task.
+
+    Raises:
+        ProblemError: none was found; the message names tasks that conflict, or says the largest η for
+            which one was found.
+    """
+    key, drawing = jax.random.split(jax.random.key(seed))
+    # A step this short throws no gain anywhere: feasible means stabilising.
+    rule = _short_step() if step is None else step
+    objective = MetaObjective(family, rule)
+    try:
+        sampler = make_sampler(objective, key)
+    except ProblemError as error:
+        if step is None or "lower eta" not in str(error):
+            raise
+        raise ProblemError(f"{error}; {largest_eta(objective, key)}") from error
+    return sampler.draw(drawing, 1)[0].reshape(family.m, family.n)
+
+
+def _short_step() -> AdaptationStep:
+    kind: Any = GradientStep  # type checkers take a module for a dataclass
+    return kind("1e-12")
+
+
+def largest_eta(objective: MetaObjective, key: Any) -> str:
+    """What is known of the largest η for which some gain is feasible, in words.
+
+    For each of some gains that stabilise every task (random ones, and the optima) the first η at which
+    adaptation throws it out is found by bisection. That is a search: a larger η may do for other gains.
+    """
+    family, eta = objective.family, float(objective.step.eta)
+    still = eqx.tree_at(lambda h: h.step.eta, objective, objective.step.eta * 0 + 1e-12 * eta)
+    sampler = make_sampler(still, key)
+    x = np.concatenate([sampler.anchors, sampler.draw(key, 64)])
+
+    def feasible(size: float) -> bool:
+        relaxed = eqx.tree_at(lambda h: h.step.eta, objective, objective.step.eta * 0 + size)
+        return bool(replace(Field(relaxed)).feasible(x).any())
+
+    low, high = 1e-12 * eta, eta
+    if family.m * family.n == 0 or not feasible(low):
+        return "no smaller eta was found to do"
+    for _ in range(BISECTIONS):
+        middle = float(np.sqrt(low * high))
+        low, high = (middle, high) if feasible(middle) else (low, middle)
+    return f"the largest eta for which a feasible gain was found is {low:.4g}"

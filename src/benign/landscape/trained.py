@@ -1,0 +1,230 @@
+"""What training returns: the parameters, the run, and what is proved of where it ended."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from benign.errors import FileFormatError
+from benign.meta.algorithms import Algorithm, make_algorithm
+from benign.meta.ticks import Stop
+from benign.meta.train import Snapshot, Trace, is_key
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+    from benign.tasks.stack import TaskStack
+
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """A training run that has ended.
+
+    Attributes:
+        W: the parameters, in the structure of the start.
+        value: Σ ω f after adaptation, over the whole family.
+        norm: ‖Σ ω d‖ there: of ∇h for MAML, of its own update for any other algorithm.
+        task_values: (k,) f after adaptation, task by task.
+        optimal_values: (k,) the least each task can cost, in floating point; None where unknown.
+        stop: why it ended.
+        steps, backtracks, skipped: meta-steps, halvings, tasks of batches left out as infeasible.
+        trace: the run, meta-step by meta-step.
+        algorithm: what was trained with.
+        settings: everything that determines the run, for the record.
+        start: where it began.
+        tasks: what was trained on (for a sampler, the reference family).
+        certificates: documents that `benign.check` proves, the strongest first; perhaps none.
+        remark: why there is no certificate, else empty.
+        snapshot: to go on from.
+        seconds: the time of this call.
+    """
+
+    W: Any
+    value: float
+    norm: float
+    task_values: Float[np.ndarray, " k"]
+    optimal_values: Float[np.ndarray, " k"] | None
+    stop: Stop
+    steps: int
+    backtracks: int
+    skipped: int
+    trace: Trace
+    algorithm: Algorithm
+    settings: dict[str, Any]
+    start: Any
+    tasks: TaskStack
+    certificates: tuple[dict[str, Any], ...]
+    remark: str
+    digest: str
+    snapshot: Snapshot = field(repr=False)
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def gap(self) -> float:
+        """A proved upper bound of h(W) − inf h; +∞ without a certificate."""
+        return min((float(document["gap"]) for document in self.certificates), default=inf)
+
+    @property
+    def claim(self) -> str:
+        """What the strongest certificate claims, in words; empty without one."""
+        if not self.certificates:
+            return ""
+        first = min(self.certificates, key=lambda document: float(document["gap"]))
+        return str(first["claim"])
+
+    @property
+    def verdict(self) -> str:
+        """How far from optimal W provably is, in a sentence."""
+        if not self.certificates:
+            return f"observed: {self.remark}"
+        if self.gap == 0:
+            return f"proved: W is next to a global minimiser of h ({self.claim})"
+        return f"proved: h(W) is within {self.gap:.3g} of its infimum ({self.claim})"
+
+    def plot(self) -> Figure:
+        """The picture of the run, a Matplotlib figure."""
+        from benign.views.training import draw_training
+
+        return draw_training(self)
+
+    def save(self, directory: str | Path) -> list[Path]:
+        """Write training.json, .png and .svg, checkpoint.npz and certificate-*.json to a directory.
+
+        Raises:
+            OutputError: the directory cannot be made or written.
+        """
+        from benign.landscape.checkpoint import to_bytes
+        from benign.views.save import make_directory, render, to_text, write_atomically
+
+        where = make_directory(directory)
+        contents: dict[str, str | bytes] = {
+            "training.json": to_text(training_document(self)),
+            "checkpoint.npz": to_bytes(self.snapshot, self.digest),
+        }
+        for number, document in enumerate(self.certificates, start=1):
+            contents[f"certificate-{number}.json"] = to_text(document)
+        for suffix, picture in render(self.plot()).items():
+            contents[f"training.{suffix}"] = picture
+        return [write_atomically(where / name, content) for name, content in contents.items()]
+
+    def __str__(self) -> str:
+        lines = [
+            self.verdict,
+            f"  h = {self.value:.9g} after {self.steps} meta-steps of {self.algorithm.name}, "
+            f"update norm {self.norm:.3g}: {self.stop.message}",
+        ]
+        if self.backtracks:
+            lines.append(f"  {self.backtracks} times a step was halved")
+        if self.skipped:
+            lines.append(
+                f"  {self.skipped} sampled tasks were left out, infeasible where they were met"
+            )
+        return "\n".join(lines)
+
+
+def training_document(result: TrainingResult) -> dict[str, Any]:
+    """A training run as a JSON document; its trace is in the checkpoint."""
+    from benign import __version__
+
+    leaves = jax.tree.leaves(result.W)
+    return {
+        "benign": "training",
+        "version": VERSION,
+        "library": __version__,
+        "verdict": result.verdict,
+        "W": [np.asarray(leaf).tolist() for leaf in leaves],
+        "value": _number(result.value),
+        "update_norm": _number(result.norm),
+        "gap": _number(result.gap),
+        "stop": result.stop.name.lower(),
+        "steps": result.steps,
+        "backtracks": result.backtracks,
+        "skipped": result.skipped,
+        "settings": result.settings,
+        "tasks": [
+            {"name": name, "value": _number(float(value)), "digest": task_digest(result.tasks[i])}
+            | (
+                {}
+                if result.optimal_values is None
+                else {"optimum": _number(float(result.optimal_values[i]))}
+            )
+            for i, (name, value) in enumerate(zip(result.tasks.names, result.task_values, strict=True))
+        ],
+        "digest": result.digest,
+    }
+
+
+def numbers(leaf: Any) -> np.ndarray:
+    """An array of a task as NumPy's, of random keys the words."""
+    return np.ascontiguousarray(
+        jax.random.key_data(leaf) if hasattr(leaf, "dtype") and is_key(leaf) else leaf
+    )
+
+
+def task_digest(task: Any) -> str:
+    """What tells a task that was trained on from another: a digest of its numbers."""
+    body = hashlib.sha256()
+    for leaf in jax.tree.leaves(task):
+        body.update(numbers(leaf).tobytes())
+    return body.hexdigest()[:16]
+
+
+def _number(x: float) -> float | str | None:
+    if np.isnan(x):
+        return None
+    return x if np.isfinite(x) else ("inf" if x > 0 else "-inf")
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a file of a training run holds that adaptation needs.
+
+    Attributes:
+        W: (m, n) gain.  algorithm: what it was trained with.
+        seen: the digests of the tasks it was trained on.
+    """
+
+    W: Float[np.ndarray, "m n"]
+    algorithm: Algorithm
+    seen: frozenset[str]
+
+
+def read_training(path: str | os.PathLike[str]) -> Trained:
+    """The gain and the algorithm of a training run, from the training.json that `save` wrote.
+
+    Raises:
+        FileFormatError: no such file, or not a training run of a gain.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+        if document["benign"] != "training" or document["version"] != VERSION:
+            raise FileFormatError(f"{path}: expected the training.json of a run of this version")
+        settings = dict(document["settings"]["algorithm"])
+        name, lam = settings.pop("name"), settings.pop("lambda", None)
+        (rows,) = document["W"]
+        W = np.asarray(rows, dtype=float)
+        if W.ndim != 2 or not np.isfinite(W).all():
+            raise ValueError("its W is not a gain")
+        seen = frozenset(task["digest"] for task in document["tasks"])
+        return Trained(W, make_algorithm(name, lam=lam, **settings), seen)
+    except FileFormatError:
+        raise
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise FileFormatError(
+            f"{path}: not the record of a training run ({type(error).__name__}: {error})"
+        ) from error

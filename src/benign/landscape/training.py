@@ -1,0 +1,335 @@
+"""The verb `train`: a start, the loop, and at the end the certificates that apply."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from benign.certificates.claims import certify
+from benign.certificates.gaps import QUANTITATIVE
+from benign.errors import ClaimError, ProblemError
+from benign.landscape.checkpoint import digest_of, read_checkpoint, write_checkpoint
+from benign.landscape.starts import mean_of_optima, optima, random_start
+from benign.landscape.trained import TrainingResult, numbers
+from benign.linalg import require_x64
+from benign.meta.adaptation import AdaptationStep
+from benign.meta.algorithms import Algorithm, make_algorithm
+from benign.meta.objective import MetaObjective
+from benign.meta.ticks import InfeasibleStartError
+from benign.meta.train import Course, Ended, Sampler
+from benign.rigorous.likeness import is_one_task
+from benign.rigorous.problem import Family
+from benign.tasks.family import TaskFamily
+from benign.tasks.stack import TaskStack
+
+CHECKPOINT_SECONDS = 1.0
+"""A checkpoint is written after the first segment, then at most this often, and at the end."""
+
+CERTIFIED_WORK = 2e6
+"""Certificates are made while tasks × (states + inputs)³ is below this: some seconds in balls."""
+
+REFERENCE = 64
+"""Tasks drawn from a sampler for the reference family, on which a run is watched and judged."""
+
+Progress = Callable[[int, float, float, int], None]
+
+
+def train(
+    tasks: TaskFamily | TaskStack | Family | Sequence[Any] | Sampler,
+    algorithm: str | Algorithm = "maml",
+    *,
+    eta: Any = None,
+    shots: int = 1,
+    step: str = "gradient",
+    lam: float | None = None,
+    delta: float = 1e-5,
+    every: int = 100,
+    beta: float | None = None,
+    optimizer: Any = "sgd",
+    armijo: bool | None = None,
+    steps: int = 1000,
+    batch: int | None = None,
+    start: Any = "mean",
+    seed: int = 0,
+    tolerance: float = 1e-8,
+    gap: float | None = None,
+    seconds: float | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    certified: bool = True,
+    progress: Progress | None = None,
+) -> TrainingResult:
+    """Train the point that adaptation starts from: w ← w − β Σ ω_τ d_τ(w), d by the algorithm.
+
+    Args:
+        tasks: a family of LQR tasks, a stack or list of tasks of any kind, or a sampler: a function of
+            a `numpy.random.Generator` and a number to a family of so many tasks.
+        algorithm: a name of `benign.meta.algorithms.ALGORITHMS`, or an algorithm made already, which
+            then has the next six settings itself.
+        eta, shots, step: the adaptation step η, its number of shots, "gradient" or "normalized".
+        lam: λ of iMAML and Meta-MinibatchProx.
+        delta: the distance of HF-MAML's difference.
+        every: FTML's meta-steps between two arrivals.
+        beta: meta-step size β. Without one the step is found by Armijo's rule, 1 being the longest;
+            that needs an objective to search along and all tasks in each step.
+        optimizer: "sgd", "momentum", "adam", "rmsprop", "adagrad", "lion", or an Optax transformation
+            (with its own step size: β is then not used).
+        armijo: whether to use Armijo's rule; by default if no β is given.
+        steps: meta-steps at most.
+        batch: tasks in a batch, drawn without replacement; all by default (a sampler needs a number).
+        start: the parameters; or "mean", the mean of the task optima; or "random", drawn from the set
+            where h is finite by `landscape.sampling.Sampler`. The last two are for LQR families.
+        seed: of the start, the batches and the sampled costs. One seed, one result.
+        tolerance: end where ‖Σ ω d‖ is at most this (units of cost by units of W).
+        gap: end where h(W) is certified to be within this of its infimum.
+        seconds: end after about this time.
+        checkpoint: file that the run is kept in, written at most once a second and at the end.
+        resume: go on from that file if it is there.
+        certified: make the certificates at the end, as far as there are any.
+        progress: called with (steps, h, ‖Σ ω d‖, halvings) now and then.
+
+    Returns:
+        The result, its certificates included.
+
+    Raises:
+        ProblemError: a setting is out of range or does not go with another; no feasible start.
+        FileFormatError: the checkpoint is not one, or not of this run.
+        BenignError: JAX's 64-bit mode is off.
+
+    Source: Algorithm 1 of arXiv 2006.00453; see `benign.meta.algorithms` for the relatives.
+    """
+    require_x64("train")
+    began = time.perf_counter()
+    rule = algorithm
+    if isinstance(rule, str):
+        rule = make_algorithm(rule, eta=eta, shots=shots, step=step, lam=lam, delta=delta, every=every)
+    sampler, stack, family = _tasks(tasks, seed)
+    armijo = beta is None and isinstance(optimizer, str) if armijo is None else armijo
+    if armijo and beta is None and (not rule.has_merit or sampler or batch not in (None, len(stack))):
+        why = (
+            "its directions are no gradient"
+            if not rule.has_merit
+            else "batches differ from step to step"
+        )
+        raise ProblemError(f"beta: {rule.name} needs a step size here ({why}); give beta")
+    W = _start(start, family, rule, seed)
+    size = 1.0 if beta is None else beta
+    course = Course(
+        stack, rule, W,
+        beta=size, optimizer=optimizer, armijo=armijo, batch=batch, seed=seed, sampler=sampler,
+    )  # fmt: skip
+    settings = {
+        "algorithm": {"name": rule.name, **rule.settings},
+        "optimizer": optimizer if isinstance(optimizer, str) else type(optimizer).__name__,
+        "beta": float(size),
+        "armijo": armijo,
+        "batch": course.batch,
+        "sampled": sampler is not None,
+        "seed": seed,
+    }
+    arrays = [numbers(x) for x in jax.tree.leaves((W, stack.tasks, stack.weights))]
+    digest = digest_of(settings, arrays)
+    path = None if checkpoint is None else Path(checkpoint)
+    before = read_checkpoint(path, digest) if resume and path is not None and path.exists() else None
+    certifier = _certifier(family, rule) if certified or gap is not None else None
+    try:
+        ended = course.run(
+            W,
+            steps=steps,
+            tolerance=float(tolerance),
+            seconds=seconds,
+            resume=before,
+            save=None if path is None else _saver(path, digest),
+            progress=progress,
+            **_gap_settings(gap, family, certifier),
+        )
+    except InfeasibleStartError as error:
+        if family is None:
+            raise
+        raise _explained(error, start, family, rule) from error
+    if path is not None:
+        write_checkpoint(path, ended.snapshot, digest)
+    certificates, remark = (), "no certificate was asked for"
+    if certified and certifier is not None:
+        certificates, remark = certifier(ended.W)
+    best = optima(family)[1] if family is not None else _known_optima(stack)
+    settings["steps"] = steps
+    return _result(ended, rule, settings, W, stack, certificates, remark, digest, best, began)
+
+
+def _result(
+    ended: Ended,
+    rule: Algorithm,
+    settings: dict[str, Any],
+    W: Any,
+    stack: TaskStack,
+    certificates: tuple[dict[str, Any], ...],
+    remark: str,
+    digest: str,
+    best: np.ndarray | None,
+    began: float,
+) -> TrainingResult:
+    return TrainingResult(
+        W=ended.W,
+        value=ended.value,
+        norm=ended.norm,
+        task_values=ended.task_values,
+        optimal_values=best,
+        stop=ended.stop,
+        steps=ended.steps,
+        backtracks=ended.backtracks,
+        skipped=ended.skipped,
+        trace=ended.trace,
+        algorithm=rule,
+        settings=settings,
+        start=W,
+        tasks=stack,
+        certificates=certificates,
+        remark=remark,
+        digest=digest,
+        snapshot=ended.snapshot,
+        seconds=time.perf_counter() - began,
+    )
+
+
+# --- tasks and start -------------------------------------------------------------------------
+
+
+def _tasks(tasks: Any, seed: int) -> tuple[Sampler | None, TaskStack, TaskFamily | None]:
+    """The sampler, if it is one; the tasks; and the family, if they are plain LQR tasks."""
+    sampler = None
+    if callable(tasks) and not isinstance(tasks, (TaskFamily, TaskStack)):
+        sampler = tasks
+        # A stream of its own, so that the batches do not depend on the size of the reference family.
+        tasks = tasks(np.random.default_rng([seed, 2**31]), REFERENCE)
+    if isinstance(tasks, Family):
+        tasks = TaskFamily.from_exact(tasks)
+    if not isinstance(tasks, (TaskFamily, TaskStack)):
+        tasks = TaskStack(list(tasks))
+    family = tasks if isinstance(tasks, TaskFamily) else None
+    return sampler, TaskStack.of(tasks), family
+
+
+def _start(start: Any, family: TaskFamily | None, rule: Algorithm, seed: int) -> Any:
+    if not isinstance(start, str):
+        if family is not None:
+            W = np.asarray(start, float)
+            if W.shape == () and family.m == family.n == 1:
+                W = W.reshape(1, 1)
+            if W.shape != (family.m, family.n):
+                raise ProblemError(
+                    f"start: expected a gain of shape ({family.m}, {family.n}), got {W.shape}"
+                )
+            return W
+        return jax.tree.map(lambda x: np.asarray(x, float), start)
+    if start not in ("mean", "random"):
+        raise ProblemError(f"start: expected parameters, mean or random, got {start!r}")
+    if family is None:
+        raise ProblemError(
+            f"start: {start!r} is for families of LQR tasks; give parameters for tasks of another kind"
+        )
+    step = getattr(rule, "step", None)
+    if start == "random":
+        return random_start(family, step, seed)
+    return mean_of_optima(family)
+
+
+def _explained(
+    error: InfeasibleStartError, start: Any, family: TaskFamily, rule: Algorithm
+) -> ProblemError:
+    """Why the run could not begin where it was to, and what would do."""
+    if not isinstance(start, str):
+        return error
+    # If no gain at all is feasible this raises, and says which tasks conflict or which eta would do.
+    random_start(family, getattr(rule, "step", None), 0)
+    what = "the mean of the task optima" if start == "mean" else "what was drawn"
+    return ProblemError(
+        f"start: {what} is infeasible for some task, before or after adaptation; use a random start "
+        "(--start random), or a smaller eta"
+    )
+
+
+def _known_optima(stack: TaskStack) -> np.ndarray | None:
+    best = [task.optimum() for task in stack] if len(stack) <= REFERENCE else [None]
+    if any(found is None for found in best):
+        return None
+    return np.array([float(found.value) for found in best if found is not None])
+
+
+# --- certificates ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Certifier:
+    """What can be proved of a gain, for one family and step."""
+
+    family: TaskFamily
+    step: AdaptationStep
+
+    def __call__(self, W: Any) -> tuple[tuple[dict[str, Any], ...], str]:
+        """The certificates, the smallest gap first, and why there is none."""
+        problem = MetaObjective(self.family, self.step).problem
+        scalar = problem.family.is_scalar
+        gain = float(np.asarray(W).reshape(-1)[0]) if scalar else np.asarray(W)
+        claims: list[str | None] = [None]
+        if problem.step.kind == "gradient" and is_one_task(problem.family):
+            claims.append(QUANTITATIVE)
+        documents, reasons = [], []
+        for claim in claims:
+            try:
+                documents.append(certify(problem, gain, claim))
+            except ClaimError as error:
+                reasons.append(str(error))
+        documents.sort(key=lambda document: float(document["gap"]))
+        return tuple(documents), "" if documents else "; ".join(reasons)
+
+    def gap(self, W: Any) -> float:
+        """The smallest gap proved."""
+        documents, _ = self(W)
+        return min((float(document["gap"]) for document in documents), default=float("inf"))
+
+
+def _certifier(family: TaskFamily | None, rule: Algorithm) -> Callable[[Any], Any]:
+    """Something that certifies, or that says why there is no certificate."""
+    step = getattr(rule, "step", None)
+    if family is None:
+        return lambda _: ((), "certificates are made for families of LQR tasks, on exact numbers")
+    if step is None:
+        return lambda _: (
+            (),
+            f"{rule.name} adapts to a proximal point, and certificates are about h of a gradient step",
+        )
+    work = len(family) * (family.n + family.m) ** 3
+    if work > CERTIFIED_WORK:
+        return lambda _: ((), "the family is too large to be certified in seconds; call benign.certify")
+    return _Certifier(family, step)
+
+
+def _gap_settings(gap: float | None, family: TaskFamily | None, certifier: Any) -> dict[str, Any]:
+    if gap is None:
+        return {}
+    if not gap > 0:
+        raise ProblemError(f"gap: must be positive, got {gap}")
+    if not isinstance(certifier, _Certifier) or family is None:
+        raise ProblemError(f"gap: it cannot be certified here: {certifier(None)[1]}")
+    floor = float(np.asarray(family.weights) @ optima(family)[1])
+    return {"gap": certifier.gap, "floor": floor, "gap_tolerance": float(gap)}
+
+
+def _saver(path: Path, digest: str) -> Callable[[Any], None]:
+    last = -float("inf")
+
+    def save(snapshot: Any) -> None:
+        nonlocal last
+        if time.perf_counter() - last >= CHECKPOINT_SECONDS:
+            write_checkpoint(path, snapshot, digest)
+            last = time.perf_counter()
+
+    return save

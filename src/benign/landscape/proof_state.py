@@ -1,98 +1,119 @@
-"""Checkpoints of training: everything the next step depends on, as arrays and a digest of the problem.
-
-An .npz archive without pickle: the arrays of the state, the trace so far, and the digest of what was
-being trained, so that nothing else is ever gone on with. It replaces its predecessor in one move.
-"""
+"""An unfinished proof in a file: NumPy arrays and a JSON header, no pickle, replaced in one move."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
+import os
 import zipfile
-import zlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benign.errors import FileFormatError
-from benign.meta.train import Snapshot
+from benign.errors import FileFormatError, OutputError
+from benign.landscape.landscape import Enclosure
+from benign.landscape.minimisers import Minimiser
+from benign.landscape.paving_boxes import Boxes, Tree
+from benign.rigorous.problem import problem_to_json
 
 if TYPE_CHECKING:
-    import os
+    from benign.landscape.branch_and_bound import Pavement
 
 VERSION = 1
-KIND = "benign training checkpoint"
-
-_MALFORMED = (
-    OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, RuntimeError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-"""What NumPy, zipfile and json raise over bytes that are not what they were."""
 
 
-def digest_of(settings: Mapping[str, Any], arrays: list[np.ndarray]) -> str:
-    """SHA-256 of the settings of a run and the numbers of its tasks and start."""
-    body = hashlib.sha256(json.dumps(settings, sort_keys=True, ensure_ascii=False).encode())
-    for array in arrays:
-        body.update(f"{array.dtype.str}{array.shape}".encode())
-        body.update(np.ascontiguousarray(array).tobytes())
-    return body.hexdigest()
+def digest(pavement: Pavement) -> str:
+    """SHA-256 of what the proof is about: the problem, the frame and the level."""
+    frame = pavement.frame
+    said = {
+        "problem": problem_to_json(pavement.problem),
+        "centre": [str(x) for x in frame.centre],
+        "axes": [[str(x) for x in row] for row in frame.axes],
+        "level": pavement.level,
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def to_bytes(snapshot: Snapshot, digest: str) -> bytes:
-    """The archive; the same bytes for the same snapshot."""
-    head = json.dumps({"benign": KIND, "version": VERSION, "digest": digest, "n": len(snapshot.leaves)})
-    arrays = {f"leaf_{i}": leaf for i, leaf in enumerate(snapshot.leaves)}
-    buffer = io.BytesIO()
-    text = np.frombuffer(head.encode(), np.uint8)
-    np.savez(buffer, allow_pickle=False, head=text, rows=snapshot.rows, **arrays)
-    return buffer.getvalue()
-
-
-def write_checkpoint(path: Path, snapshot: Snapshot, digest: str) -> None:
-    """Write the archive, whole or not at all.
+def save(pavement: Pavement, path: Path) -> None:
+    """Write the state.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: it cannot be written; what was there before is kept.
     """
-    from benign.views.save import write_atomically
+    left, tree, points = pavement.left(), pavement.tree, pavement.minimisers
+    header = {"version": VERSION, "digest": digest(pavement), "boxes": pavement.boxes}
+    size = (len(points), pavement.p)
+    content = io.BytesIO()
+    np.savez_compressed(
+        content,
+        header=np.frombuffer(json.dumps(header).encode(), np.uint8),
+        tags=tree.tags[: tree.count],
+        first=tree.first[: tree.count],
+        y=left.y,
+        r=left.r,
+        node=left.node,
+        bound=left.bound,
+        points_y=np.array([m.y for m in points]).reshape(len(points), 2, pavement.p),
+        points_W=np.array([m.W for m in points]).reshape(len(points), 2, pavement.p),
+        values=np.array([tuple(m.value) for m in points]).reshape(len(points), 2),
+        around=np.array(
+            [
+                (node, next(i for i, m in enumerate(points) if m is point))
+                for nodes, point in pavement.around
+                for node in nodes
+            ],
+            np.int64,
+        ).reshape(-1, 2),
+        centres=np.array([m.centre for m in points]).reshape(size),
+        radii=np.array([m.radius for m in points]).reshape(size),
+    )
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content.getvalue())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(
+            f"{path}: the state of the proof cannot be written ({error.strerror})"
+        ) from error
 
-    write_atomically(path, to_bytes(snapshot, digest))
 
+def load(pavement: Pavement, path: Path) -> bool:
+    """Go on from a state; whether it was that of this proof.
 
-def read_checkpoint(path: str | os.PathLike[str], digest: str) -> Snapshot:
-    """The snapshot in an archive of the run with this digest.
+    A state is trusted as one's own file: it saves work and is not a certificate, which is proved again.
 
     Raises:
-        FileFormatError: no such file, not a checkpoint, cut short, or that of another run.
+        FileFormatError: the file is no such state, or is cut short.
     """
     try:
-        # Read whole first: an archive that turns out to be none would leave the file open.
-        data = io.BytesIO(Path(path).read_bytes())
-        with np.load(data, allow_pickle=False) as archive:
-            head = json.loads(archive["head"].tobytes())
-            if head["benign"] != KIND or head["version"] != VERSION:
-                raise FileFormatError(f"{path}: not a checkpoint of this version of the library")
-            found, count = head["digest"], int(head["n"])
-            leaves = tuple(archive[f"leaf_{i}"] for i in range(count))
-            rows = archive["rows"]
-    except FileFormatError:
-        raise
-    except FileNotFoundError as error:
-        raise FileFormatError(f"{path}: there is no checkpoint") from error
-    except _MALFORMED as error:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+            header = json.loads(bytes(data["header"]).decode())
+            if header["version"] != VERSION or header["digest"] != digest(pavement):
+                return False
+            arrays = {key: data[key] for key in data.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise FileFormatError(
-            f"{path}: not a checkpoint, or one that was cut short ({type(error).__name__}); remove it, "
-            "or train without resuming"
+            f"{path}: is no state of a proof, or was cut short; delete it to begin anew"
         ) from error
-    if found != digest:
-        raise FileFormatError(
-            f"{path}: the checkpoint of another run: its tasks, algorithm, step sizes, batch, seed or "
-            "start differ; give its settings again, or another directory"
+    pavement.tree = Tree(arrays["tags"].copy(), arrays["first"].copy(), len(arrays["tags"]))
+    pavement.waiting = Boxes(arrays["y"], arrays["r"], arrays["node"], arrays["bound"])
+    pavement.stuck = []
+    pavement.boxes = int(header["boxes"])
+    pavement.found.known = [
+        Minimiser(y, W, Enclosure(float(v[0]), float(v[1])), centre, radius)
+        for y, W, v, centre, radius in zip(
+            arrays["points_y"],
+            arrays["points_W"],
+            arrays["values"],
+            arrays["centres"],
+            arrays["radii"],
+            strict=True,
         )
-    if rows.ndim != 2 or rows.shape[0] != 4:
-        raise FileFormatError(f"{path}: its trace is malformed; remove it")
-    return Snapshot(leaves, rows)
+    ]
+    node, which = arrays["around"].T
+    pavement.around = [(node[which == i], m) for i, m in enumerate(pavement.minimisers)]
+    return True

@@ -2,12 +2,12 @@
 
     python scripts/mutations.py COUNT [--first 0] [--level 2] [--boxes 3000]
 
-Certificates of random families of two parameters are altered in one place and sealed again with a right digest. A jury in
-floating point, which knows neither enclosures nor trees, says of each whether its claim is false: a
-listed gain that is not stationary or of another value, a minimum that a search meets and the list lacks,
-a wrong minimum, ε or status. An alteration of the tree leaves the claim true and its proof possibly
-wrong; these are counted apart, for a leaf may bear another letter that is true as well. The exit status
-is 1 if one false claim is accepted.
+Certificates of random families of two parameters are altered in one place and sealed again with a
+right digest. A jury in floating point, which knows neither enclosures nor trees, says of each whether
+its claim is false: a listed gain that is not stationary or of another value, a minimum that a search
+meets and the list lacks, a wrong minimum, ε or status. An alteration of the tree leaves the claim true
+and its proof possibly wrong; these are counted apart, for a leaf may bear another letter that is true
+as well. The exit status is 1 if one false claim is accepted.
 """
 
 from __future__ import annotations

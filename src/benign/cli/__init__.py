@@ -88,7 +88,7 @@ def analyze(
     ] = None,
     level: Annotated[
         str | None,
-        typer.Option(help="List the minima up to this h; inf for all [default: a multiple of the least]"),
+        typer.Option(help="List the minima up to this h; inf for all [default: some times the least]"),
     ] = None,
     starts: Annotated[
         int | None, typer.Option(help="Random starts of a search, at most [default: by size]")

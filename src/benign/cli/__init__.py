@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from benign import __version__
-from benign.cli import bifurcation, training
+from benign.cli import bifurcation, recommending, training
 from benign.cli.common import FAILED, UNDECIDED, USAGE, FamilyArgument, ShotsOption, StepOption, app
 from benign.cli.common import console as _console
 from benign.cli.common import read as _read
@@ -356,3 +356,4 @@ def examples(
 
 training.register()
 bifurcation.register()
+recommending.register()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, isfinite, log
+from fractions import Fraction
+from math import isfinite, log
 
 from benign.landscape.recommended import Advice, Cell, Variant, Word
 
 WORTH = 5e-3
-"""A change has to lower the cost that every minimum attains by this share to be worth while. (A choice.)"""
+"""A change has to lower the cost at the worst minimum by this share to be worth while. (A choice.)"""
 
 APART = 0.1
 """Tasks are too distinct where the best cell leaves the average cost this far above the mean
@@ -51,9 +52,7 @@ def decide(
     if base is not None and base in good:
         chosen = base
     else:
-        variant = max(
-            {cell.variant for cell in good}, key=lambda v: (breadth(v), -PREFERENCE.index(v))
-        )
+        variant = max({cell.variant for cell in good}, key=lambda v: (breadth(v), -PREFERENCE.index(v)))
         chosen = _of_variant([cell for cell in good if cell.variant is variant], base)
     advice = _advice(chosen, base, optimum)
     return advice, chosen, _reason(advice, chosen, base, cells, good, optimum, missed)
@@ -131,7 +130,7 @@ def _account(cell: Cell) -> str:
     if cell.word is Word.INFEASIBLE:
         return f"no feasible gain was found for {where}."
     cost = f"attains {cell.best:.6g} at its best minimum"
-    if cell.spread > 0:
+    if f"{cell.worst:.6g}" != f"{cell.best:.6g}":
         cost += f" and {cell.worst:.6g} at the worst"
     low, high = cell.interval
     return (
@@ -145,13 +144,21 @@ def _epsilon(cell: Cell) -> str:
     if cell.word is Word.OBSERVED:
         return f"observed: the {cell.scope} differ by {_percent(epsilon.lo)}"
     if epsilon.hi == 0:
-        return f"proved: the {cell.scope} are equally good" if "with" in cell.scope else (
-            "proved: every local minimum is global"
-        )  # fmt: skip
+        every = cell.scope == "local minima"
+        return f"proved: {'every local minimum is global' if every else f'the {cell.scope} are equal'}"
     if isfinite(epsilon.hi):
-        return f"proved: the {cell.scope} lie within {_percent(epsilon.hi)} of the least"
-    low = f", some lie {_percent(epsilon.lo)} above the least" if 0 < epsilon.lo < inf else ""
-    return f"not settled by the proof{low}"
+        return f"proved: the {cell.scope} lie within {_at_most(epsilon.hi)} of the least"
+    some = f", some lie {_percent(epsilon.lo)} above the least" if epsilon.lo > 0 else ""
+    return f"the proof leaves open how far the {cell.scope} differ{some}"
+
+
+def _at_most(x: float) -> str:
+    """A percentage of two digits that is no less than x."""
+    text = f"{100 * x:.1e}"
+    if Fraction(text) < 100 * Fraction(x):
+        digits, power = text.split("e")
+        text = f"{float(digits) + 0.1:.1f}e{power}"
+    return f"{float(text):.2g} %"
 
 
 def _capital(text: str) -> str:

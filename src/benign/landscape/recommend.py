@@ -72,15 +72,15 @@ def recommend(
     """Which variant, which step size: ε, attained cost and share of good starts over a grid.
 
     In each cell (variant, η) the local minima of h(W) = Σ ω_τ f_τ(F_τ(W)) are listed: proved for one
-    parameter; proved below a level as far as the time goes for two to four and the gradient step; else
-    observed by a search. From each of them, and from random starts, the average cost after adaptation
-    is computed in the *original* costs, so that variants compare. A start is drawn over the feasible set
+    parameter; proved below a level as far as the time goes for two to four and the gradient step;
+    else observed by a search. At each of them the average cost after adaptation is computed in the
+    *original* costs, so that variants compare. Random starts are drawn over the feasible set
     (`Sampler.draw`, the law of `train(start="random")`), and followed by gradient descent with
     backtracking.
 
-    The advice is the cell whose *worst* minimum costs least, because that is what a run attains wherever
-    it begins; the step size in use is kept unless that gains half a per cent. It rests on the cells that
-    were looked at.
+    The advice is the cell whose *worst* minimum costs least, because that is what a run attains
+    wherever it begins; the step size in use is kept unless that gains half a per cent. It rests on the
+    cells that were looked at.
 
     Args:
         family: LQR tasks.
@@ -102,11 +102,11 @@ def recommend(
 
     Raises:
         ProblemError: no gain stabilises all tasks; no step size is feasible (the message says the
-            largest that is); a task whose cost cannot be normalised, where that was asked for; a setting
-            out of range.
+            largest that is); a task whose cost cannot be normalised, where that was asked for; a
+            setting out of range.
         BenignError: JAX's 64-bit mode is off.
 
-    Source: arXiv 2006.00453, the discussion of Figures 2 and 3; grid, criterion and thresholds are ours.
+    Source: arXiv 2006.00453, the discussion of Figures 2 and 3; grid, criterion and thresholds: ours.
     """
     require_x64("recommend")
     began = time.perf_counter()
@@ -201,8 +201,11 @@ def _grid(
             sizes[variant] = list(known or []) if shared else _default(family, variant, shots, seed)
     if present is not None:
         for variant in variants:
-            if variant is not Variant.NORMALIZED and present not in sizes[variant]:
-                sizes[variant].append(present)
+            if variant is Variant.NORMALIZED or present in sizes[variant]:
+                continue
+            if etas is None:  # it takes the place of what is next to it
+                sizes[variant] = [x for x in sizes[variant] if not 0.9 < x / present < 1.1]
+            sizes[variant].append(present)
     cells = [(v, x) for i in range(max(map(len, sizes.values()))) for v in variants
              for x in sorted(sizes[v], reverse=True)[i : i + 1]]  # fmt: skip
     cells.sort(key=lambda cell: cell != (Variant.GRADIENT, present))
@@ -277,26 +280,28 @@ def _cell(
                     math.inf, math.inf, 0, 0)  # fmt: skip
     ended = follow(sampler.field, sampler.draw(drawing, starts))
     ends = ended.x.reshape(-1, family.m, family.n)
-    # Only a list proved complete may ignore that a descent went lower than all it knows.
-    least = minima.minimum.hi
-    W, values = minima.W, minima.values
-    if not minima.complete and (len(W) == 0 or ended.value.min() < least * (1 - REACHED)):
+    W, values, epsilon, minimum = minima.W, minima.values, minima.epsilon, minima.minimum
+    if not minima.complete:  # only a list that is proved complete may ignore where descents ended
         lowest = int(np.argmin(ended.value))
-        W, values = np.concatenate([W, ends[[lowest]]]), np.append(values, ended.value[lowest])
-        least = float(ended.value[lowest])
+        counted = ended.calm.copy()
+        counted[lowest] = True
+        W, values = np.concatenate([W, ends[counted]]), np.append(values, ended.value[counted])
+    if minima.word is Word.OBSERVED:
+        minimum = Enclosure(float(values.min()), float(values.min()))
+        epsilon = Enclosure(float(np.ptp(values)), math.inf)
     costs = _original(family, problem, variant, W, values)
-    best = int(np.argmin(values))
-    worst = float(np.max(costs))
+    best, worst = int(np.argmin(values)), float(np.max(costs))
     if not minima.complete:
         attained = _original(family, problem, variant, ends, ended.value)
         worst = max(worst, float(np.quantile(attained, LATE, method="higher")))
+    least = minimum.hi if minima.complete else float(values.min())
     return Cell(
         variant=variant,
         eta=eta,
         word=minima.word,
         scope=minima.scope,
-        epsilon=minima.epsilon,
-        minimum=minima.minimum,
+        epsilon=epsilon,
+        minimum=minimum,
         W=W[best],
         best=float(costs[best]),
         worst=worst,
@@ -352,10 +357,8 @@ def _listed(problem: Problem, seed: int, seconds: float) -> _Minima:
             scope = f"local minima{below_what}{among}"
             complete = below.bounded and below.level == math.inf
             return _Minima(Word.PROVED, scope, complete, below.epsilon, below.minimum, W, values)
-    low = float(values.min()) if len(values) else math.inf
-    spread = float(values.max() - low) if len(values) else 0.0
-    return _Minima(Word.OBSERVED, "local minima met", False, Enclosure(spread, math.inf),
-                   Enclosure(low, low), W, values)  # fmt: skip
+    unknown = Enclosure(0.0, math.inf)
+    return _Minima(Word.OBSERVED, "local minima met", False, unknown, unknown, W, values)
 
 
 def _for_the_proof(budget: float | None, began: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from math import inf, isfinite
+from math import inf, isfinite, nextafter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,7 +79,8 @@ class Cell:
         W: (m, n) the best minimiser.
         best, worst: Σ ω_τ f_τ(F_τ(W)) in the *original* costs, F_τ the adaptation of the variant, at
             the best and at the worst minimiser known. Where the list of minimisers is not proved
-            complete, the worst is at least what all but a twentieth of the starts attained.
+            complete, the worst counts where descents ended: where any settled, and what all but a
+            twentieth of the starts attained.
         starts, reached: random starts, and how many descents ended at the least value of h.
     """
 
@@ -97,11 +98,11 @@ class Cell:
 
     @property
     def relative_epsilon(self) -> Enclosure:
-        """ε divided by min h, for comparing variants; in floating point."""
-        size = self.minimum.mid
-        if not (isfinite(size) and size > 0):
+        """ε divided by min h, rounded outwards."""
+        if not (isfinite(self.minimum.hi) and self.minimum.lo > 0):
             return Enclosure(0.0, inf)
-        return Enclosure(self.epsilon.lo / size, self.epsilon.hi / size)
+        lo, hi = self.epsilon.lo / self.minimum.hi, self.epsilon.hi / self.minimum.lo
+        return Enclosure(lo and nextafter(lo, 0.0), hi and nextafter(hi, inf))
 
     @property
     def share(self) -> float:
@@ -145,7 +146,7 @@ class Recommendation:
         cells: by variant and step size.
         present: the gradient step in use; None if no step size was named.
         advice: what to do.
-        chosen: the cell that is recommended; where the tasks are too distinct, the best of those there are.
+        chosen: the cell that is recommended; where the tasks are too distinct, the best there is.
         reason: why, in plain words.
         optimum: Σ ω_τ f_τ*, what no adaptation can beat; ∞ where a task has no optimum.
         missed: cells that the time did not suffice for.

@@ -20,6 +20,9 @@ from benign.rigorous.problem import Family, Matrix, Plant, Task, exact
 
 MEASURES = ("optimum", "curvature")
 
+ALIKE = Fraction(1, 10**9)
+"""Costs whose sizes agree to this share are of one size: the rest is rounding."""
+
 
 @overload
 def normalize(family: Family, *, by: str | Sequence[Any] = ..., to: Any = ...) -> Family: ...
@@ -32,9 +35,10 @@ def normalize(family: Any, *, by: str | Sequence[Any] = ..., to: Any = ...) -> A
 def normalize(family: Any, *, by: str | Sequence[Any] = "optimum", to: Any = None) -> Any:
     """(Q_τ, R_τ) ← (c/c_τ)(Q_τ, R_τ): the same tasks, their costs all of the size c.
 
-    By default c is the mean Σ ω_τ c_τ, so that a step size keeps its meaning. An adaptation cost of its
-    own is normalised in the same way among the adaptation costs. A scale is a float64 taken as the exact
-    number it is, so the family stays exact; costs that are multiples of each other become exactly equal.
+    By default c is the mean Σ ω_τ c_τ, so that a step size keeps its meaning. An adaptation cost of
+    its own is normalised in the same way among the adaptation costs. A scale is a float64 taken as the
+    exact number it is, so the family stays exact; costs that are multiples of each other become
+    exactly equal.
 
     Args:
         family: a `TaskFamily` or an exact `Family`; the answer is of the same kind.
@@ -95,7 +99,7 @@ def _factors(
 ) -> list[Unit]:
     sizes = _sizes(family, plants, by)
     whole = [unit * size for unit, size in sizes]
-    if to is None and len(set(whole)) == 1:
+    if to is None and max(whole) - min(whole) <= ALIKE * min(whole):
         return [SAME] * len(plants)
     c = _mean(family, sizes) if to is None else to
     return [(unit, c / size) for unit, size in sizes]

@@ -54,7 +54,7 @@ def recommend(
     out: Annotated[Path | None, typer.Option(help="Directory for the picture and the result.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Which variant, which step size: ε, attained cost, share of good starts over a grid, and an advice.
+    """Which variant, which step size: ε, attained cost, share of good starts, and an advice.
 
     Costs are compared in the original ones. The advice rests on the grid that was looked at.
     """
@@ -89,16 +89,24 @@ def recommend(
 
 
 def recommended(
-    file: FamilyFile, *, eta: Any = None, shots: int | None = None, **settings: Any
+    file: FamilyFile,
+    *,
+    eta: Any = None,
+    shots: int | None = None,
+    own_eta: bool = True,
+    **settings: Any,
 ) -> Recommendation:
-    """Run the verb on a family file, with a bar on stderr where that is a terminal."""
+    """Run the verb on a family file, with a bar on stderr where that is a terminal.
+
+    Without `eta` the one in use is the first that the file suggests, if `own_eta`.
+    """
     import jax
 
     jax.config.update("jax_enable_x64", True)
     from benign.landscape.recommend import recommend as run
 
     suggested = file.step
-    if eta is None and suggested is not None and suggested.kind == "gradient":
+    if eta is None and own_eta and suggested is not None and suggested.kind == "gradient":
         eta = suggested.eta[0]
     if shots is None:
         shots = suggested.shots if suggested else 1

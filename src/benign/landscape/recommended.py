@@ -175,7 +175,10 @@ class Recommendation:
         return draw_recommendation(self)
 
     def save(self, directory: str | Path) -> list[Path]:
-        """Write recommendation.json, .png and .svg to a directory, made if need be.
+        """Write recommendation.json, .png, .svg and family.toml to a directory, made if need be.
+
+        family.toml is the recommended cell as a family file, ready for `benign train` and
+        `benign analyze`: its Q and R are the normalised ones where that is the advice.
 
         Raises:
             OutputError: the directory cannot be made or written.
@@ -186,9 +189,17 @@ class Recommendation:
         contents: dict[str, str | bytes] = {
             "recommendation.json": to_text(recommendation_document(self))
         }
+        contents["family.toml"] = self._family_file()
         for suffix, picture in render(self.plot()).items():
             contents[f"recommendation.{suffix}"] = picture
         return [write_atomically(where / name, content) for name, content in contents.items()]
+
+    def _family_file(self) -> str:
+        from benign.tasks.files import SuggestedStep, dumps
+
+        problem = self.problem()
+        step = SuggestedStep(problem.step.kind, (problem.step.eta,), problem.step.shots)
+        return dumps(problem.family, title=f"Recommended: {self.chosen}", step=step)
 
     def __str__(self) -> str:
         return f"{self.headline}\n{self.reason}"

@@ -102,7 +102,8 @@ def _factors(
     if to is None and max(whole) - min(whole) <= ALIKE * min(whole):
         return [SAME] * len(plants)
     c = _mean(family, sizes) if to is None else to
-    return [(unit, c / size) for unit, size in sizes]
+    # Rounded: a quotient of float64s would be a long fraction, and no better as a scale.
+    return [(unit, Fraction(float(c / size))) for unit, size in sizes]
 
 
 def _mean(family: Family, sizes: Sequence[Unit]) -> Fraction:

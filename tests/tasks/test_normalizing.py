@@ -54,8 +54,8 @@ def test_every_optimum_costs_the_mean_and_nothing_else_changes(name):
         assert (new.name, new.f.A, new.f.B, new.f.S0) == (old.name, old.f.A, old.f.B, old.f.S0)
         assert (new.f.discount, new.f.noise) == (old.f.discount, old.f.noise)
         ratio = new.f.R[0][0] / old.f.R[0][0]
-        assert new.f.Q == tuple(tuple(ratio * x for x in row) for row in old.f.Q)
-        assert new.f.R == tuple(tuple(ratio * x for x in row) for row in old.f.R)
+        assert tuple(tuple(ratio * x for x in row) for row in old.f.Q) == new.f.Q
+        assert tuple(tuple(ratio * x for x in row) for row in old.f.R) == new.f.R
     assert normalize(done) == done
     assert loads(dumps(done)).family == done
 
@@ -146,7 +146,7 @@ def test_bad_settings_are_refused(change, message):
 
 def test_a_task_that_costs_nothing_is_named():
     free = make_family([Task("paid", scalar_plant(1)), Task("free", scalar_plant("0.5", 1, 0, 1))])
-    with pytest.raises(ProblemError, match="`free`: its least cost is zero.*curvature"):
+    with pytest.raises(ProblemError, match=r"`free`: its least cost is zero.*curvature"):
         normalize(free)
     assert normalize(free, by="curvature").tasks[1].f.R != free.tasks[1].f.R
     with pytest.raises(ProblemError, match="`lost`: its optimum is not attained"):

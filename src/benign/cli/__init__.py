@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 PROOF = ("required", "try", "off")
 
 
+FEW = 16
+"""Random starts in each cell of a recommendation that comes with an analysis."""
+
+
 def main() -> None:
     """Run the command; every error raised on purpose becomes one message and exit status 2."""
     try:
@@ -277,7 +281,7 @@ def _advise(
     step = problem.step
     if wanted:
         present = step.eta if step.kind == "gradient" else None
-        found = recommending.recommended(file, eta=present, shots=step.shots, own_eta=False)
+        found = recommending.recommended(file, eta=present, shots=step.shots, own_eta=False, starts=FEW)
         _console().print(f"\n{found}")
     elif any("refuted" in str(result.verdict)[:8] for result in results):
         # Not a recommendation: that is a grid of landscapes, and takes its time.

@@ -32,7 +32,7 @@ from benign.tasks.normalizing import measure, normalize
 STARTS = 64
 """Random starts in each cell: a share is known to about an eighth."""
 
-SCALAR_SIZES, SIZES = 12, 6
+SCALAR_SIZES, SIZES = 9, 6
 """Step sizes by default, for one parameter and for more (there a cell takes seconds)."""
 
 SPAN = 64.0

@@ -153,8 +153,11 @@ def _series(axes: Axes, x: np.ndarray, y: np.ndarray, variant: Variant, filled: 
     colour, marker = COLOURS[variant], MARKERS[variant]
     axes.plot(x, y, color=colour, lw=1.6, zorder=3)
     for inside, face in ((filled, colour), (~filled, "white")):
-        axes.plot(x[inside], y[inside], ls="none", marker=marker, ms=5.5, mfc=face, mec=colour,
-                  mew=1.3, zorder=4, clip_on=False)  # fmt: skip
+        if inside.any():
+            axes.plot(
+                x[inside], y[inside], ls="none", marker=marker, ms=5.5, mfc=face, mec=colour, mew=1.3,
+                zorder=4, clip_on=False,
+            )  # fmt: skip
 
 
 def _drawn_epsilon(cell: Cell) -> float:

@@ -82,6 +82,7 @@ def test_nothing_leaves_the_figure_or_overlaps(kind):
         labels = [t.get_window_extent(renderer) for t in axes.yaxis.get_ticklabels() if t.get_text()]
         shown = sorted((b for b in labels if b.height), key=lambda b: b.y0)
         assert all(low.y1 <= high.y0 for low, high in zip(shown, shown[1:], strict=False))
+        assert all(axes.yaxis.label.get_window_extent(renderer).x1 <= label.x0 for label in shown)
 
 
 def test_each_panel_shows_its_numbers_filled_where_they_are_proved():

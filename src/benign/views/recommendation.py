@@ -44,9 +44,9 @@ def draw_recommendation(found: Recommendation) -> Figure:
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(11.0, 9.0), dpi=150)
-        top = figure.add_axes((0.105, 0.635, 0.64, 0.23))
-        middle = figure.add_axes((0.105, 0.355, 0.64, 0.23), sharex=top)
-        bottom = figure.add_axes((0.105, 0.075, 0.64, 0.23), sharex=top)
+        top = figure.add_axes((0.135, 0.635, 0.61, 0.23))
+        middle = figure.add_axes((0.135, 0.355, 0.61, 0.23), sharex=top)
+        bottom = figure.add_axes((0.135, 0.075, 0.61, 0.23), sharex=top)
         for variant in Variant:
             cells = [
                 cell
@@ -67,7 +67,7 @@ def draw_recommendation(found: Recommendation) -> Figure:
         for axes in (top, middle):
             axes.tick_params(labelbottom=False)
         for axes in (top, middle, bottom):
-            axes.yaxis.set_label_coords(-0.095, 0.5)
+            axes.yaxis.set_label_coords(-0.135, 0.5)
             _mark_eta(axes, found)
         _legend(figure, top, found)
         figure.text(

@@ -70,7 +70,7 @@ def test_json_is_the_document_that_is_saved(run):
 
 
 def test_the_step_size_in_use_is_the_files_first():
-    status, text, _ = benign("recommend", "cruise-control", "--etas", "0.2", "--starts", "4", "--json")
+    status, text, _ = benign("recommend", FAMILY, "--etas", "0.05", "--starts", "4", "--json")
     assert status == 0
     document = json.loads(text)
     assert document["cells"][document["present"]]["eta"] == "1/10"

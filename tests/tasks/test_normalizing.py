@@ -72,7 +72,7 @@ def test_multiples_of_one_cost_become_one_task_exactly(factor):
 
 
 def curvature_of(plant):
-    """λ_max(∇²C(W*)) of a plant with one input, by second differences of the cost."""
+    """λ_max(∇²C(W*)), by second differences of the cost."""
     root = float(plant.discount) ** 0.5
     A, B, Q, R = root * matrix(plant.A), root * matrix(plant.B), matrix(plant.Q), matrix(plant.R)
     P = solve_discrete_are(A, B, Q, R)
@@ -87,8 +87,15 @@ def curvature_of(plant):
     return np.linalg.eigvalsh(np.array(H) / 4e-6)[-1]
 
 
-def test_curvature_is_the_largest_eigenvalue_of_the_hessian():
-    family = two_states().exact()
+def two_inputs():
+    A = np.array([[0.9, 0.3], [-0.1, 0.8]])
+    light = LQR(A, np.eye(2), np.eye(2), np.diag([1.0, 5.0]), np.diag([1.0, 0.2]))
+    return TaskFamily([light, LQR(A, np.eye(2), 9 * np.eye(2), 20 * np.eye(2))], weights=[1, 3])
+
+
+@pytest.mark.parametrize("make", [two_states, two_inputs])
+def test_curvature_is_the_largest_eigenvalue_of_the_hessian(make):
+    family = make().exact()
     before = [curvature_of(task.f) for task in family.tasks]
     assert before[1] > 3 * before[0]
     for task in normalize(family, by="curvature").tasks:

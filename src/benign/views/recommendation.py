@@ -91,7 +91,7 @@ def recommendation_report(found: Recommendation, title: str = "") -> Group:
             continue
         name = _capital(NAMES[variant].replace("\n", " "))
         table = Table(title=name, title_justify="left", box=box.SIMPLE_HEAD)
-        for head in ("η", "ε, % of min h", "", "best", "worst", "starts that reach it"):
+        for head in ("η", "ε, % of min h", "", "best", "worst", "starts reach it"):
             table.add_column(head, justify="left" if head == "" else "right", no_wrap=True)
         for cell in cells:
             table.add_row(*_row(found, cell))

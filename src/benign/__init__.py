@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from benign.landscape.adapting import meta_test as meta_test
     from benign.landscape.bifurcation import bifurcate as bifurcate
     from benign.landscape.postfactum import postfactum as postfactum
+    from benign.landscape.recommend import recommend as recommend
     from benign.landscape.search import search as search
     from benign.landscape.training import train as train
     from benign.landscape.verb import analyze as analyze
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from benign.tasks.family import TaskFamily as TaskFamily
     from benign.tasks.files import load as load
     from benign.tasks.lqr import LQR as LQR
+    from benign.tasks.normalizing import normalize as normalize
 
 __version__ = "0.1.0"
 
@@ -41,7 +43,9 @@ _HOME = {
     "check": "benign.certificates.check",
     "load": "benign.tasks.files",
     "meta_test": "benign.landscape.adapting",
+    "normalize": "benign.tasks.normalizing",
     "postfactum": "benign.landscape.postfactum",
+    "recommend": "benign.landscape.recommend",
     "search": "benign.landscape.search",
     "train": "benign.landscape.training",
 }

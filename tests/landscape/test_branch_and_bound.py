@@ -13,7 +13,7 @@ from flint import arb, arb_mat, ctx
 from benign.certificates.below_tree import leaves, read_tree
 from benign.landscape import branch_and_bound, few_parameters
 from benign.landscape.branch_and_bound import Pavement
-from benign.landscape.few_parameters import _frame, _optimal_gain, prove
+from benign.landscape.few_parameters import _frame, optimal_gain, prove
 from benign.landscape.minimisers import Minimisers
 from benign.landscape.paving_boxes import Tree
 from benign.rigorous import box_signs
@@ -39,7 +39,7 @@ def family(name):
 
 
 def pavement(problem, level=math.inf) -> Pavement:
-    witnesses = [_optimal_gain(task.g) for task in problem.tasks]
+    witnesses = [optimal_gain(task.g) for task in problem.tasks]
     frame, _ = _frame(problem, witnesses)
     made = Pavement(problem, frame, level, [as_fractions(W.tolist()) for W in witnesses])
     few_parameters._look_for_minimisers(made, [])

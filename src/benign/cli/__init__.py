@@ -16,8 +16,18 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from benign import __version__
-from benign.cli import bifurcation, training
-from benign.cli.common import FAILED, UNDECIDED, USAGE, FamilyArgument, ShotsOption, StepOption, app
+from benign.cli import bifurcation, recommending, training
+from benign.cli.common import (
+    FAILED,
+    UNDECIDED,
+    USAGE,
+    FamilyArgument,
+    NormalizeOption,
+    ShotsOption,
+    StepOption,
+    app,
+    normalized,
+)
 from benign.cli.common import console as _console
 from benign.cli.common import read as _read
 from benign.errors import BenignError, OutputError, ProblemError
@@ -27,6 +37,10 @@ if TYPE_CHECKING:
     from benign.tasks.files import FamilyFile
 
 PROOF = ("required", "try", "off")
+
+
+FEW = 16
+"""Random starts in each cell of a recommendation that comes with an analysis."""
 
 
 def main() -> None:
@@ -94,6 +108,11 @@ def analyze(
         int | None, typer.Option(help="Random starts of a search, at most [default: by size]")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of a search.")] = 0,
+    normalize_costs: NormalizeOption = False,
+    recommend: Annotated[
+        bool,
+        typer.Option("--recommend", help="Say as well which variant and step size do better."),
+    ] = False,
 ) -> None:
     """Find the local minima of a family, with proof where there is one, the verdict, the smallest ε.
 
@@ -114,7 +133,11 @@ def analyze(
         raise ProblemError(f"seed: expected a whole number from 0 to 2^63 - 1, got {seed}")
     seconds = None if budget is None else parse_duration(budget, "budget")
     height = None if level is None else _level(level)
+    if recommend and json:
+        raise ProblemError("--recommend prints text; `benign recommend --json` is for machines")
     file, steps = _read(family, eta, step, shots)
+    if normalize_costs:
+        file = normalized(file)
     problems = [Problem(file.family, one) for one in steps]
     proofs: list[Any] = [proof] * len(problems)
     if not file.family.is_scalar or proof == "off":
@@ -145,6 +168,8 @@ def analyze(
         if getattr(results[-1], "interrupted", False):
             break
     _show(file, family, results, as_json=json)
+    if not json:
+        _advise(file, family, problems[0], results, wanted=recommend)
     if out is not None:
         written = []
         for problem, result in zip(problems, results, strict=False):
@@ -247,6 +272,20 @@ def _show(file: FamilyFile, family: str, results: list[Any], *, as_json: bool) -
             "Continuous-time plants were sampled by zero-order hold; what is said is about the sampled "
             "numbers, rounded to float64."
         )
+
+
+def _advise(
+    file: FamilyFile, family: str, problem: Problem, results: list[Any], *, wanted: bool
+) -> None:
+    """Which variant and step size do better, if that is asked for; else where to ask, if refuted."""
+    step = problem.step
+    if wanted:
+        present = step.eta if step.kind == "gradient" else None
+        found = recommending.recommended(file, eta=present, shots=step.shots, own_eta=False, starts=FEW)
+        _console().print(f"\n{found}")
+    elif any("refuted" in str(result.verdict)[:8] for result in results):
+        # Not a recommendation: that is a grid of landscapes, and takes its time.
+        print(f"Another step size or variant may do better: benign recommend {family}")
 
 
 @app.command()
@@ -356,3 +395,4 @@ def examples(
 
 training.register()
 bifurcation.register()
+recommending.register()

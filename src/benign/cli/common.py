@@ -36,6 +36,12 @@ StepOption = Annotated[
 ShotsOption = Annotated[
     int | None, typer.Option("--shots", help="Steps of adaptation [default: the file's]")
 ]
+NormalizeOption = Annotated[
+    bool,
+    typer.Option(
+        "--normalize-costs", help="Scale each task's Q and R so that all optima cost the same."
+    ),
+]
 
 
 def read(
@@ -64,6 +70,19 @@ def read(
     kind = step or (suggested.kind if suggested else "gradient")
     number = shots if shots is not None else (suggested.shots if suggested else 1)
     return file, [make_step(kind, size, number) for size in sizes]  # type: ignore[arg-type]
+
+
+def normalized(file: FamilyFile) -> FamilyFile:
+    """The file with the costs of its tasks normalised.
+
+    Raises:
+        ProblemError: a task has no positive least cost to divide by.
+    """
+    from dataclasses import replace
+
+    from benign.tasks.normalizing import normalize
+
+    return replace(file, family=normalize(file.family))
 
 
 def console(*, stderr: bool = False) -> Console:

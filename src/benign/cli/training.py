@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benign.cli.common import FAILED, FamilyArgument, ShotsOption, StepOption, app, console, read
+from benign.cli.common import (
+    FAILED,
+    FamilyArgument,
+    NormalizeOption,
+    ShotsOption,
+    StepOption,
+    app,
+    console,
+    normalized,
+    read,
+)
 from benign.errors import FileFormatError, ProblemError
 
 if TYPE_CHECKING:
@@ -76,6 +86,7 @@ def train(
             help="Directory where compiled code is kept for the next run.", envvar="BENIGN_CACHE"
         ),
     ] = None,
+    normalize_costs: NormalizeOption = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train the gain that adaptation starts from, and certify how far from optimal it ended.
@@ -88,6 +99,8 @@ def train(
     from benign.views.save import make_directory
 
     file, found = read(family, eta, step, shots)
+    if normalize_costs:
+        file = normalized(file)
     if resume and out is None:
         raise ProblemError("--resume needs --out, the directory that holds the checkpoint")
     if out is not None:

@@ -107,7 +107,7 @@ def prove(
     if level is not None and not level > 0:
         raise ProblemError(f"level: must be positive, got {level}")
     began = time.perf_counter()
-    witnesses = [_optimal_gain(task.g) for task in problem.tasks]
+    witnesses = [optimal_gain(task.g) for task in problem.tasks]
     frame, bounded = _frame(problem, [*witnesses, *seeds])
     pavement = Pavement(problem, frame, np.inf, [as_fractions(W.tolist()) for W in witnesses])
     pavement.allows_steep = not bounded or is_semicontinuous(problem)
@@ -217,7 +217,7 @@ def _look_for_minimisers(pavement: Pavement, seeds: Sequence[Floats]) -> None:
         pavement.found.add(y)
 
 
-def _optimal_gain(plant: Plant) -> Floats:
+def optimal_gain(plant: Plant) -> Floats:
     """A gain near the optimum, (m, n), in floating point; zeros if none was found."""
     A, B, Q, R = (
         np.array([[float(x) for x in row] for row in X]) for X in (plant.A, plant.B, plant.Q, plant.R)

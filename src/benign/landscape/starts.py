@@ -83,10 +83,25 @@ def _short_step() -> AdaptationStep:
 
 
 def largest_eta(objective: MetaObjective, key: Any) -> str:
-    """What is known of the largest η for which some gain is feasible, in words.
+    """What is known of the largest η for which some gain is feasible, in words."""
+    found = largest_feasible_eta(objective, key)
+    if found is None:
+        return "no smaller eta was found to do"
+    return f"the largest eta for which a feasible gain was found is {found:.4g}"
 
-    For each of some gains that stabilise every task (random ones, and the optima) the first η at which
-    adaptation throws it out is found by bisection. That is a search: a larger η may do for other gains.
+
+def largest_feasible_eta(objective: MetaObjective, key: Any) -> float | None:
+    """The largest η, up to that of the objective, for which a feasible gain was found.
+
+    For some gains that stabilise every task (random ones, and the optima) the η at which adaptation
+    throws out the last of them is found by bisection. That is a search: a larger η may do for other
+    gains.
+
+    Returns:
+        η, or None if no gain does for an η that is next to nothing.
+
+    Raises:
+        ProblemError: no gain was found that stabilises every task.
     """
     family, eta = objective.family, float(objective.step.eta)
     still = eqx.tree_at(lambda h: h.step.eta, objective, objective.step.eta * 0 + 1e-12 * eta)
@@ -99,8 +114,10 @@ def largest_eta(objective: MetaObjective, key: Any) -> str:
 
     low, high = 1e-12 * eta, eta
     if family.m * family.n == 0 or not feasible(low):
-        return "no smaller eta was found to do"
+        return None
+    if feasible(high):
+        return high
     for _ in range(BISECTIONS):
         middle = float(np.sqrt(low * high))
         low, high = (middle, high) if feasible(middle) else (low, middle)
-    return f"the largest eta for which a feasible gain was found is {low:.4g}"
+    return low

@@ -215,6 +215,16 @@ class TaskFamily(eqx.Module):
     def __iter__(self) -> Iterator[LQR]:
         return (self[i] for i in range(len(self)))
 
+    def normalized(self, by: Any = "optimum", to: Any = None) -> TaskFamily:
+        """The same tasks with costs of one size; see `benign.tasks.normalizing.normalize`.
+
+        Raises:
+            ProblemError: a task has no size to divide by; the message names it.
+        """
+        from benign.tasks.normalizing import normalize
+
+        return normalize(self, by=by, to=to)
+
     def exact(self) -> Family:
         """The family in exact numbers: those given, where the arrays still are their rounding.
 

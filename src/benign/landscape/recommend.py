@@ -1,0 +1,375 @@
+"""The verb `recommend`: a grid of step sizes and variants, what each of them gives, and one advice."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from benign.errors import ProblemError
+from benign.landscape import few_parameters
+from benign.landscape.advice import decide
+from benign.landscape.analyze import analyze
+from benign.landscape.gradient_descent import follow
+from benign.landscape.landscape import Enclosure
+from benign.landscape.recommended import Cell, Recommendation, Variant, Word, variant_problem
+from benign.landscape.sampling import make_sampler
+from benign.landscape.search import search
+from benign.landscape.starts import largest_eta, largest_feasible_eta
+from benign.landscape.verb import meta_objective
+from benign.linalg import require_x64
+from benign.rigorous.problem import Family, Problem, Task, make_step
+from benign.tasks.family import TaskFamily
+from benign.tasks.normalizing import measure, normalize
+
+STARTS = 64
+"""Random starts in each cell: a share is known to about an eighth."""
+
+SCALAR_SIZES, SIZES = 9, 6
+"""Step sizes by default, for one parameter and for more (there a cell takes seconds)."""
+
+SPAN = 64.0
+"""The largest step size by default is this multiple of the smallest."""
+
+SAFE = 0.95
+"""The largest step size by default, as a share of the largest that is feasible."""
+
+BUDGET = 120.0
+"""Seconds for the whole grid by default where there is more than one parameter."""
+
+SEARCHING = 0.4
+"""The share of a cell's time that the search before a proof may use."""
+
+REACHED = 1e-6
+"""A descent reached the least value if it ended within this multiple of it."""
+
+LATE = 0.95
+"""Where the list of minimisers may not be complete, the worst counts what this share attained."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with a cell in words, the cells done, and how many there are."""
+
+
+def recommend(
+    family: Family | TaskFamily,
+    *,
+    eta: Any = None,
+    etas: Iterable[Any] | None = None,
+    variants: Sequence[Variant | str] | None = None,
+    shots: int = 1,
+    starts: int = STARTS,
+    seed: int = 0,
+    budget: float | None = None,
+    progress: Progress | None = None,
+) -> Recommendation:
+    """Which variant, which step size: ε, attained cost and share of good starts over a grid.
+
+    In each cell (variant, η) the local minima of h(W) = Σ ω_τ f_τ(F_τ(W)) are listed: proved for one
+    parameter; proved below a level as far as the time goes for two to four and the gradient step;
+    else observed by a search. At each of them the average cost after adaptation is computed in the
+    *original* costs, so that variants compare. Random starts are drawn over the feasible set
+    (`Sampler.draw`, the law of `train(start="random")`), and followed by gradient descent with
+    backtracking.
+
+    The advice is the cell whose *worst* minimum costs least, because that is what a run attains
+    wherever it begins; the step size in use is kept unless that gains half a per cent. It rests on the
+    cells that were looked at.
+
+    Args:
+        family: LQR tasks.
+        eta: the step size in use, of the gradient step; without it the advice begins from the best one.
+        etas: step sizes to look at, for every variant; strings and fractions are kept exactly. By
+            default a geometric grid, 64 to 1. For the gradient step it ends at 95 % of the largest
+            η for which a feasible gain was found, or at 2/λ, λ the least of the tasks' curvatures
+            λ_max(∇²g_τ) at their optima, where that is less: beyond it every task's adaptation moves
+            away from its optimum. For the normalised step η is a length; there it ends at the largest
+            distance between two tasks' optima (or half their size, if they agree).
+        variants: "gradient", "normalized-costs", "normalized-step"; all that differ by default.
+        shots: of adaptation.
+        starts: random starts in each cell.
+        seed: of the starts and of the searches.
+        budget: seconds for the whole grid; cells that are not reached are left out, and counted. By
+            default two minutes where there is more than one parameter. What is compiled or evaluated
+            when time is up is finished first. With it the answer depends on the machine.
+        progress: called before every cell.
+
+    Raises:
+        ProblemError: no gain stabilises all tasks; no step size is feasible (the message says the
+            largest that is); a task whose cost cannot be normalised, where that was asked for; a
+            setting out of range.
+        BenignError: JAX's 64-bit mode is off.
+
+    Source: arXiv 2006.00453, the discussion of Figures 2 and 3; grid, criterion and thresholds: ours.
+    """
+    require_x64("recommend")
+    began = time.perf_counter()
+    if isinstance(starts, bool) or not isinstance(starts, int) or starts < 1:
+        raise ProblemError(f"starts: at least one start is needed, got {starts}")
+    if budget is not None and not budget > 0:
+        raise ProblemError(f"budget: a positive number of seconds is needed, got {budget}")
+    exact = family if isinstance(family, Family) else family.exact()
+    chosen = _variants(exact, variants)
+    present = None if eta is None else make_step("gradient", eta, shots).eta
+    if present is not None and Variant.GRADIENT not in chosen:
+        raise ProblemError('eta: it is that of the gradient step; add "gradient" to the variants')
+    grid = _grid(exact, chosen, etas, present, shots, seed)
+    if budget is None and not exact.is_scalar:
+        budget = BUDGET
+    until = math.inf if budget is None else began + budget
+
+    cells: list[Cell] = []
+    missed = 0
+    for i, (variant, size) in enumerate(grid):
+        # The first cell is looked at whatever the time is: it is the one that was asked about.
+        left = until - time.perf_counter()
+        if cells and left <= 0:
+            missed += 1
+            continue
+        if progress is not None:
+            progress(f"{variant.words}, eta {float(size):.3g}", i, len(grid))
+        share = left / (len(grid) - i)
+        cells.append(_cell(exact, variant, size, shots, starts, seed, share))
+    if all(cell.word is Word.INFEASIBLE for cell in cells):
+        raise _infeasible(exact, grid, shots, seed, missed)
+    order = {variant: i for i, variant in enumerate(Variant)}
+    cells.sort(key=lambda cell: (order[cell.variant], cell.eta))
+    now = next((c for c in cells if c.variant is Variant.GRADIENT and c.eta == present), None)
+    optimum = _mean_optimum(exact)
+    advice, best, reason = decide(cells, now, optimum, missed)
+    return Recommendation(
+        family=exact,
+        shots=shots,
+        cells=tuple(cells),
+        present=now,
+        advice=advice,
+        chosen=best,
+        reason=reason,
+        optimum=optimum,
+        missed=missed,
+        facts={"seconds": time.perf_counter() - began},
+    )
+
+
+# --- the grid --------------------------------------------------------------------------------
+
+
+def _variants(family: Family, asked: Sequence[Variant | str] | None) -> list[Variant]:
+    if asked is not None:
+        try:
+            found = [Variant(name) for name in asked]
+        except ValueError:
+            known = ", ".join(Variant)
+            raise ProblemError(f"variants: expected some of {known}, got {list(asked)}") from None
+        if not found:
+            raise ProblemError("variants: give at least one")
+        if Variant.COSTS in found:
+            normalize(family)  # to be refused here rather than after an hour
+        return list(dict.fromkeys(found))
+    try:
+        differs = normalize(family) != family
+    except ProblemError:  # a task that costs nothing: the other variants can do without
+        differs = False
+    return [variant for variant in Variant if differs or variant is not Variant.COSTS]
+
+
+def _grid(
+    family: Family,
+    variants: list[Variant],
+    etas: Iterable[Any] | None,
+    present: Fraction | None,
+    shots: int,
+    seed: int,
+) -> list[tuple[Variant, Fraction]]:
+    """The cells, that of the step size in use first, then the variants in turn."""
+    sizes: dict[Variant, list[Fraction]] = {}
+    if etas is not None:
+        given = sorted({make_step("gradient", eta, shots).eta for eta in etas})
+        if not given:
+            raise ProblemError("etas: give at least one step size")
+        sizes = {variant: list(given) for variant in variants}
+    else:
+        for variant in variants:
+            known = sizes.get(Variant.GRADIENT)
+            shared = variant is Variant.COSTS and known is not None
+            sizes[variant] = list(known or []) if shared else _default(family, variant, shots, seed)
+    if present is not None:
+        for variant in variants:
+            if variant is Variant.NORMALIZED or present in sizes[variant]:
+                continue
+            if etas is None:  # it takes the place of what is next to it
+                sizes[variant] = [x for x in sizes[variant] if not 0.9 < x / present < 1.1]
+            sizes[variant].append(present)
+    cells = [(v, x) for i in range(max(map(len, sizes.values()))) for v in variants
+             for x in sorted(sizes[v], reverse=True)[i : i + 1]]  # fmt: skip
+    cells.sort(key=lambda cell: cell != (Variant.GRADIENT, present))
+    return cells
+
+
+def _default(family: Family, variant: Variant, shots: int, seed: int) -> list[Fraction]:
+    """A geometric grid of numbers of two digits."""
+    kind = "normalized" if variant is Variant.NORMALIZED else "gradient"
+    h = meta_objective(Problem(family, make_step(kind, _reach(family, variant), shots)))
+    top = largest_feasible_eta(h, jax.random.key(seed))
+    if top is None:
+        raise ProblemError("no feasible gain was found at any step size; split the family")
+    count = SCALAR_SIZES if family.is_scalar else SIZES
+    ratio = SPAN ** (1 / (count - 1))
+    return sorted({Fraction(f"{SAFE * top / ratio**i:.2g}") for i in range(count)})
+
+
+def _reach(family: Family, variant: Variant) -> float:
+    """Where a step size ceases to make sense; see `recommend`."""
+    if variant is Variant.NORMALIZED:
+        W = np.array([few_parameters.optimal_gain(task.g).reshape(-1) for task in family.tasks])
+        apart = float(np.max(np.linalg.norm(W[:, None] - W[None], axis=2))) if len(W) <= 512 else 0.0
+        size = float(np.max(np.linalg.norm(W, axis=1)))
+        return apart if apart > 1e-3 * size else max(size / 2, 1e-3)
+    curvatures = [measure(task.g, "curvature") for task in family.tasks]
+    known = [x for x in curvatures if math.isfinite(x) and x > 0]
+    return 2 / min(known) if known else 1.0
+
+
+def _infeasible(
+    family: Family, grid: list[tuple[Variant, Fraction]], shots: int, seed: int, missed: int
+) -> ProblemError:
+    if missed:
+        return ProblemError("budget: no feasible gain was found in the time given; give more")
+    variant, size = min(grid, key=lambda cell: cell[1])
+    h = meta_objective(variant_problem(family, variant, size, shots))
+    words = largest_eta(h, jax.random.key(seed))
+    return ProblemError(f"etas: no feasible gain was found at any of them; {words}")
+
+
+# --- a cell ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Minima:
+    """The local minima of h: where, and what is known of their values."""
+
+    word: Word
+    scope: str
+    complete: bool
+    epsilon: Enclosure
+    minimum: Enclosure
+    W: Float[np.ndarray, "K m n"]
+    values: Float[np.ndarray, " K"]
+
+
+def _cell(
+    family: Family, variant: Variant, eta: Fraction, shots: int, starts: int, seed: int, seconds: float
+) -> Cell:
+    problem = variant_problem(family, variant, eta, shots)
+    try:
+        minima = _listed(problem, seed, seconds)
+        first, drawing = jax.random.split(jax.random.key(seed))
+        sampler = make_sampler(meta_objective(problem), first)
+    except ProblemError as error:
+        if "lower eta" not in str(error):
+            raise
+        nothing = Enclosure(math.inf, math.inf)
+        W = np.zeros((family.m, family.n))
+        return Cell(variant, eta, Word.INFEASIBLE, "no gain is feasible", nothing, nothing, W,
+                    math.inf, math.inf, 0, 0)  # fmt: skip
+    ended = follow(sampler.field, sampler.draw(drawing, starts))
+    ends = ended.x.reshape(-1, family.m, family.n)
+    W, values, epsilon, minimum = minima.W, minima.values, minima.epsilon, minima.minimum
+    if not minima.complete:  # only a list that is proved complete may ignore where descents ended
+        lowest = int(np.argmin(ended.value))
+        counted = ended.calm.copy()
+        counted[lowest] = True
+        W, values = np.concatenate([W, ends[counted]]), np.append(values, ended.value[counted])
+    if minima.word is Word.OBSERVED:
+        minimum = Enclosure(float(values.min()), float(values.min()))
+        epsilon = Enclosure(float(np.ptp(values)), math.inf)
+    costs = _original(family, problem, variant, W, values)
+    best, worst = int(np.argmin(values)), float(np.max(costs))
+    if not minima.complete:
+        attained = _original(family, problem, variant, ends, ended.value)
+        worst = max(worst, float(np.quantile(attained, LATE, method="higher")))
+    least = minimum.hi if minima.complete else float(values.min())
+    return Cell(
+        variant=variant,
+        eta=eta,
+        word=minima.word,
+        scope=minima.scope,
+        epsilon=epsilon,
+        minimum=minimum,
+        W=W[best],
+        best=float(costs[best]),
+        worst=worst,
+        starts=starts,
+        reached=int(np.sum(ended.value <= least + REACHED * abs(least))),
+    )
+
+
+def _original(
+    family: Family, problem: Problem, variant: Variant, W: np.ndarray, values: np.ndarray
+) -> Float[np.ndarray, " K"]:
+    """Σ ω_τ f_τ(F_τ(W)) with the costs as they were given and the adaptation of the variant."""
+    if variant is not Variant.COSTS:
+        return np.asarray(values)  # not evaluated again: a minimum at a jump has a limit, not a value
+    tasks = tuple(
+        Task(task.name, task.f, scaled.g)
+        for task, scaled in zip(family.tasks, problem.tasks, strict=True)
+    )
+    return meta_objective(Problem(Family(tasks, family.weights), problem.step)).values(W)
+
+
+def _listed(problem: Problem, seed: int, seconds: float) -> _Minima:
+    """The local minima, by the strongest means that there is time for."""
+    if problem.family.is_scalar:
+        landscape = analyze(problem)
+        points = landscape.minimizers
+        return _Minima(
+            Word.PROVED,
+            "local minima",
+            landscape.is_complete,
+            landscape.epsilon,
+            landscape.minimum,
+            np.array([point.W.mid for point in points]).reshape(-1, 1, 1),
+            np.array([point.value.mid for point in points]),
+        )
+    began = time.perf_counter()
+    provable = not few_parameters.applies(problem)
+    budget = None if math.isinf(seconds) else max(seconds, 1.0)
+    share = budget if budget is None or not provable else SEARCHING * budget
+    seen = search(meta_objective(problem), starts=STARTS, seed=seed, budget=share)
+    shape = (-1, problem.family.m, problem.family.n)
+    W = np.array([point.W for point in seen.minimizers]).reshape(shape)
+    values = np.array([point.value for point in seen.minimizers])
+    if provable:
+        left = _for_the_proof(budget, began)
+        below = few_parameters.prove(problem, seeds=list(W), budget=left, observed=seen)
+        if below.level > 0:
+            # A minimum that only the search met may lie above the level: it counts as well.
+            W = np.concatenate([np.array([p.W for p in below.minimizers]).reshape(shape), W])
+            values = np.concatenate([[p.value.mid for p in below.minimizers], values])
+            among = "" if below.bounded else ", among the gains searched"
+            below_what = "" if below.level == math.inf else f" with h ≤ {below.level:.4g}"
+            scope = f"local minima{below_what}{among}"
+            complete = below.bounded and below.level == math.inf
+            return _Minima(Word.PROVED, scope, complete, below.epsilon, below.minimum, W, values)
+    unknown = Enclosure(0.0, math.inf)
+    return _Minima(Word.OBSERVED, "local minima met", False, unknown, unknown, W, values)
+
+
+def _for_the_proof(budget: float | None, began: float) -> float:
+    """Seconds for a proof: what the search before it has left."""
+    if budget is None:
+        return math.inf
+    return max(budget - (time.perf_counter() - began), (1 - SEARCHING) * budget / 2)
+
+
+def _mean_optimum(family: Family) -> float:
+    """Σ ω_τ f_τ*, ∞ where a task has no optimum."""
+    least = [measure(task.f, "optimum") for task in family.tasks]
+    total = sum(float(w) * x for w, x in zip(family.weights, least, strict=True))
+    return total if math.isfinite(total) else math.inf

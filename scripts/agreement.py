@@ -1,6 +1,6 @@
 """Whether search and proof agree on random families.
 
-    python scripts/agreement.py N M TASKS FAMILIES [--seconds 60] [--eta 0.02] [--starts 64]
+    python -m scripts.agreement N M TASKS FAMILIES [--seconds 60] [--eta 0.02] [--starts 64]
 
 Every local minimiser that the search met below the level of the proof has to be in the proved list, and
 at every proved minimiser ∇h has to vanish and ∇²h to be positive in floating point. The families are

@@ -1,6 +1,6 @@
 """Whether the checker refuses every false certificate of minimisers below a level.
 
-    python scripts/mutations.py COUNT [--first 0] [--level 2] [--boxes 3000]
+    python -m scripts.mutations COUNT [--first 0] [--level 2] [--boxes 3000]
 
 Certificates of random families of two parameters are altered in one place and sealed again with a
 right digest. A jury in floating point, which knows neither enclosures nor trees, says of each whether

@@ -28,7 +28,7 @@ from rich.progress import track
 from benign.certificates.check import check
 from benign.certificates.claims import sealed
 from benign.certificates.verdict import Status
-from benign.errors import BenignError
+from benign.errors import BenignError, ProblemError
 from benign.landscape.few_parameters import prove
 from benign.landscape.search import search
 from benign.landscape.verb import meta_objective
@@ -234,8 +234,11 @@ def _certificate(asked: argparse.Namespace, seed: int) -> tuple[Document, int]:
         n, m = (2, 1) if seed % 2 else (1, 2)
         problem = random_problem(n, m, 2, "0.02", seed)
         seed += 1
-        lowest = prove(problem, budget=0).minimum.hi
-        found = prove(problem, level=asked.level * lowest, budget=20)
+        try:
+            lowest = prove(problem, budget=0).minimum.hi
+            found = prove(problem, level=asked.level * lowest, budget=20)
+        except ProblemError:  # no gain is feasible
+            continue
         if found.certificate is not None and not found.left and found.boxes <= asked.boxes:
             return found.certificate, seed
 

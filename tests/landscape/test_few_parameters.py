@@ -15,8 +15,10 @@ from benign.certificates.verdict import Status
 from benign.errors import ClaimError, ProblemError
 from benign.landscape import few_parameters
 from benign.landscape.few_parameters import applies, prove
+from benign.landscape.search import search
+from benign.landscape.verb import meta_objective
 from benign.rigorous.frames import frame_of
-from benign.rigorous.problem import Problem, make_step
+from benign.rigorous.problem import Problem, make_step, problem_from_json
 from several import random_problem
 
 
@@ -136,6 +138,22 @@ def test_altered_certificates_are_refused(document, name):
     body = copy.deepcopy(document)
     body.pop("digest")
     FALSE[name](body)
+    assert check(sealed(body)).status is Status.REFUTED
+
+
+def test_another_step_size_is_a_true_claim_for_a_lone_task_until_the_domain_changes(document):
+    """Its optimum is a minimum for every η; a search at the other η meets no second one."""
+    body = copy.deepcopy(document)
+    body.pop("digest")
+    body["problem"]["step"].update(eta="0.11")
+    assert check(sealed(body)).status is Status.PROVED
+    met = search(meta_objective(problem_from_json(body["problem"])), starts=64, seed=0).minimizers
+    (listed,) = body["minimisers"]
+    below = [point for point in met if point.value < body["level"]]
+    assert below
+    for point in below:
+        np.testing.assert_allclose(point.W.reshape(-1), np.mean(listed["W"], axis=1), atol=1e-7)
+    body["problem"]["step"].update(eta="1")
     assert check(sealed(body)).status is Status.REFUTED
 
 

@@ -100,8 +100,6 @@ def test_it_is_what_jax_says_of_the_same_network(trained):
     found = benign.postfactum(net, loss_on(task.f.data), loss_on(task.g.data), ETA, tolerance=1e-10)
     assert found.value == pytest.approx(other.value, rel=1e-12)
     assert found.gradient_norm == pytest.approx(other.gradient_norm, rel=1e-9)
-    assert found.jacobian is not None
-    assert other.jacobian is not None
     for name in ("adaptation", "curvature", "jacobian"):
         mine, theirs = getattr(found, name), getattr(other, name)
         assert mine.value == pytest.approx(theirs.value, rel=1e-6, abs=1e-9), name
@@ -146,7 +144,6 @@ def test_the_eigenvalues_are_those_of_the_dense_matrices(eta):
     found = benign.postfactum(net, f, g, eta, tolerance=1e-9)
     assert found.adaptation.value == pytest.approx(own[np.abs(own).argmax()], rel=1e-6)
     assert found.curvature.value == pytest.approx(curvature[0], rel=1e-5)
-    assert found.jacobian is not None
     assert abs(found.jacobian.value) <= np.abs(J).min() + found.jacobian.residual + 1e-9
 
 

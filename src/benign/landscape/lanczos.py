@@ -1,10 +1,16 @@
 """Eigenvalues at the ends of the spectrum of a Hessian that is known by its products only.
 
-ARPACK's Lanczos iteration on NumPy vectors, whoever computes the products. What it finds are
-estimates: each is shown with the residual ‖Hv − λv‖ of its vector. Some eigenvalue lies within that of
-λ, since H is symmetric; that it is the extreme one is what was observed, not proved.
+Lanczos iterations on NumPy vectors, whoever computes the products. A fixed number of vectors is kept,
+orthogonal to rounding; when there is no room for another, the few Ritz vectors nearest to the wanted end
+stay and the iteration goes on from them. So memory is known beforehand, and an iteration that is stopped
+early still has its best vector to show.
 
-Source: R. Lehoucq, D. Sorensen, C. Yang, ARPACK Users' Guide (1998).
+What is found are estimates: each comes with the residual ‖Hv − λv‖ of its vector, computed anew at the
+end. Some eigenvalue lies within that of λ, since H is symmetric; that it is the extreme one is what was
+observed, not proved.
+
+Source: K. Wu, H. Simon, "Thick-restart Lanczos method for large symmetric eigenvalue problems", SIAM J.
+Matrix Anal. Appl. 22 (2000) 602–616.
 """
 
 from __future__ import annotations
@@ -16,15 +22,22 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from benign.errors import ProblemError
+
 VECTORS = 14
 """Lanczos vectors kept at once; most of the memory of a report is these, and each is as large as w."""
 
+STAY = 5
+"""Ritz vectors that stay at a restart."""
+
 RESTARTS = 30
-"""Restarts of the Lanczos iteration at most; what has not converged then is reported as it is."""
+"""Restarts of the iteration at most; what has not converged then is reported as it is."""
 
 INNER_RESTARTS = 100
-"""The same for the smallest |eigenvalue| of I − η∇²g inside the spectrum, which is harder to find. A
-restart costs about VECTORS applications of J², two products each."""
+"""The same for the smallest |eigenvalue| of I − η∇²g inside the spectrum, which is harder to find."""
+
+COLUMNS = 1 << 16
+"""Entries of the vectors that are combined at once, so that no second copy of all of them is needed."""
 
 Product = Callable[[Any], np.ndarray]
 """v ↦ Hv, on vectors of the size of w."""
@@ -80,75 +93,113 @@ def first_vector(size: int, dtype: Any, seed: int) -> Float[np.ndarray, " p"]:
     return np.random.default_rng(seed).standard_normal(size, dtype=np.dtype(dtype).type)
 
 
-def extreme(product: Product, begin: np.ndarray, which: str, tolerance: float) -> Estimate:
+def extreme(
+    product: Product, begin: np.ndarray, which: str, tolerance: float, restarts: int = RESTARTS
+) -> Estimate:
     """The eigenvalue at one end of the spectrum, with the residual of its vector.
 
     Args:
         product: v ↦ Hv, H symmetric.
         begin: the first vector, of the type the iteration runs in.
         which: "LM", the one of largest modulus; "LA", the largest; "SA", the smallest.
-        tolerance: relative accuracy asked for.
-    """
-    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+        tolerance: the residual asked for, relative to the eigenvalue.
+        restarts: how often the iteration goes on when its vectors are used up.
 
-    relative: Any = tolerance  # the stubs of SciPy ask for an integer
-    size = begin.size
-    operator = LinearOperator((size, size), matvec=product, dtype=begin.dtype)  # type: ignore[call-arg]
-    if not product(begin).any():
-        return Estimate(0.0, 0.0)
-    kept = max(min(VECTORS, size - 1), 2)
-    try:
-        values, vectors = eigsh(
-            operator, k=1, which=which, ncv=kept, maxiter=RESTARTS, tol=relative, v0=begin
-        )
-    except ArpackNoConvergence:
-        # A cluster: LOBPCG goes on from the beginning and always has something to show.
-        ends = {"LM": (True, False), "LA": (True,), "SA": (False,)}[which]
-        return max(
-            (_by_lobpcg(operator, begin, largest=end) for end in ends), key=lambda x: abs(x.value)
-        )
-    return estimate(product, vectors[:, 0], float(values[0]))
+    Raises:
+        ProblemError: a product is not finite.
+    """
+    v, value = _ritz(product, begin, which, tolerance, restarts)
+    return estimate(product, v, value)
+
+
+def _ritz(
+    product: Product, begin: np.ndarray, which: str, tolerance: float, restarts: int
+) -> tuple[Float[np.ndarray, " p"], float]:
+    """The Ritz vector nearest to one end of the spectrum, and its value."""
+    room = min(VECTORS, begin.size)
+    V = np.empty((room, begin.size), begin.dtype)
+    V[0] = begin / np.linalg.norm(begin)
+    T = np.zeros((room, room))
+    kept, size = 0, 0.0
+    for turn in range(restarts + 1):
+        count, w, left = room, V[0], 0.0
+        for i in range(kept, room):
+            w = product(V[i])
+            norm = float(np.linalg.norm(w))
+            if not norm < np.inf:
+                raise ProblemError("W: a Hessian-vector product is not finite there")
+            size = max(size, norm)
+            # Against all vectors, twice: once leaves what rounding makes of the cancellation.
+            w, column = _orthogonal(V[: i + 1], w)
+            T[: i + 1, i] = T[i, : i + 1] = column
+            left = float(np.linalg.norm(w))
+            if left <= 10 * np.finfo(begin.dtype).eps * size:
+                # Nothing is left of it: the vectors span a subspace that H maps to itself.
+                count, left = i + 1, 0.0
+                break
+            if i + 1 < room:
+                V[i + 1] = w / left
+        values, vectors = np.linalg.eigh(T[:count, :count])
+        order = _from_the_end(values, which)
+        best = order[0]
+        value, residual = float(values[best]), left * abs(float(vectors[count - 1, best]))
+        if residual <= tolerance * abs(value) or turn == restarts:
+            return vectors[:, best].astype(begin.dtype) @ V[:count], value
+        kept = min(STAY, count - 1)
+        chosen = vectors[:, order[:kept]].astype(begin.dtype).T
+        for at in range(0, begin.size, COLUMNS):
+            V[:kept, at : at + COLUMNS] = chosen @ V[:, at : at + COLUMNS]
+        V[kept] = w / left
+        T[:] = 0.0
+        T[range(kept), range(kept)] = values[order[:kept]]
+    raise AssertionError("the last turn returns")
+
+
+def _orthogonal(V: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is left of w beside the rows of V, and V w."""
+    first = V @ w
+    w = w - first @ V
+    second = V @ w
+    w -= second @ V
+    return w, (first + second).astype(float)
+
+
+def _from_the_end(values: np.ndarray, which: str) -> np.ndarray:
+    """The order of ascending eigenvalues from the wanted end inwards."""
+    if which == "SA":
+        return np.arange(len(values))
+    if which == "LA":
+        return np.arange(len(values))[::-1]
+    return np.argsort(-np.abs(values), kind="stable")
 
 
 def smallest_jacobian(
     product: Product, adaptation: Estimate, eta: float, begin: np.ndarray, tolerance: float
-) -> Estimate | None:
-    """The eigenvalue of J = I − η∇²g nearest to zero; None where it was not resolved.
+) -> Estimate:
+    """The eigenvalue of J = I − η∇²g nearest to zero.
 
     While η‖∇²g‖ < 1 it is the smallest one, 1 − ηλ with λ the largest eigenvalue of ∇²g. Otherwise it
     lies inside the spectrum, where Lanczos is slow: J² is asked for its smallest one, which squares the
-    condition number; where that does not converge there is no estimate.
+    condition number. The residual tells how far that came.
 
     Args:
         product: v ↦ ∇²g(w)v.
         adaptation: the eigenvalue of ∇²g of largest modulus.
         eta: η.
         begin: the first vector.
-        tolerance: relative accuracy asked for.
+        tolerance: the residual asked for, relative to the eigenvalue.
     """
-    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     def J(v: np.ndarray) -> np.ndarray:
-        v = v.reshape(-1)
         return v - eta * product(v)
 
     if eta * abs(adaptation.value) < 1:
         positive = adaptation.value > 0
         found = adaptation if positive else extreme(product, begin, "LA", tolerance)
         return Estimate(1 - eta * found.value, eta * found.residual)
-    size = begin.size
-    relative: Any = tolerance
-    squared = LinearOperator((size, size), matvec=lambda v: J(J(v)), dtype=begin.dtype)  # type: ignore[call-arg]
-    try:
-        _, vectors = eigsh(
-            squared, k=1, which="SA", ncv=max(min(VECTORS, size - 1), 2), tol=relative, v0=begin,
-            maxiter=INNER_RESTARTS,
-        )  # fmt: skip
-    except ArpackNoConvergence:
-        return None
-    v = vectors[:, 0]
-    v /= np.linalg.norm(v)
+    v, _ = _ritz(lambda v: J(J(v)), begin, "SA", tolerance, INNER_RESTARTS)
     # The quotient of J itself: its sign, and half the digits that J² would lose.
+    v /= np.linalg.norm(v)
     return estimate(J, v, float(v @ J(v)))
 
 
@@ -158,15 +209,3 @@ def estimate(product: Product, v: Float[np.ndarray, " p"], value: float) -> Esti
     rest = value * v
     rest -= product(v)
     return Estimate(value, float(np.linalg.norm(rest)))
-
-
-def _by_lobpcg(operator: Any, begin: np.ndarray, *, largest: bool) -> Estimate:
-    import warnings
-
-    from scipy.sparse.linalg import lobpcg
-
-    with warnings.catch_warnings():
-        # It warns where the tolerance is not reached; the residual that is reported says so.
-        warnings.simplefilter("ignore", UserWarning)
-        values, vectors = lobpcg(operator, begin[:, None], largest=largest, maxiter=10 * RESTARTS)
-    return estimate(operator.matvec, vectors[:, 0], float(values[0]))

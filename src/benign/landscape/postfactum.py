@@ -38,8 +38,7 @@ class PostFactum:
         value: h(w).  gradient_norm: ‖∇h(w)‖.
         adaptation: the eigenvalue of ∇²g(w) of largest modulus.
         curvature: the smallest eigenvalue of ∇²h(w).
-        jacobian: the eigenvalue of I − η∇²g(w) of smallest modulus; None where it was not resolved
-            (then only 1 − η‖∇²g‖ bounds it, if that is positive).
+        jacobian: the eigenvalue of I − η∇²g(w) of smallest modulus.
         products: Hessian-vector products spent.
     """
 
@@ -49,7 +48,7 @@ class PostFactum:
     gradient_norm: float
     adaptation: Estimate
     curvature: Estimate
-    jacobian: Estimate | None
+    jacobian: Estimate
     products: int
 
     @property
@@ -61,7 +60,6 @@ class PostFactum:
     def __str__(self) -> str:
         word = "meets" if self.meets_theorem_2 else "does not meet"
         step = self.eta * abs(self.adaptation.value)
-        smallest = "not resolved" if self.jacobian is None else str(self.jacobian)
         return "\n".join(
             [
                 f"observed: the point {word} the conditions of Theorem 2 (an estimate, not a proof)",
@@ -69,7 +67,7 @@ class PostFactum:
                 f"‖∇h‖ = {self.gradient_norm:.3g}",
                 f"  eigenvalue of ∇²g of largest modulus: {self.adaptation}; η times it: {step:.4g}",
                 f"  smallest eigenvalue of ∇²h: {self.curvature}",
-                f"  eigenvalue of I − η∇²g of smallest modulus: {smallest}",
+                f"  eigenvalue of I − η∇²g of smallest modulus: {self.jacobian}",
                 f"  {self.products} Hessian-vector products",
             ]
         )
@@ -142,27 +140,42 @@ def check_size(size: int) -> None:
 def _by_jax(W: Any, f: Cost, g: Cost, eta: float) -> Derivatives:
     import jax
     import jax.numpy as jnp
-    from jax.flatten_util import ravel_pytree
 
-    x, unravel = ravel_pytree(W)
-    check_size(x.size)
+    leaves, structure = jax.tree.flatten(jax.tree.map(jnp.asarray, W))
+    kinds = sorted({str(leaf.dtype) for leaf in leaves})
+    size = sum(leaf.size for leaf in leaves)
+    check_size(size)
+    if len(kinds) > 1 or kinds[0] not in ("float32", "float64"):
+        raise ProblemError(
+            f"W: the parameters are of {', '.join(kinds)}; the report needs float32 or float64 throughout"
+        )
+    ends = np.cumsum([leaf.size for leaf in leaves])[:-1]
+    # Derivatives are taken leaf by leaf: cut out of one long vector, the matrices of a network would be
+    # copied in every product, and XLA multiplies by a slice ten times slower than by a matrix.
+    w = jax.tree.unflatten(structure, leaves)
+    slope_of_g = jax.grad(g)
 
-    def adapted(x: Any) -> Any:
-        return x - eta * jax.grad(lambda x: g(unravel(x)))(x)
-
-    def h(x: Any) -> Any:
-        return f(unravel(adapted(x)))
+    def h(w: Any) -> Any:
+        return f(jax.tree.map(lambda a, b: a - eta * b, w, slope_of_g(w)))
 
     def product(slope: Cost) -> Callable[[np.ndarray], np.ndarray]:
-        compiled = jax.jit(lambda x, v: jax.jvp(slope, (x,), (v,))[1])
-        return lambda v: np.asarray(compiled(x, jnp.asarray(v, x.dtype)))
+        compiled = jax.jit(lambda w, v: jax.jvp(slope, (w,), (v,))[1])
 
-    value, slope = jax.jit(jax.value_and_grad(h))(x)
+        def apply(v: np.ndarray) -> np.ndarray:
+            parts = [p.reshape(x.shape) for p, x in zip(np.split(v, ends), leaves, strict=True)]
+            return vector(compiled(w, jax.tree.unflatten(structure, parts)))
+
+        return apply
+
+    def vector(tree: Any) -> np.ndarray:
+        return np.concatenate([np.asarray(leaf).reshape(-1) for leaf in jax.tree.leaves(tree)])
+
+    value, slope = jax.jit(jax.value_and_grad(h))(w)
     return Derivatives(
-        size=int(x.size),
-        dtype=x.dtype,
+        size=size,
+        dtype=leaves[0].dtype,
         value=float(value),
-        slope=float(jnp.linalg.norm(slope)),
-        adaptation=product(jax.grad(lambda x: g(unravel(x)))),
+        slope=float(np.linalg.norm(vector(slope))),
+        adaptation=product(slope_of_g),
         curvature=product(jax.grad(h)),
     )

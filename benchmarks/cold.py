@@ -1,6 +1,6 @@
 """A process that trains and nothing else: what `benchmarks.training` starts cold.
 
-    python -m benchmarks.cold PROBLEM.npz STEPS [CACHE]
+python -m benchmarks.cold PROBLEM.npz STEPS [CACHE]
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The memory and the cost of a post-factum report of ten million parameters; each in a process of its own.
+"""The memory and the cost of a post-factum report of ten million parameters; each in a process of its
+own.
 
-    python -m benchmarks.postfactum jax|torch PARAMETERS    prints one line of JSON
+python -m benchmarks.postfactum jax|torch PARAMETERS    prints one line of JSON
 """
 
 from __future__ import annotations

@@ -2,15 +2,15 @@
 
     python examples/model_free.py [--tasks 10] [--steps 400] [--directions 16] [--seed 0]
 
-The plants are the bundled family boeing-747-ten: four states, two inputs, ten airframes. Training sees them
-through `SampledLQR` only: a rollout plays a = −W s for `HORIZON` seconds from a random state and says what
-it cost. Every meta-step draws new rollouts for the adaptation gradient and Hessian product (of g) and for
-the gradient after adaptation (of f). The model is used twice, before and after: it makes the poor gain that
-training starts from, and it says what the gains really cost.
+The plants are the bundled family boeing-747-ten: four states, two inputs, ten airframes. Training sees
+them through `SampledLQR` only: a rollout plays a = −W s for `HORIZON` seconds from a random state and
+says what it cost. Every meta-step draws new rollouts for the adaptation gradient and Hessian product
+(of g) and for the gradient after adaptation (of f). The model is used twice, before and after: it makes
+the poor gain that training starts from, and it says what the gains really cost.
 
 Three things keep the noise down, and none of them moves the mean of an estimate: both points of a
-difference are rolled out from the same random states; a derivative is a mean over several directions and
-over all tasks; and the meta-step decays, so that what noise is left averages out.
+difference are rolled out from the same random states; a derivative is a mean over several directions
+and over all tasks; and the meta-step decays, so that what noise is left averages out.
 """
 
 import argparse
@@ -30,8 +30,8 @@ ETA = 1e-4
 """η: the curvature of these costs goes up to about 1,400 near their optima."""
 
 HORIZON, RADIUS = 120, 0.01
-"""Steps of a rollout, and how far from W costs are compared. The slowest mode of the optimal loop decays by
-0.965 a step: what a rollout leaves out is less than 1e-3 of the cost."""
+"""Steps of a rollout, and how far from W costs are compared. The slowest mode of the optimal loop
+decays by 0.965 a step: what a rollout leaves out is less than 1e-3 of the cost."""
 
 CAUTIOUS = 30.0
 """The start is optimal for the first airframe if moving a control surface cost so many times more."""
@@ -66,9 +66,9 @@ def schedule(steps, beta=BETA):
 def rollouts_of(result, sampling):
     """How many rollouts a run played.
 
-    An evaluation of a task asks g for its value (is W feasible?), gradient and one Hessian product, and f
-    for its value and gradient. There is one for the start, one a meta-step, one a halving of a step, and a
-    last one that says what the end costs.
+    An evaluation of a task asks g for its value (is W feasible?), gradient and one Hessian product, and
+    f for its value and gradient. There is one for the start, one a meta-step, one a halving of a step,
+    and a last one that says what the end costs.
     """
     value, gradient = sampling.rollouts_for_value, sampling.rollouts_for_gradient
     one = 2 * (value + gradient) + sampling.rollouts_for_hessian_product

@@ -2,13 +2,13 @@
 
     python scripts/stationary.py [--kind KIND …] [--algorithm NAME …]
 
-Trains each algorithm on two or three small tasks of each kind until its update vanishes, and then forms the
-derivative of its own objective by another route: values differentiated by JAX, dense Hessians, Newton's
-method for proximal points; none of the library's gradients, Hessian products or solvers. Rules that
-are the gradient of nothing have a stationary point where their formula vanishes. Rollouts are held fixed
-(one key): then the gradient of a `SampledLQR` is not the derivative of its value, no rule has an objective,
-and the residual is that of the formula, made of the sampled derivatives. The exit status is 1 if a
-residual exceeds its bound.
+Trains each algorithm on two or three small tasks of each kind until its update vanishes, and then forms
+the derivative of its own objective by another route: values differentiated by JAX, dense Hessians,
+Newton's method for proximal points; none of the library's gradients, Hessian products or solvers. Rules
+that are the gradient of nothing have a stationary point where their formula vanishes. Rollouts are held
+fixed (one key): then the gradient of a `SampledLQR` is not the derivative of its value, no rule has an
+objective, and the residual is that of the formula, made of the sampled derivatives. The exit status is
+1 if a residual exceeds its bound.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.flatten_util import ravel_pytree
 
 from benign.meta.algorithms import ALGORITHMS, make_algorithm
+from benign.meta.points import Layout
 from benign.meta.ticks import Stop
 from benign.meta.train import Course, Ended
 from benign.tasks.differentiable import DifferentiableTask
@@ -165,42 +166,56 @@ def trained(kind: Kind, name: str) -> tuple[Ended, float]:
 
 def residual(kind: Kind, name: str, W: Any) -> float:
     """The norm of the derivative of the algorithm's own objective at W, by the other route."""
-    stack = kind.make()
-    w, unravel = ravel_pytree(W)
-    ways = [_exact(task, unravel) if kind.exact else _sampled(task, unravel) for task in stack]
-    parts = [_direction(name, *way, kind, w) for way in ways]
+    stack, layout = kind.make(), Layout.of(W)
+    slope, hessian = (_slope, _hessian) if kind.exact else (_sampled_slope, _sampled_hessian)
+    w = np.asarray(layout.ravel(W)).reshape(-1)
+    parts = [
+        _direction(
+            name,
+            partial(slope, layout, task.f),
+            partial(slope, layout, task.g),
+            partial(hessian, layout, task.g),
+            kind,
+            w,
+        )
+        for task in stack
+    ]
     return float(np.linalg.norm(np.tensordot(np.asarray(stack.weights), np.array(parts), 1)))
 
 
-def _exact(task: Any, unravel: Any) -> tuple[Callable, Callable, Callable]:
-    """∇f, ∇g and ∇²g of a task on vectors, from its values alone."""
-
-    def f(x):
-        return task.f.value(unravel(x))
-
-    def g(x):
-        return task.g.value(unravel(x))
-
-    return jax.jit(jax.grad(f)), jax.jit(jax.grad(g)), jax.jit(jax.jacfwd(jax.grad(g)))
+def _at(layout: Layout, x: Any) -> Any:
+    return layout.unravel(x.reshape(layout.shape))
 
 
-def _sampled(task: Any, unravel: Any) -> tuple[Callable, Callable, Callable]:
-    """The same as the rollouts show them."""
-
-    def slope(cost):
-        return jax.jit(lambda x: ravel_pytree(cost.gradient(unravel(x)))[0])
-
-    def hessian(x):
-        basis = [unravel(e) for e in np.eye(len(x))]
-        rows = [ravel_pytree(task.g.hessian_product(unravel(x), e))[0] for e in basis]
-        return np.array(rows)
-
-    return slope(task.f), slope(task.g), hessian
+@partial(jax.jit, static_argnums=0)
+def _slope(layout: Layout, cost: AbstractCost, x: Any) -> Any:
+    """The gradient of a cost on a vector, from its values alone."""
+    return jax.grad(lambda x: cost.value(_at(layout, x)))(x)
 
 
-def _direction(
-    name: str, df: Callable, dg: Callable, ddg: Callable, kind: Kind, w: Any
-) -> np.ndarray:
+@partial(jax.jit, static_argnums=0)
+def _hessian(layout: Layout, cost: AbstractCost, x: Any) -> Any:
+    """Its Hessian, from its values alone."""
+    return jax.jacfwd(lambda x: _slope(layout, cost, x))(x)
+
+
+@partial(jax.jit, static_argnums=0)
+def _sampled_slope(layout: Layout, cost: AbstractCost, x: Any) -> Any:
+    """The gradient as the rollouts show it."""
+    return layout.ravel(cost.gradient(_at(layout, x))).reshape(-1)
+
+
+@partial(jax.jit, static_argnums=0)
+def _sampled_hessian(layout: Layout, cost: AbstractCost, x: Any) -> Any:
+    """The Hessian as the rollouts show it."""
+
+    def column(e: Any) -> Any:
+        return layout.ravel(cost.hessian_product(_at(layout, x), _at(layout, e))).reshape(-1)
+
+    return jax.vmap(column)(jnp.eye(x.size))
+
+
+def _direction(name: str, df: Callable, dg: Callable, ddg: Callable, kind: Kind, w: Any) -> np.ndarray:
     """d_τ(w) by its formula, with dense Hessians."""
     eye, w = np.eye(len(w)), np.asarray(w)
     if name in ("imaml", "minibatch-prox"):
@@ -249,7 +264,9 @@ def main() -> int:
     parser.add_argument("--algorithm", nargs="*", choices=list(ALGORITHMS), default=list(ALGORITHMS))
     asked = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
-    print("| kind | algorithm | ended by | steps | residual | at the start | seconds |\n|-|-|-|-|-|-|-|")
+    print(
+        "| kind | algorithm | ended by | steps | residual | at the start | seconds |\n|-|-|-|-|-|-|-|"
+    )
     bad = 0
     for label in asked.kind:
         for name in asked.algorithm:

@@ -222,7 +222,7 @@ def test_share_of_proofs():
 
 def test_training_section():
     section = training.run(steps=20, many=16, budget=0.0, repeat=1)
-    found = {(f.row, f.quantity): f for f in section.figures}
+    found = {(f.case, f.quantity): f for f in section.figures}
     assert found["µs a step, 16 tasks", "in a run"].value > 0
     assert found["multiple, 16 tasks", "NumPy doubling"].target == 5
     for row in ("cold process", "with the cache"):
@@ -239,6 +239,6 @@ def test_the_problem_of_the_report_has_the_parameters_asked_for():
 
 def test_postfactum_section():
     section = postfactum.run(parameters=3000)
-    found = {f.quantity: f for f in section.figures if f.row == "jax"}
+    found = {f.quantity: f for f in section.figures if f.case == "jax"}
     assert found["products"].value > 0
     assert found["peak memory"].value >= found["before"].value > 0

@@ -48,7 +48,8 @@ def test_the_whole_family_as_the_example_has_it(seed):
 
 
 def test_the_count_is_of_the_rollouts_that_were_played(monkeypatch):
-    """Every simulation reports where it was played and from which states: those that differ are counted."""
+    """Every simulation reports where it was played and from which states: those that differ are
+    counted."""
     played, paid = set(), SampledCost._paid
 
     def reporting(self, W, start, noise=None):
@@ -60,7 +61,9 @@ def test_the_count_is_of_the_rollouts_that_were_played(monkeypatch):
         return paid(self, W, start, noise)
 
     monkeypatch.setattr(SampledCost, "_paid", reporting)
-    family = TaskFamily([LQR([[0.9, 0.3], [a, 0.8]], [[0.1], [1.0]], np.eye(2), 1.0) for a in (0.0, 0.1)])
+    family = TaskFamily(
+        [LQR([[0.9, 0.3], [a, 0.8]], [[0.1], [1.0]], np.eye(2), 1.0) for a in (0.0, 0.1)]
+    )
     sampling = Sampling(horizon=7, radius=0.02, directions=3, rollouts=2)
     start = np.array([[0.1, 0.4]])
     result = model_free.train_without_model(family, start, sampling, eta=1e-3, beta=1e-3, steps=4)

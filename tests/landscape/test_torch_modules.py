@@ -26,7 +26,10 @@ def to_jax(net):
     """The layers of a Sequential of Linear and Tanh as `benign.tasks.supervised` writes them."""
     linear = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
     return [
-        {"weight": jnp.asarray(l.weight.detach().numpy().T), "bias": jnp.asarray(l.bias.detach().numpy())}
+        {
+            "weight": jnp.asarray(l.weight.detach().numpy().T),
+            "bias": jnp.asarray(l.bias.detach().numpy()),
+        }
         for l in linear
     ]
 

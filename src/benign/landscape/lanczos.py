@@ -1,9 +1,9 @@
 """Eigenvalues at the ends of the spectrum of a Hessian that is known by its products only.
 
 Lanczos iterations on NumPy vectors, whoever computes the products. A fixed number of vectors is kept,
-orthogonal to rounding; when there is no room for another, the few Ritz vectors nearest to the wanted end
-stay and the iteration goes on from them. So memory is known beforehand, and an iteration that is stopped
-early still has its best vector to show.
+orthogonal to rounding; when there is no room for another, the few Ritz vectors nearest to the wanted
+end stay and the iteration goes on from them. So memory is known beforehand, and an iteration that is
+stopped early still has its best vector to show.
 
 What is found are estimates: each comes with the residual ‖Hv − λv‖ of its vector, computed anew at the
 end. Some eigenvalue lies within that of λ, since H is symmetric; that it is the extreme one is what was
@@ -66,6 +66,7 @@ class Counted:
         self.product, self.count = product, 0
 
     def __call__(self, v: np.ndarray) -> np.ndarray:
+        """Hv."""
         self.count += 1
         return self.product(v.reshape(-1))
 

@@ -88,8 +88,8 @@ def postfactum(
         seed: of the first Lanczos vector.
 
     Raises:
-        ProblemError: η is not positive, W has fewer than three numbers or numbers of several types, or h
-            is not finite there; for a module also a cost that does not depend on it or is random.
+        ProblemError: η is not positive, W has fewer than three numbers or numbers of several types, or
+            h is not finite there; for a module also a cost that does not depend on it or is random.
 
     Source: Theorem 2 of arXiv 2006.00453.
     """
@@ -147,7 +147,8 @@ def _by_jax(W: Any, f: Cost, g: Cost, eta: float) -> Derivatives:
     check_size(size)
     if len(kinds) > 1 or kinds[0] not in ("float32", "float64"):
         raise ProblemError(
-            f"W: the parameters are of {', '.join(kinds)}; the report needs float32 or float64 throughout"
+            f"W: the parameters are of {', '.join(kinds)}; the report needs float32 or float64 "
+            "throughout"
         )
     ends = np.cumsum([leaf.size for leaf in leaves])[:-1]
     # Derivatives are taken leaf by leaf: cut out of one long vector, the matrices of a network would be

@@ -2,9 +2,10 @@
 
     ∇²g(w)v = ∂⟨∇g(w), v⟩/∂w,    ∇²h(w)v = ∂⟨∇h(w), v⟩/∂w,    h(w) = f(w − η∇g(w)).
 
-A cost is a function of the module, as a training loop has it: ``lambda net: mse(net(x), y)``. It is called
-with the module's own code on other numbers, so that the module itself is never written to. Each product
-builds its graph anew and lets go of it: that costs a third more time than to keep it, and no memory.
+A cost is a function of the module, as a training loop has it: ``lambda net: mse(net(x), y)``. It is
+called with the module's own code on other numbers, so that the module itself is never written to. Each
+product builds its graph anew and lets go of it: that costs a third more time than to keep it, and no
+memory.
 """
 
 from __future__ import annotations
@@ -143,8 +144,8 @@ def _check_repeatable(at: Callable[[Tensors], torch.Tensor], w: Tensors, what: s
         first = at(tuple(x.detach().requires_grad_() for x in w))
     if not first.requires_grad:
         raise ProblemError(
-            f"{what}: it does not depend on the parameters of the module; write it as a function of the "
-            "module that it is given, lambda net: loss(net(x), y)"
+            f"{what}: it does not depend on the parameters of the module; write it as a function of "
+            "the module that it is given, lambda net: loss(net(x), y)"
         )
     with torch.no_grad():
         one, two = float(first), float(at(w))

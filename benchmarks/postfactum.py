@@ -96,8 +96,8 @@ def run(parameters: int = 10_000_000) -> Section:
     section = Section(
         "Post-factum report",
         f"A network of about {parameters:,} parameters in single precision, {SAMPLE} points for f and "
-        f"{SHOTS} for g. Peak resident memory of the whole process (interpreter and libraries included) as "
-        "a multiple of the bytes of the parameters; `before` is the process with the network in it.",
+        f"{SHOTS} for g. Peak resident memory of the whole process, interpreter included, "
+        "as a multiple of the bytes of the parameters; `before` is the process with the network in it.",
     )
     for library, needed in (("jax", None), ("torch", "torch_functional")):
         if needed is not None and load(needed) is None:

@@ -43,9 +43,9 @@ def run(steps: int = 1000, many: int = 4096, budget: float = 8.0, repeat: int = 
     """(4, 2), one gradient shot."""
     section = Section(
         "Training",
-        f"MAML, (n, m) = (4, 2), one shot. `a step`: one of {steps:,} steps of `benign.train`'s loop on "
-        "16 tasks, trace and feasibility included; the peers' value and gradient at one gain, which is all "
-        "that a step of theirs would need. The peers are multiples of our time.",
+        f"MAML, (n, m) = (4, 2), one shot. `a step`: one of {steps:,} steps of `benign.train`'s loop "
+        "on 16 tasks, trace and feasibility included; the peers' value and gradient at one gain, which "
+        "is all that a step of theirs would need. The peers are multiples of our time.",
     )
     one_step(section, steps, budget)
     many_tasks(section, many, budget)

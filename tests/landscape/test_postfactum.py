@@ -71,8 +71,8 @@ def test_bad_input():
         postfactum(np.zeros(5), lambda W: W @ W, eta=0.0)
     with pytest.raises(ProblemError, match="three"):
         postfactum(np.zeros(2), lambda W: W @ W)
+    mixed = {"a": np.zeros(5, np.float32), "b": np.zeros(5)}
     with pytest.raises(ProblemError, match=r"float32, float64"):
-        mixed = {"a": np.zeros(5, np.float32), "b": np.zeros(5)}
         postfactum(mixed, lambda W: jnp.sum(W["a"] ** 2) + jnp.sum(W["b"] ** 2))
     with pytest.raises(ProblemError, match="finite"):
         postfactum(np.zeros(5), lambda W: jnp.log(W).sum())

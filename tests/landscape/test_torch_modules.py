@@ -1,4 +1,4 @@
-"""The post-factum report of a PyTorch module: a network trained by TorchOpt's MAML, and JAX beside it."""
+"""The post-factum report of a PyTorch module: a network trained by TorchOpt's MAML; JAX beside it."""
 
 import warnings
 
@@ -169,7 +169,7 @@ def test_single_precision_frozen_and_tied_parameters():
     found = benign.postfactum(net, lambda net: (net(x) ** 2).mean(), eta=0.1)
     assert found.parameters == 36 + 6 + 6
     # What one shot leaves of the gradient, computed with the module itself.
-    w = list(net.first.parameters()) + [net.second.bias]
+    w = [*net.first.parameters(), net.second.bias]
     (net(x) ** 2).mean().backward()
     with torch.no_grad():
         for p in w:
@@ -193,8 +193,8 @@ def test_bad_input():
         benign.postfactum(net, lambda _: (x**2).mean())
     with pytest.raises(ProblemError, match="one real number"):
         benign.postfactum(net, lambda net: net(x))
+    loose = torch.nn.Sequential(net, torch.nn.Dropout())
     with pytest.raises(ProblemError, match=r"dropout.*eval"):
-        loose = torch.nn.Sequential(net, torch.nn.Dropout())
         benign.postfactum(loose, lambda net: (net(x) ** 2).mean())
     with pytest.raises(ProblemError, match="three"):
         benign.postfactum(torch.nn.Linear(1, 1), lambda net: net(x[:, :1]).mean())

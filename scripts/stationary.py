@@ -96,11 +96,11 @@ def _regulators(**settings: Any) -> Callable[[], TaskStack]:
 
 
 def _horizons(per_step: bool) -> Callable[[], TaskStack]:
-    # Data that change from step to step, so that a gain a step has something to gain.
+    # Data that change from step to step, so that a gain a step has something to gain; noise, without
+    # which next to nothing would depend on the later gains.
     grow = (1 + 0.05 * np.arange(6))[:, None, None]
-    return lambda: TaskStack(
-        [FiniteHorizon((A + s) * grow, B, Q, R, Q, horizon=6, per_step=per_step) for s in SHIFTS]
-    )
+    settings: Any = {"horizon": 6, "per_step": per_step, "noise": 0.3 * np.eye(2)}
+    return lambda: TaskStack([FiniteHorizon((A + s) * grow, B, Q, R, Q, **settings) for s in SHIFTS])
 
 
 def _frozen() -> TaskStack:
@@ -146,7 +146,7 @@ KINDS: dict[str, Kind] = {
     "sinusoids": Kind(
         lambda: sinusoids(jax.random.key(4), 2, shots=20),
         lambda: network(jax.random.key(5), (1, 3, 1)),
-        0.01, 0.02, 10.0, 400_000,
+        0.01, 0.005, 10.0, 400_000,
     ),
     "sampled lqr, rollouts fixed": Kind(_frozen, lambda: START, 0.01, 0.02, 30.0, exact=False),
 }  # fmt: skip

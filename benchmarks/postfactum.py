@@ -18,7 +18,7 @@ from benchmarks.peers import load
 from benchmarks.progress import say
 from benchmarks.report import Section
 
-INPUTS, OUTPUTS, SAMPLE, SHOTS, ETA = 64, 10, 64, 16, 1e-3
+INPUTS, OUTPUTS, SAMPLE, SHOTS, ETA, RESTARTS = 64, 10, 64, 16, 1e-3, 3
 
 
 def widths(parameters: int) -> tuple[int, ...]:
@@ -80,7 +80,7 @@ def child(library: str, parameters: int) -> dict[str, float]:
 
     W, f, g = (problem_of_jax if library == "jax" else problem_of_torch)(parameters)
     before, began = peak(), time.process_time()
-    report = postfactum(W, f, g, ETA)
+    report = postfactum(W, f, g, ETA, restarts=RESTARTS)
     print(report, file=sys.stderr)
     return {
         "before": before,

@@ -33,8 +33,9 @@ STAY = 5
 RESTARTS = 30
 """Restarts of the iteration at most; what has not converged then is reported as it is."""
 
-INNER_RESTARTS = 100
-"""The same for the smallest |eigenvalue| of I − η∇²g inside the spectrum, which is harder to find."""
+INSIDE = 3
+"""So many times more restarts for the smallest |eigenvalue| of I − η∇²g inside the spectrum, which is
+harder to find."""
 
 COLUMNS = 1 << 16
 """Entries of the vectors that are combined at once, so that no second copy of all of them is needed."""
@@ -175,7 +176,12 @@ def _from_the_end(values: np.ndarray, which: str) -> np.ndarray:
 
 
 def smallest_jacobian(
-    product: Product, adaptation: Estimate, eta: float, begin: np.ndarray, tolerance: float
+    product: Product,
+    adaptation: Estimate,
+    eta: float,
+    begin: np.ndarray,
+    tolerance: float,
+    restarts: int = RESTARTS,
 ) -> Estimate:
     """The eigenvalue of J = I − η∇²g nearest to zero.
 
@@ -189,6 +195,7 @@ def smallest_jacobian(
         eta: η.
         begin: the first vector.
         tolerance: the residual asked for, relative to the eigenvalue.
+        restarts: as for `extreme`.
     """
 
     def J(v: np.ndarray) -> np.ndarray:
@@ -196,9 +203,9 @@ def smallest_jacobian(
 
     if eta * abs(adaptation.value) < 1:
         positive = adaptation.value > 0
-        found = adaptation if positive else extreme(product, begin, "LA", tolerance)
+        found = adaptation if positive else extreme(product, begin, "LA", tolerance, restarts)
         return Estimate(1 - eta * found.value, eta * found.residual)
-    v, _ = _ritz(lambda v: J(J(v)), begin, "SA", tolerance, INNER_RESTARTS)
+    v, _ = _ritz(lambda v: J(J(v)), begin, "SA", tolerance, INSIDE * restarts)
     # The quotient of J itself: its sign, and half the digits that J² would lose.
     v /= np.linalg.norm(v)
     return estimate(J, v, float(v @ J(v)))

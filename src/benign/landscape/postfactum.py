@@ -17,6 +17,7 @@ import numpy as np
 
 from benign.errors import ProblemError
 from benign.landscape.lanczos import (
+    RESTARTS,
     Counted,
     Derivatives,
     Estimate,
@@ -74,7 +75,14 @@ class PostFactum:
 
 
 def postfactum(
-    W: Any, f: Cost, g: Cost | None = None, eta: float = 0.01, *, tolerance: float = 1e-4, seed: int = 0
+    W: Any,
+    f: Cost,
+    g: Cost | None = None,
+    eta: float = 0.01,
+    *,
+    tolerance: float = 1e-4,
+    restarts: int = RESTARTS,
+    seed: int = 0,
 ) -> PostFactum:
     """Observe the conditions of Theorem 2 at w, for one task of any JAX cost or PyTorch module.
 
@@ -85,6 +93,9 @@ def postfactum(
         g: the adaptation cost; f by default.
         eta: η > 0 of one gradient step, F(W) = W − η∇g(W) and h = f∘F.
         tolerance: relative accuracy asked of the eigenvalues.
+        restarts: how often each iteration may go on after its first 14 products; each restart costs 9
+            more (two Hessian products each where I − η∇²g is looked at inside the spectrum). What has
+            not converged then is reported with the residual that it has.
         seed: of the first Lanczos vector.
 
     Raises:
@@ -95,6 +106,8 @@ def postfactum(
     """
     if not 0 < eta < float("inf"):
         raise ProblemError(f"eta: must be positive and finite, got {eta}")
+    if restarts < 0:
+        raise ProblemError(f"restarts: must not be negative, got {restarts}")
     g = f if g is None else g
     if _is_module(W):
         from benign.landscape.torch_modules import by_torch
@@ -106,9 +119,9 @@ def postfactum(
         raise ProblemError("W: h is not finite there")
     g_product, h_product = Counted(found.adaptation), Counted(found.curvature)
     begin = first_vector(found.size, found.dtype, seed)
-    adaptation = extreme(g_product, begin, "LM", tolerance)
-    curvature = extreme(h_product, begin, "SA", tolerance)
-    jacobian = smallest_jacobian(g_product, adaptation, eta, begin, tolerance)
+    adaptation = extreme(g_product, begin, "LM", tolerance, restarts)
+    curvature = extreme(h_product, begin, "SA", tolerance, restarts)
+    jacobian = smallest_jacobian(g_product, adaptation, eta, begin, tolerance, restarts)
     return PostFactum(
         parameters=found.size,
         eta=float(eta),

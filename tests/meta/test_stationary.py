@@ -6,7 +6,7 @@ not from the derivatives that trained.
 
 import numpy as np
 import pytest
-from scripts.stationary import BOUND, KINDS, residual, trained
+from scripts.stationary import BOUND, KINDS, residual, sensible, trained
 
 from benign.meta.algorithms import ALGORITHMS
 from benign.meta.ticks import Stop
@@ -24,6 +24,7 @@ PAIRS = [
     pytest.param(kind, name, marks=[] if (kind, name) in QUICK else [pytest.mark.slow])
     for kind in KINDS
     for name in ALGORITHMS
+    if sensible(KINDS[kind], name)
 ]
 
 

@@ -24,10 +24,10 @@ from jaxtyping import Float
 
 from benign.errors import ProblemError
 
-VECTORS = 14
+VECTORS = 12
 """Lanczos vectors kept at once; most of the memory of a report is these, and each is as large as w."""
 
-STAY = 5
+STAY = 4
 """Ritz vectors that stay at a restart."""
 
 RESTARTS = 30

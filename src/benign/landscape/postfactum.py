@@ -93,7 +93,7 @@ def postfactum(
         g: the adaptation cost; f by default.
         eta: η > 0 of one gradient step, F(W) = W − η∇g(W) and h = f∘F.
         tolerance: relative accuracy asked of the eigenvalues.
-        restarts: how often each iteration may go on after its first 14 products; each restart costs 9
+        restarts: how often each iteration may go on after its first 12 products; each restart costs 8
             more (two Hessian products each where I − η∇²g is looked at inside the spectrum). What has
             not converged then is reported with the residual that it has.
         seed: of the first Lanczos vector.

@@ -35,7 +35,7 @@ from benign.tasks.lqr import LQR
 from benign.tasks.robust import MixedH2Hinf
 from benign.tasks.sampled import SampledLQR, Sampling
 from benign.tasks.stack import TaskStack
-from benign.tasks.supervised import network, sinusoids
+from benign.tasks.supervised import network, sinusoids, squared_error
 from benign.tasks.task import AbstractCost, Task
 
 BOUND = 1e-6
@@ -123,6 +123,20 @@ def _valleys() -> TaskStack:
     return TaskStack([DifferentiableTask(_bent, data=c, adaptation_data=c + 0.1) for c in centres])
 
 
+def _with_decay(W: Any, data: Any) -> Any:
+    """Squared error with weight decay: without it a network runs to infinity or sharpens on its way."""
+    return squared_error(W, data) + 0.3 * sum(jnp.sum(x**2) for x in jax.tree.leaves(W))
+
+
+def _sinusoids() -> TaskStack:
+    return TaskStack(
+        [
+            DifferentiableTask(_with_decay, data=task.f.data, adaptation_data=task.g.data)
+            for task in sinusoids(jax.random.key(4), 2, shots=20)
+        ]
+    )
+
+
 KINDS: dict[str, Kind] = {
     "lqr": Kind(_regulators(), lambda: START, 0.01, 0.02, 30.0),
     "lqr, noise and discount": Kind(
@@ -144,7 +158,7 @@ KINDS: dict[str, Kind] = {
         _valleys, lambda: {"x": np.array([0.3, 0.1]), "y": np.array([0.2, 0.0])}, 0.05, 0.05, 4.0
     ),
     "sinusoids": Kind(
-        lambda: sinusoids(jax.random.key(4), 2, shots=20),
+        _sinusoids,
         lambda: network(jax.random.key(5), (1, 3, 1)),
         0.01, 0.005, 10.0, 400_000,
     ),

@@ -28,7 +28,7 @@ def network(seed=0):
 def test_the_eigenvalues_are_those_of_the_dense_matrices(eta):
     W, f, g = network()
     x, unravel = jax.flatten_util.ravel_pytree(W)
-    H = np.asarray(jax.hessian(lambda x: g(unravel(x)))(x))
+    H = np.asarray(jax.jit(jax.hessian(lambda x: g(unravel(x))))(x))
     own = np.linalg.eigvalsh(H)
     J = np.linalg.eigvalsh(np.eye(len(x)) - eta * H)
 
@@ -37,7 +37,7 @@ def test_the_eigenvalues_are_those_of_the_dense_matrices(eta):
 
     found = postfactum(W, f, g, eta, tolerance=1e-9)
     assert found.adaptation.value == pytest.approx(own[np.abs(own).argmax()], rel=1e-6)
-    assert found.curvature.value == pytest.approx(np.linalg.eigvalsh(jax.hessian(h)(x))[0], rel=1e-5)
+    assert found.curvature.value == pytest.approx(np.linalg.eigvalsh(jax.jit(jax.hessian(h))(x))[0], rel=1e-5)
     # Inside the spectrum the one nearest to zero is any that lies as near as the residual allows.
     assert abs(found.jacobian.value) <= np.abs(J).min() + found.jacobian.residual + 1e-9
     assert np.abs(J - found.jacobian.value).min() <= found.jacobian.residual + 1e-9

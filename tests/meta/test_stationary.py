@@ -18,7 +18,6 @@ QUICK = [
     ("finite horizon, one gain", "reptile"),
     ("finite horizon, a gain a step", "maml"),
     ("mixed H2/H∞", "first-order"),
-    ("sampled lqr, rollouts fixed", "maml"),
 ]
 PAIRS = [
     pytest.param(kind, name, marks=[] if (kind, name) in QUICK else [pytest.mark.slow])

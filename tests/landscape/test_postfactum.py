@@ -37,7 +37,9 @@ def test_the_eigenvalues_are_those_of_the_dense_matrices(eta):
 
     found = postfactum(W, f, g, eta, tolerance=1e-9)
     assert found.adaptation.value == pytest.approx(own[np.abs(own).argmax()], rel=1e-6)
-    assert found.curvature.value == pytest.approx(np.linalg.eigvalsh(jax.jit(jax.hessian(h))(x))[0], rel=1e-5)
+    assert found.curvature.value == pytest.approx(
+        np.linalg.eigvalsh(jax.jit(jax.hessian(h))(x))[0], rel=1e-5
+    )
     # Inside the spectrum the one nearest to zero is any that lies as near as the residual allows.
     assert abs(found.jacobian.value) <= np.abs(J).min() + found.jacobian.residual + 1e-9
     assert np.abs(J - found.jacobian.value).min() <= found.jacobian.residual + 1e-9

@@ -21,7 +21,9 @@ from benchmarks.progress import say
 
 RESULTS = Path(__file__).parent / "results"
 
-SECTIONS = ("kernels", "grids", "equations", "scaling", "training", "scalar_proofs", "proofs")
+SECTIONS = (
+    "kernels", "grids", "equations", "scaling", "training", "postfactum", "scalar_proofs", "proofs",
+)  # fmt: skip
 """Modules of this package, each with a function `run`."""
 
 

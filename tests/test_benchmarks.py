@@ -7,7 +7,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from benchmarks import equations, grids, kernels, ours, proofs, reference, report, run, timing
+from benchmarks import (
+    equations,
+    grids,
+    kernels,
+    ours,
+    postfactum,
+    proofs,
+    reference,
+    report,
+    run,
+    timing,
+    training,
+)
 from benchmarks.agreement import DisagreementError, compare, compare_both
 from benchmarks.peers import load, naive_jax, numpy_batched, numpy_closed, scipy_loop
 from benchmarks.problems import random_bench
@@ -206,3 +218,27 @@ def test_share_of_proofs():
     assert len({json.dumps(p) for p in seen}) == 4
     again = proofs.random_problem(2, 1, 2, "0.02", seed=0)
     assert problem_to_json(again) == seen[0]
+
+
+def test_training_section():
+    section = training.run(steps=20, many=16, budget=0.0, repeat=1)
+    found = {(f.case, f.quantity): f for f in section.figures}
+    assert found["µs a step, 16 tasks", "in a run"].value > 0
+    assert found["multiple, 16 tasks", "NumPy doubling"].target == 5
+    for row in ("cold process", "with the cache"):
+        assert found[row, "s of processor"].value > 0
+
+
+def test_the_problem_of_the_report_has_the_parameters_asked_for():
+    for count in (10_000, 1_000_000):
+        sizes = postfactum.widths(count)
+        assert sum((i + 1) * o for i, o in zip(sizes, sizes[1:], strict=False)) == pytest.approx(
+            count, rel=0.05
+        )
+
+
+def test_postfactum_section():
+    section = postfactum.run(parameters=3000)
+    found = {f.quantity: f for f in section.figures if f.case == "jax"}
+    assert found["products"].value > 0
+    assert found["peak memory"].value >= found["before"].value > 0

@@ -141,7 +141,7 @@ class CostPoint(Point):
 
     cost: AbstractCost
     layout: Layout = eqx.field(static=True)
-    W: Float[Array, " p"]
+    W: Float[Array, "*p"]
 
     @property
     def stable(self) -> Bool[Array, ""]:
@@ -152,11 +152,11 @@ class CostPoint(Point):
         """The cost."""
         return self.cost.value(self.layout.unravel(self.W))
 
-    def gradient(self) -> Float[Array, " p"]:
+    def gradient(self) -> Float[Array, "*p"]:
         """The gradient, as a vector."""
         return self.layout.ravel(self.cost.gradient(self.layout.unravel(self.W)))
 
-    def hessian_product(self, E: Float[Array, " p"]) -> Float[Array, " p"]:
+    def hessian_product(self, E: Float[Array, "*p"]) -> Float[Array, "*p"]:
         """The Hessian applied to the direction that E holds, as a vector."""
         W, E = self.layout.unravel(self.W), self.layout.unravel(E)
         return self.layout.ravel(self.cost.hessian_product(W, E))
@@ -168,7 +168,7 @@ class CostSite(Site):
     cost: AbstractCost
     layout: Layout = eqx.field(static=True)
 
-    def at(self, W: Float[Array, " p"]) -> CostPoint:
+    def at(self, W: Float[Array, "*p"]) -> CostPoint:
         """The cost at W; nothing is computed before it is asked for."""
         return CostPoint(self.cost, self.layout, W)
 

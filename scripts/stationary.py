@@ -1,6 +1,6 @@
 """Where every algorithm ends on every kind of task: the residual of its own objective, computed anew.
 
-    python scripts/stationary.py [--kind KIND …] [--algorithm NAME …]
+    python -m scripts.stationary [--kind KIND …] [--algorithm NAME …]
 
 Trains each algorithm on two or three small tasks of each kind until its update vanishes, and then forms
 the derivative of its own objective by another route: values differentiated by JAX, dense Hessians,

@@ -360,9 +360,9 @@ def summary(
 
 def host_mean(state: State) -> tuple[Any, Any, Any]:
     """`_mean` without compiling anything."""
-    parts = jax.tree.map(np.asarray, state.parts)
-    there = np.where(parts.feasible, np.asarray(state.weights), 0.0)
-    share = there * (np.sum(state.weights) / max(np.sum(there), np.finfo(float).tiny))
+    parts, weights = jax.tree.map(np.asarray, (state.parts, state.weights))
+    there = np.where(parts.feasible, weights, 0.0)
+    share = there * (np.sum(weights) / max(np.sum(there), np.finfo(float).tiny))
 
     def mean(values: np.ndarray) -> np.ndarray:
         return np.tensordot(

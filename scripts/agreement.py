@@ -3,9 +3,10 @@
     python -m scripts.agreement N M TASKS FAMILIES [--seconds 60] [--eta 0.02] [--starts 64]
 
 Every local minimiser that the search met below the level of the proof (and, with several inputs, in the
-box of gains that it searched) has to be in the proved list, and at every proved minimiser ∇h has to vanish and ∇²h to be positive in floating point. The families are
-those of `benchmarks.proofs.random_problem`. Prints a line a family and a summary; the exit status is 1
-if the two disagree anywhere.
+box of gains that it searched) has to be in the proved list, and at every proved minimiser ∇h has to
+vanish and ∇²h to be positive in floating point. The families are those of
+`benchmarks.proofs.random_problem`. Prints a line a family and a summary; the exit status is 1 if the
+two disagree anywhere.
 """
 
 from __future__ import annotations
@@ -84,8 +85,9 @@ def differences(proved, met, objective) -> list[str]:
     """Where the list that was proved and that which was met contradict one another."""
     found = []
     for point in met:
-        outside = (point.W < proved.region[0]) | (point.W > proved.region[1])
-        if point.value > proved.level * (1 - 1e-9) or (outside.any() and not proved.bounded):
+        lower, upper = proved.region
+        inside = proved.bounded or bool(np.all((lower <= point.W) & (upper >= point.W)))
+        if point.value > proved.level * (1 - 1e-9) or not inside:
             continue
         near = [np.abs(point.W - other.W).max() for other in proved.minimizers]
         if not near or min(near) > SAME * (1 + np.abs(point.W).max()):

@@ -254,8 +254,33 @@ def test_an_interrupt_loses_no_box(monkeypatch, place):
     assert made.reached() == (made.level, 0)
 
 
+def test_threads_prove_what_one_does(monkeypatch):
+    """In small chunks, so that threads have something to share."""
+    monkeypatch.setattr(branch_and_bound, "ITEMS", 64)
+    made = {}
+    for threads in (1, 3):
+        monkeypatch.setattr(branch_and_bound, "processors", lambda threads=threads: threads)
+        made[threads] = pavement(family("several"))
+        assert made[threads].run(seconds=60)
+    one, three = made[1], made[3]
+    assert len(one.minimisers) == len(three.minimisers) > 1
+    for a, b in zip(one.minimisers, three.minimisers, strict=True):
+        np.testing.assert_allclose(a.y, b.y, atol=1e-12)
+    assert set(one.leaves()) == set(three.leaves())
+    read_tree(three.tree.text(), 2)
+
+
+def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
+    made = pavement(family("one"))
+    monkeypatch.setattr(branch_and_bound, "processors", lambda: 2)
+    monkeypatch.setattr(made.objective, "thrown_out", lambda start: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        made.run()
+    assert len(made.left()) == 1
+
+
 def test_an_interrupt_in_the_first_round_proves_nothing(monkeypatch):
-    def stop(self, boxes):
+    def stop(self, boxes, tested):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Pavement, "advance", stop)

@@ -20,8 +20,11 @@ complete.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +41,10 @@ from benign.rigorous.rim import Rim, least_costs
 from benign.rigorous.taylor import GROWN, TINY, UNIT, Floats, Model
 
 ITEMS = 4096
-"""Boxes times tasks evaluated at once: a few MB of models for two parameters."""
+"""Boxes times tasks evaluated at once by a thread: a few MB of models for two parameters."""
+
+FEWEST = 128
+"""Boxes that are worth a thread of their own."""
 
 DEEPEST = 48
 """Halvings of one side at most, as in `benign.certificates.below_tree`: centres and radii of boxes stay
@@ -50,6 +56,30 @@ def _effects(models: Model) -> Floats:
     size = np.abs(models.c)
     share = size / (size.sum(axis=0) + 1e-300)
     return np.einsum("ki,kqb->ib", models.basis.exponents.astype(float), share)
+
+
+def processors() -> int:
+    """Those that this process may use: so many threads test boxes."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What was shown of some boxes.
+
+    Attributes:
+        letters: (boxes,), the codes of their tags; 0 for those that are left.
+        axes: (boxes,), where to halve them.
+        around: indices of boxes with tag m, with the minimiser in whose convex box they lie.
+        guesses: centres of convex boxes in which ∇h may vanish, and how far from there.
+    """
+
+    letters: NDArray[np.uint8]
+    axes: NDArray[np.int64]
+    around: list[tuple[NDArray[np.int64], Minimiser]]
+    guesses: list[tuple[Floats, Floats]]
 
 
 class Pavement:
@@ -141,50 +171,54 @@ class Pavement:
 
     # --- the loop ----------------------------------------------------------------------------
 
-    def advance(self, boxes: Boxes) -> tuple[Boxes, NDArray[np.int64]]:
-        """Test boxes and tag what is decided; the boxes that are left, and where to halve them."""
-        self.boxes += len(boxes)
-        tags = self.tree.tags
-        alive = np.ones(len(boxes), bool)
+    def tested(self, boxes: Boxes) -> Tested:
+        """Test boxes and raise their bounds; nothing else is changed, so that threads can share it."""
+        letters = np.zeros(len(boxes), np.uint8)
+        around: list[tuple[NDArray[np.int64], Minimiser]] = []
+        guesses: list[tuple[Floats, Floats]] = []
 
         def close(index: NDArray[np.int64], letter: str) -> None:
-            tags[boxes.node[index]] = ord(letter)
-            alive[index] = False
+            letters[index] = ord(letter)
 
         y, r = boxes.y, boxes.r
         effect = r / r.max(axis=0)  # the longest side, where nothing better is known
         with np.errstate(all="ignore"):
             for known in self.minimisers:
                 gap = (np.abs(y - known.centre[:, None]) + r) * (1 + 1e-14)
-                held = np.flatnonzero(alive & (gap <= known.radius[:, None]).all(axis=0))
+                held = np.flatnonzero((letters == 0) & (gap <= known.radius[:, None]).all(axis=0))
                 if len(held):
-                    self.around.append((boxes.node[held], known))
+                    around.append((held, known))
                     close(held, "m")
-            left = np.flatnonzero(alive)
-            if len(left) == 0:
-                return boxes[left], np.zeros(0, np.int64)
-            start = self.objective.before(y[:, left], r[:, left])
-            out = np.any(start.signs < 0, axis=0)
-            close(left[out], "u")
-            thrown = self.objective.thrown_out(start).any(axis=0) & ~out
-            close(left[thrown], "o")
-            keep = np.flatnonzero(~out & ~thrown)
-            start, left = start[keep], left[keep]
-            W = self.rim.gains(y[:, left], r[:, left])
-            threshold = self.rim.threshold(W)
-            out = np.asarray(np.any(start.least > threshold, axis=0))
-            for task in range(self.k):
-                near = np.flatnonzero(~out & (start.signs[task] == 0) & np.isfinite(threshold[task]))
-                if len(near):
-                    part = Bounds(W.mid[..., near], W.rad[..., near])
-                    out[near] |= self.rim.least_g(part, task) > threshold[task, near]
-            close(left[out], "r")
-            keep = np.flatnonzero(~out)
-            left, start = left[keep], start[keep]
-            effect[:, left] = self._effect_on_rim(start)
-            self._adapted(boxes, left, start, close, effect)
-        rest = np.flatnonzero(alive)
-        return boxes[rest], np.argmax(effect[:, rest], axis=0)
+            left = np.flatnonzero(letters == 0)
+            if len(left):
+                left, start = self._before(boxes, left, close)
+                effect[:, left] = self._effect_on_rim(start)
+                self._adapted(boxes, left, start, close, effect, guesses)
+        return Tested(letters, np.argmax(effect, axis=0), around, guesses)
+
+    def _before(
+        self, boxes: Boxes, left: NDArray[np.int64], close: Callable[[NDArray[np.int64], str], None]
+    ) -> tuple[NDArray[np.int64], Along]:
+        """The tests of the gains themselves; which boxes are left, and g along them."""
+        y, r = boxes.y, boxes.r
+        start = self.objective.before(y[:, left], r[:, left])
+        out = np.any(start.signs < 0, axis=0)
+        close(left[out], "u")
+        thrown = self.objective.thrown_out(start).any(axis=0) & ~out
+        close(left[thrown], "o")
+        keep = np.flatnonzero(~out & ~thrown)
+        start, left = start[keep], left[keep]
+        W = self.rim.gains(y[:, left], r[:, left])
+        threshold = self.rim.threshold(W)
+        out = np.asarray(np.any(start.least > threshold, axis=0))
+        for task in range(self.k):
+            near = np.flatnonzero(~out & (start.signs[task] == 0) & np.isfinite(threshold[task]))
+            if len(near):
+                part = Bounds(W.mid[..., near], W.rad[..., near])
+                out[near] |= self.rim.least_g(part, task) > threshold[task, near]
+        close(left[out], "r")
+        keep = np.flatnonzero(~out)
+        return left[keep], start[keep]
 
     def _adapted(
         self,
@@ -193,6 +227,7 @@ class Pavement:
         start: Along,
         close: Callable[[NDArray[np.int64], str], None],
         effect: Floats,
+        guesses: list[tuple[Floats, Floats]],
     ) -> None:
         """The tests that need the adapted gains."""
         y, r = boxes.y, boxes.r
@@ -240,9 +275,8 @@ class Pavement:
         out = box_signs.falls(hessian)
         close(left[out], "n")
         convex = box_signs.convex(at, hessian) & ~out
-        for i in np.flatnonzero(convex):
-            # A convex box whose gradient may vanish: there may be a minimiser that is not known.
-            self.found.add(y[:, left[i]], within=1.5 * r[:, left[i]])
+        # Convex boxes whose gradient may vanish: there may be minimisers that are not known.
+        guesses.extend((y[:, i], 1.5 * r[:, i]) for i in left[convex])
 
     def _range(self, at: Adapted, task: int, boxes: NDArray[np.int64]) -> Bounds:
         """The range of one task's adapted gains as entries of W, (m, n, boxes)."""
@@ -265,6 +299,17 @@ class Pavement:
         nearest = np.argmin(np.where(np.isfinite(low), low / np.abs(high), -np.inf), axis=0)
         c = np.take_along_axis(start.d.c, nearest[None, None], axis=1)[:, 0]
         return _effects(Model(start.d.basis, c[:, None], start.d.e[:1]))
+
+    def advance(self, boxes: Boxes, tested: Tested) -> tuple[Boxes, NDArray[np.int64]]:
+        """Tag what was shown of boxes; those that are left, and where to halve them."""
+        self.boxes += len(boxes)
+        for index, known in tested.around:
+            self.around.append((boxes.node[index], known))
+        done = tested.letters > 0
+        self.tree.tags[boxes.node[done]] = tested.letters[done]
+        for start, within in tested.guesses:
+            self.found.add(start, within=within)
+        return boxes[~done], tested.axes[~done]
 
     def halve(self, boxes: Boxes, axes: NDArray[np.int64]) -> Boxes:
         """Both halves of every box."""
@@ -293,33 +338,45 @@ class Pavement:
 
         The boxes with the lowest bounds come first. An interrupt leaves a state that can go on.
         """
-        began = time.perf_counter()
-        while len(self.waiting):
-            # A round takes all that waits now, the lowest first. Until it is over all of it counts as
-            # waiting: an interrupt at any place cannot make a box pass for done.
-            self.waiting = self.waiting[np.argsort(self.waiting.bound, kind="stable")]
-            if not self._round(began + seconds, progress):
-                return False
+        end = time.perf_counter() + seconds
+        threads = processors()
+        with ThreadPoolExecutor(threads) as pool:
+            while len(self.waiting):
+                # A round takes all that waits now, the lowest first. Until it is over all of it counts
+                # as waiting: an interrupt at any place cannot make a box pass for done.
+                self.waiting = self.waiting[np.argsort(self.waiting.bound, kind="stable")]
+                if not self._round(end, progress, pool, threads):
+                    return False
         return not self.stuck
 
-    def _round(self, end: float, progress: Callable[[int, int], None] | None) -> bool:
+    def _round(
+        self,
+        end: float,
+        progress: Callable[[int, int], None] | None,
+        pool: ThreadPoolExecutor,
+        threads: int,
+    ) -> bool:
         """Test all that waits, once; whether there was time for it."""
-        batch, size = self.waiting, max(16, ITEMS // self.k)
+        batch = self.waiting
+        size = max(16, min(ITEMS // self.k, max(FEWEST, -(-len(batch) // threads))))
         done: list[Boxes] = []
         start, stuck = 0, len(self.stuck)
         try:
             while start < len(batch) and not self.interrupted and time.perf_counter() <= end:
-                stuck = len(self.stuck)
-                chunk = batch[np.arange(start, min(start + size, len(batch)))]
-                rest, axes = self.advance(chunk)
-                deep = np.any(rest.r <= 2.0**-DEEPEST, axis=0)
-                halves = self.halve(rest[~deep], axes[~deep])
-                if deep.any():
-                    self.stuck.append(rest[deep])
-                done.append(halves)
-                start += len(chunk)
-                if progress is not None:
-                    progress(self.boxes, len(batch) - start + sum(map(len, done)))
+                ends = [min(start + (i + 1) * size, len(batch)) for i in range(threads)]
+                starts = [start, *ends[:-1]]
+                chunks = [batch[np.arange(a, b)] for a, b in zip(starts, ends, strict=True) if a < b]
+                for chunk, tested in zip(chunks, pool.map(self.tested, chunks), strict=True):
+                    stuck = len(self.stuck)
+                    rest, axes = self.advance(chunk, tested)
+                    deep = np.any(rest.r <= 2.0**-DEEPEST, axis=0)
+                    halves = self.halve(rest[~deep], axes[~deep])
+                    if deep.any():
+                        self.stuck.append(rest[deep])
+                    done.append(halves)
+                    start += len(chunk)
+                    if progress is not None:
+                        progress(self.boxes, len(batch) - start + sum(map(len, done)))
         except BaseException:
             # The boxes of the chunk that was interrupted wait again, unless they have a letter.
             del self.stuck[stuck:]

@@ -33,5 +33,5 @@ def temporary_bytes(h: MetaObjective, gains: np.ndarray) -> int:
     """What XLA sets aside for value and gradient of a batch: that of one chunk."""
     order, chunk, kernel = batched.plan(h, "gradient", len(gains))
     W = np.zeros((chunk, *gains.shape[1:]))
-    compiled = kernel.lower(order, h, None, W, None, chunk, True).compile()
+    compiled = kernel.lower(order, h, None, W, None, chunk).compile()
     return compiled.memory_analysis().temp_size_in_bytes

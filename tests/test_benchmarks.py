@@ -53,6 +53,11 @@ def test_peers_agree(case, peer, judges):
     assert compare_both(peer.__name__, peer.value_and_gradient(bench), exact, judges) < 1e-9
 
 
+def test_temporary_memory_is_told(case):
+    bench, _ = case
+    assert 0 < ours.temporary_bytes(ours.objective(bench), bench.gains) < 2**25
+
+
 @needs_compiler
 def test_the_reference_agrees_and_judges_alike(case):
     bench, exact = case

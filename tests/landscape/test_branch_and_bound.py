@@ -270,6 +270,20 @@ def test_threads_prove_what_one_does(monkeypatch):
     read_tree(three.tree.text(), 2)
 
 
+def test_slivers_are_halved_across():
+    """Along an edge of the stabilising set only one side seems to matter, however short it is."""
+    made = pavement(family("one"))
+    rng = np.random.default_rng(0)
+    y, r = rng.uniform(-0.5, 0.5, (2, 200)), np.full((2, 200), 0.4)
+    y[1, :100] = 1.0
+    r[1] = 2.0**-40
+    boxes = Boxes(y, r, np.zeros(200, np.int64), np.zeros(200))
+    tested = made.tested(boxes)
+    left = tested.letters == 0
+    assert left.any()
+    assert (tested.axes[left] == 0).all()
+
+
 def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
     made = pavement(family("one"))
     monkeypatch.setattr(branch_and_bound, "processors", lambda: 2)

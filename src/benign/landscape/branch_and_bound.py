@@ -43,6 +43,10 @@ from benign.rigorous.taylor import GROWN, TINY, UNIT, Floats, Model
 ITEMS = 4096
 """Boxes times tasks evaluated at once by a thread: a few MB of models for two parameters."""
 
+THIN = 2.0**-10
+"""A side shorter than this share of the longest is not halved, whatever it seems to matter: along an
+edge of the stabilising set it would be for ever."""
+
 FEWEST = 128
 """Boxes that are worth a thread of their own."""
 
@@ -194,7 +198,10 @@ class Pavement:
                 left, start = self._before(boxes, left, close)
                 effect[:, left] = self._effect_on_rim(start)
                 self._adapted(boxes, left, start, close, effect, guesses)
-        return Tested(letters, np.argmax(effect, axis=0), around, guesses)
+        sides = r / r.max(axis=0)
+        effect = np.where(np.isfinite(effect).all(axis=0), effect, sides)
+        axes = np.argmax(np.where(sides > THIN, effect, -1.0), axis=0)
+        return Tested(letters, axes, around, guesses)
 
     def _before(
         self, boxes: Boxes, left: NDArray[np.int64], close: Callable[[NDArray[np.int64], str], None]

@@ -15,7 +15,7 @@ from benign.landscape import branch_and_bound, few_parameters
 from benign.landscape.branch_and_bound import Pavement
 from benign.landscape.few_parameters import _frame, optimal_gain, prove
 from benign.landscape.minimisers import Minimisers
-from benign.landscape.paving_boxes import Tree
+from benign.landscape.paving_boxes import Boxes, Tree
 from benign.rigorous import box_signs
 from benign.rigorous.along import Along
 from benign.rigorous.lqr import LqrObjective, NotStabilising

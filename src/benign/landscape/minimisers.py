@@ -16,8 +16,11 @@ from benign.rigorous.taylor import Floats, Model
 WIDEST_CONVEX = 24
 """The convex box around a minimiser is sought among radii 2⁻¹ … 2⁻ᵂᴵᴰᴱˢᵀ of the root's."""
 
-NEWTON = 30
+NEWTON = 12
 """Newton steps for a minimiser."""
+
+NEAR = 1e-3
+"""Descents from the grid end after a step so short: Newton's method does the rest."""
 
 TINY_BOX = 2.0**-40
 """Radius of the boxes whose centres stand for points, where nothing is proved."""
@@ -62,10 +65,12 @@ class Minimisers:
             start: where to begin.
             within: (p,), how far from there it may be at most; nothing is added farther away.
         """
+        if self._is_known(np.asarray(start, float)):
+            return False  # a box on which h is convex holds no second one
         y = self._newton(np.asarray(start, float))
         if y is None or (within is not None and not (np.abs(y - start) <= within).all()):
             return False
-        if any((np.abs(y - m.centre) <= m.radius).all() for m in self.known):
+        if self._is_known(y):
             return False
         found = self._enclosed(y)
         # Boxes that overlap may hold one point twice.
@@ -73,6 +78,10 @@ class Minimisers:
             return False
         self.known = sorted([*self.known, found], key=lambda point: point.value.lo)
         return True
+
+    def _is_known(self, y: Floats) -> bool:
+        """Whether y lies in the convex box of a minimiser that is known."""
+        return any((np.abs(y - m.centre) <= m.radius).all() for m in self.known)
 
     def _at(self, y: Floats, r: Floats, order: int) -> Adapted:
         return self.objective.adapt(self.objective.before(y, r), order)
@@ -128,14 +137,16 @@ class Minimisers:
         value = self.objective.value(at).c[0]
         return np.where(box_signs.inside(at) & np.isfinite(value), value, np.inf)
 
-    def _descended(self, y: Floats, steps: int = 40) -> Floats:
+    def _descended(self, y: Floats, steps: int = 15) -> Floats:
         """Newton's method where ∇²h ≻ 0, else the gradient; a step that does not lower h is cut."""
         y = y.copy()
-        if y.shape[1] == 0:
-            return y
         value, cut = self._values(y), np.ones(y.shape[1])
+        moving = np.arange(y.shape[1])
         for _ in range(steps):
-            at, hessian = self._hessian(y, self._tiny(y))
+            if len(moving) == 0:
+                break
+            part = y[:, moving]
+            at, hessian = self._hessian(part, self._tiny(part))
             gradient = np.nan_to_num(self.objective.gradient(at).c[0].T)
             dense = np.nan_to_num(box_signs.dense(hessian.c[0], self.p))
             lam, V = np.linalg.eigh(dense)
@@ -143,13 +154,12 @@ class Minimisers:
             step = -np.einsum("bij,bj->bi", V, along / np.maximum(np.abs(lam), 1e-8))
             length = np.linalg.norm(step, axis=1)
             step *= np.minimum(1.0, 0.1 / np.maximum(length, 1e-300))[:, None]
-            tried = y + (cut[:, None] * step).T
-            new = self._values(np.clip(tried, -1, 1))
-            better = new <= value
-            if not (length[better] > 1e-7).any():
-                break
-            y[:, better], value[better] = np.clip(tried, -1, 1)[:, better], new[better]
-            cut = np.where(better, np.minimum(1.0, 4 * cut), 0.25 * cut)
+            tried = np.clip(part + (cut[moving, None] * step).T, -1, 1)
+            new = self._values(tried)
+            better = new <= value[moving]
+            y[:, moving[better]], value[moving[better]] = tried[:, better], new[better]
+            cut[moving] = np.where(better, np.minimum(1.0, 4 * cut[moving]), 0.25 * cut[moving])
+            moving = moving[np.where(better, length > NEAR, cut[moving] > NEAR)]
         return y
 
     def _enclosed(self, y: Floats) -> Minimiser | None:

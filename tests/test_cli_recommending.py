@@ -4,25 +4,14 @@ import json
 from fractions import Fraction
 
 import pytest
-from typer.testing import CliRunner
 
-from benign.cli import app
 from benign.cli.recommending import _etas
-from benign.errors import BenignError, ProblemError
+from benign.errors import ProblemError
 from benign.tasks.files import load
+from command import benign
 
 FAMILY = "paper-figure-2"
 QUICK = ("--etas", "0.02,0.05", "--starts", "8")
-
-
-def benign(*arguments):
-    """In this process: exit status, what a subcommand prints, and the error that `main` prints."""
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if isinstance(done.exception, BenignError):
-        return 2, done.stdout, str(done.exception)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, done.stdout, done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -6,22 +6,10 @@ import sys
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from benign.cli import app
-from benign.errors import BenignError
+from command import benign
 
 FAMILY = "paper-figure-3b"
-
-
-def benign(*arguments):
-    """In this process: exit status, what a subcommand prints, and the error that `main` prints."""
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if isinstance(done.exception, BenignError):
-        return 2, done.stdout, str(done.exception)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, done.stdout, done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -149,11 +149,18 @@ class MAML(_Shots):
         return _maml(self.step, f, g, w)
 
 
-def _maml(step: AdaptationStep, f: Site, g: Site, w: Array) -> Contribution:
+def _arrived(
+    step: AdaptationStep, f: Site, g: Site, w: Array
+) -> tuple[Array, list[Point] | Array, Point, Array, Bool[Array, ""]]:
+    """w_m and what `_walk` met before it, f there, its value (∞ where infeasible), and feasibility."""
     adapted, feasible, points = _walk(step, g, w)
     last = f.at(adapted)
     feasible = feasible & last.stable
-    value = jnp.where(feasible, last.value(), jnp.inf)
+    return adapted, points, last, jnp.where(feasible, last.value(), jnp.inf), feasible
+
+
+def _maml(step: AdaptationStep, f: Site, g: Site, w: Array) -> Contribution:
+    _, points, last, value, feasible = _arrived(step, f, g, w)
     return Contribution(_pulled(step, g, points, last.gradient()), value, value, feasible)
 
 
@@ -189,10 +196,7 @@ class FirstOrderMAML(_Shots):
 
     def contribute(self, f: Site, g: Site, w: Float[Array, "*p"]) -> Contribution:
         """∇f(w_m)."""
-        adapted, feasible, _ = _walk(self.step, g, w)
-        last = f.at(adapted)
-        feasible = feasible & last.stable
-        value = jnp.where(feasible, last.value(), jnp.inf)
+        _, _, last, value, feasible = _arrived(self.step, f, g, w)
         return Contribution(last.gradient(), value, jnp.asarray(jnp.nan), feasible)
 
 
@@ -256,10 +260,7 @@ class Reptile(_Shots):
 
     def contribute(self, f: Site, g: Site, w: Float[Array, "*p"]) -> Contribution:
         """w − w_m."""
-        adapted, feasible, _ = _walk(self.step, g, w)
-        last = f.at(adapted)
-        feasible = feasible & last.stable
-        value = jnp.where(feasible, last.value(), jnp.inf)
+        adapted, _, _, value, feasible = _arrived(self.step, f, g, w)
         return Contribution(w - adapted, value, jnp.asarray(jnp.nan), feasible)
 
 

@@ -33,5 +33,6 @@ def temporary_bytes(h: MetaObjective, gains: np.ndarray) -> int:
     """What XLA sets aside for value and gradient of a batch: that of one chunk."""
     order, chunk, kernel = batched.plan(h, "gradient", len(gains))
     W = np.zeros((chunk, *gains.shape[1:]))
-    compiled = kernel.lower(order, h, None, W, None, chunk).compile()
+    tasks = kernel.lay_out(order, h)
+    compiled = kernel.run.lower(order, tasks, None, W, None, chunk).compile()
     return compiled.memory_analysis().temp_size_in_bytes

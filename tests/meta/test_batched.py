@@ -190,6 +190,12 @@ def test_an_intermediate_gain_outside_counts():
     assert np.isfinite(values).tolist() == [False, True]
 
 
+def compiled() -> list[int]:
+    """How many programs there are of each kernel."""
+    kernels = batched._wide, batched._deep, batched._doubling
+    return [part._cache_size() for kernel in kernels for part in kernel]
+
+
 def test_a_kernel_is_compiled_once():
     def run(seed, eta, N):
         for n in (2, 3):
@@ -198,10 +204,10 @@ def test_a_kernel_is_compiled_once():
             )
 
     run(0, 0.01, 7)
-    before = [kernel._cache_size() for kernel in (batched._wide, batched._deep, batched._doubling)]
+    before = compiled()
     for seed, eta, N in ((1, 0.02, 7), (2, "1/70", 100), (3, 0.001, 256)):
         run(seed, eta, N)
-    after = [kernel._cache_size() for kernel in (batched._wide, batched._deep, batched._doubling)]
+    after = compiled()
     assert after == before
 
 
@@ -209,8 +215,9 @@ def temporary(h: MetaObjective, results: str, N: int) -> tuple[int, int]:
     """Bytes that XLA sets aside for a chunk, and the gains in it."""
     order, chunk, kernel = batched.plan(h, results, N)
     W = np.zeros((chunk, h.family.m, h.family.n))
-    compiled = kernel.lower(order, h, None, W, None, N).compile()
-    return compiled.memory_analysis().temp_size_in_bytes, chunk
+    tasks = kernel.lay_out(order, h)
+    program = kernel.run.lower(order, tasks, None, W, None, N).compile()
+    return program.memory_analysis().temp_size_in_bytes, chunk
 
 
 def test_memory_is_bounded():
@@ -251,7 +258,7 @@ def test_two_hundred_states():
 
 def test_scalars_stay_scalars_and_wrong_shapes_are_named(single_precision):
     with pytest.raises(BenignError, match="jax_enable_x64"):
-        batched._batch(None, np.zeros(3), "gains")
+        batched.values(None, np.zeros(3))
     jax.config.update("jax_enable_x64", True)
     h = MetaObjective(family(1, 1, 2), GradientStep(0.01))
     W = np.array([0.0, 0.1])

@@ -17,7 +17,7 @@ from jax import lax
 from jaxtyping import Array
 
 from benign.linalg.powers import LAST, Layout, solve, solve_again, unknown_truth
-from benign.meta.kernels.order import Order, Problem, padded_tasks
+from benign.meta.kernels.order import Order, Tasks, in_tiles
 from benign.rigorous.problem import StepKind
 from benign.tasks.regulator import Regulator
 
@@ -198,30 +198,34 @@ def _sums(layout: Layout, X: Array, shape: Shape) -> Array:
     return jnp.sum(X.reshape(shape.tasks, shape.gains, *X.shape[1:]), axis=0)
 
 
+def lay_out(order: Order, eta: Array, f: Regulator, g: Regulator | None, weights: Array) -> Tasks:
+    """k stacked tasks, in tiles, for each gain of a tile, and in the layout of its matrices."""
+    k, n, _ = f.A.shape
+    layout, shape = Layout(n <= LAST, order.barriers), tile_shape(order.tile, k)
+    tasks = in_tiles(eta, f, g, weights, shape.tasks)
+    spread = jax.vmap(lambda X: _spread(layout, X, shape, "tasks"))
+    f, g = jax.tree.map(spread, (tasks.f, tasks.g))
+    return tasks._replace(f=f, g=g)
+
+
 def evaluate(
-    order: Order,
-    problem: Problem,
-    weights: Array,
-    W: Array,
-    E: Array | None,
-    count: Array,
+    order: Order, tasks: Tasks, own: Array | None, W: Array, E: Array | None, count: Array
 ) -> tuple[Array, Array]:
     """Values (C,) and further results (C, r) of the first `count` of the gains W, (C, m, n).
 
     Args:
         order: what is wanted.
-        problem: the tasks, stacked first.
-        weights: (k,), or (C, k) if every gain has its own.
+        tasks: as `lay_out` leaves them.
+        own: (C, k), if every gain has weights of its own.
         W, E: gains and, for Hessian products, directions.
         count: how many of them there are; the rest is padding and is not computed.
     """
     C, m, n = W.shape
-    layout = Layout(n <= LAST, order.barriers)
-    shape = tile_shape(order.tile, weights.shape[-1])
-    problem, weights = padded_tasks(problem, weights, shape.tasks)
-    spread = jax.vmap(lambda X: _spread(layout, X, shape, "tasks"))
-    f, g = jax.tree.map(spread, (problem.f, problem.g))
-    arithmetic = Arithmetic(layout, unknown_truth(problem.eta))
+    layout, weights = Layout(n <= LAST, order.barriers), tasks.given(own)
+    # As many tasks as were laid out, and the gains beside each.
+    side = tasks.f.A.shape[-1 if layout.last else 1]
+    shape = Shape(side // weights.shape[-1], weights.shape[-1])
+    arithmetic = Arithmetic(layout, unknown_truth(tasks.eta))
     rest = order.rest((m, n))
 
     def over_tasks(W: Array, E: Array | None, weights: Array):
@@ -232,7 +236,7 @@ def evaluate(
             g = f if g is None else g
 
             def run(W: Array):
-                feasible, value, gradient = pair_results(order, arithmetic, problem.eta, f, g, W)
+                feasible, value, gradient = pair_results(order, arithmetic, tasks.eta, f, g, W)
                 return gradient, (feasible, value)
 
             if E is None:
@@ -249,7 +253,7 @@ def evaluate(
         size = (shape.gains, m, n) if rest else (shape.gains, 0, n)
         start = (jnp.zeros(shape.gains), jnp.zeros(size))
         by_tile = weights.transpose(1, 2, 0)
-        (value, more), _ = lax.scan(tile, start, (f, g, by_tile))
+        (value, more), _ = lax.scan(tile, start, (tasks.f, tasks.g, by_tile))
         feasible = value < jnp.inf
         return jnp.where(feasible, value, jnp.inf), jnp.where(feasible[:, None, None], more, 0.0)
 

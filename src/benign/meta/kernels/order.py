@@ -42,28 +42,36 @@ class Order:
         return {"value": 0, "gradient": p, "product": p, "hessian": p * p}[self.results]
 
 
-class Problem(NamedTuple):
-    """Stacked tasks without discount and noise, and the step size.
+class Tasks(NamedTuple):
+    """The tasks of a problem without discount and noise, in tiles, as a kernel's `lay_out` leaves them.
 
     Attributes:
         eta: η.
-        f, g: evaluation and adaptation costs; g is None where they are the same.
+        f, g: evaluation and adaptation costs, tiles first; g is None where they are the same.
+        weights: (tiles, tile), zero for the copies of the last task that fill the last tile.
     """
 
     eta: Array
     f: Regulator
     g: Regulator | None
+    weights: Array
+
+    def given(self, own: Array | None) -> Array:
+        """The weights, or each gain's own, (C, k), as (C, tiles, tile)."""
+        if own is None:
+            return self.weights
+        tiles, tile = self.weights.shape
+        full = jnp.pad(own, [(0, 0), (0, tiles * tile - own.shape[1])])
+        return full.reshape(len(own), tiles, tile)
 
 
-def padded_tasks(problem: Problem, weights: Array, tile: int) -> tuple[Problem, Array]:
-    """The tasks in tiles, (tiles, tile, …), the last one repeated with weight zero to fill up.
-
-    Weights (k,) or (C, k) become (tiles, tile) or (C, tiles, tile).
-    """
-    k = problem.f.A.shape[0]
+def in_tiles(
+    eta: Array, f: Regulator, g: Regulator | None, weights: Array, tile: int
+) -> Tasks:  # fmt: skip
+    """k stacked tasks, weights (k,), in tiles (tiles, tile, …)."""
+    k = weights.shape[0]
     tiles = -(-k // tile)
     index = jnp.minimum(jnp.arange(tiles * tile), k - 1).reshape(tiles, tile)
-    f, g = jax.tree.map(lambda X: X[index], (problem.f, problem.g))
-    room = [(0, 0)] * (weights.ndim - 1) + [(0, tiles * tile - k)]
-    full = jnp.pad(weights, room).reshape(*weights.shape[:-1], tiles, tile)
-    return Problem(problem.eta, f, g), full
+    f, g = jax.tree.map(lambda X: X[index], (f, g))
+    full = jnp.pad(weights, (0, tiles * tile - k)).reshape(tiles, tile)
+    return Tasks(eta, f, g, full)

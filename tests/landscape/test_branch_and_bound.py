@@ -42,6 +42,7 @@ def pavement(problem, level=math.inf) -> Pavement:
     witnesses = [optimal_gain(task.g) for task in problem.tasks]
     frame, _ = _frame(problem, witnesses)
     made = Pavement(problem, frame, level, [as_fractions(W.tolist()) for W in witnesses])
+    made.allows_steep = True
     few_parameters._look_for_minimisers(made, [])
     made.set_level(level if level < math.inf else 10 * made.minimisers[0].value.hi)
     return made

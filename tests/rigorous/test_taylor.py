@@ -186,6 +186,21 @@ def test_what_overflows_shows_nothing():
     assert not high[0] < 0
 
 
+def sum_of_errors(many: int) -> tuple[Fraction, float]:
+    """1 and many numbers of just below half its last place, by Fractions and by `combine`."""
+    errors = np.full((many + 1, 9), 0.99 * taylor.UNIT)  # of nine boxes: NumPy adds row by row
+    errors[0] = 1.0
+    models = Model(taylor.basis(1, 2), np.zeros((3, *errors.shape)), errors)
+    found = taylor.combine(models, np.ones(errors.shape))
+    return sum(map(Fraction, errors[:, 0].tolist()), Fraction(0)), float(found.e[0])
+
+
+@pytest.mark.parametrize("many", [10, 1000, 100_000])
+def test_sums_over_many_tasks_are_rounded_up(many):
+    exact, found = sum_of_errors(many)
+    assert exact <= Fraction(found) <= exact * (1 + Fraction(1, 10**9))
+
+
 # --- planted errors --------------------------------------------------------------------------
 
 
@@ -199,6 +214,12 @@ def test_uncounted_roundings_are_caught(monkeypatch):
     ):
         with pytest.raises(AssertionError):
             check()
+
+
+def test_a_slack_for_few_terms_is_too_small_for_many(monkeypatch):
+    monkeypatch.setattr(taylor, "grown", lambda terms: taylor.GROWN)
+    exact, found = sum_of_errors(100_000)
+    assert exact > Fraction(found)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ class Pavement:
         self.around: list[tuple[NDArray[np.int64], Minimiser]] = []
         self.boxes = 0
         self.floor = everywhere
-        self.allows_steep = True
+        self.allows_steep = False
         self.interrupted = False
 
     def set_level(self, level: float) -> None:

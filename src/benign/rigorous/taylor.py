@@ -8,7 +8,8 @@ Many models are held at once: c has shape (monomials, *batch) and e shape (*batc
 rounded to nearest; what rounding can have cost goes into e. With u = 2⁻⁵³, a sum of q products, in any
 order, errs by at most (q + 1)u Σ|products| (1 + qu), and sums of non-negative floats, such as all error
 bounds here, are at most GROWN times too small as long as fewer than 500 roundings enter
-((1 + u)^500 < 1 + 2⁻⁴³ = GROWN). Underflow costs less than TINY a bound.
+((1 + u)^500 < 1 + 2⁻⁴³ = GROWN); sums over tasks, which may be many, use `grown`. Underflow costs less
+than TINY a bound.
 
 A NaN or an infinity in e means that nothing is known; every test of a proof is a strict comparison,
 which it fails.
@@ -28,6 +29,11 @@ Floats = NDArray[np.float64]
 UNIT = 2.0**-53
 GROWN = 1.0 + 2.0**-43
 TINY = 2.0**-1000
+
+
+def grown(terms: int) -> float:
+    """GROWN for a sum of so many terms besides: (1 + u)^(500 + terms) < GROWN (1 + 2u terms)."""
+    return GROWN * (1.0 + 2.0 * UNIT * terms)
 
 
 @dataclass(frozen=True)
@@ -242,7 +248,7 @@ def combine(models: Model, weights: Floats, error: float = 0.0) -> Model:
     size = (np.abs(models.c).sum(axis=0) * np.abs(weights)).sum(axis=0)
     inherited = (models.e * np.abs(weights)).sum(axis=0)
     slack = UNIT * (terms + 1) + 1.01 * error
-    e = (inherited * (1.0 + 2.0 * error) + slack * size + TINY) * GROWN
+    e = (inherited * (1.0 + 2.0 * error) + slack * size + TINY) * grown(terms)
     return Model(models.basis, c, e)
 
 
@@ -350,4 +356,5 @@ def total(models: Model, axis: int) -> Model:
     terms = models.e.shape[axis]
     c = models.c.sum(axis=axis + 1)
     size = np.abs(models.c).sum(axis=0).sum(axis=axis)
-    return Model(models.basis, c, (models.e.sum(axis=axis) + UNIT * terms * size + TINY) * GROWN)
+    e = (models.e.sum(axis=axis) + UNIT * terms * size + TINY) * grown(terms)
+    return Model(models.basis, c, e)

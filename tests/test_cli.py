@@ -73,6 +73,19 @@ def test_several_step_sizes_get_a_directory_each(family, tmp_path):
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"eta-0.05", "eta-0.1"}
 
 
+def test_a_step_size_that_will_not_do_costs_the_others_nothing(tmp_path):
+    done = benign("analyze", "paper-figure-3b", "--eta", "0.05,9", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "W" in done.stdout
+    assert "eta = 9: no gain is feasible" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "out" / "eta-0.05" / "certificate.json").exists()
+    nothing = benign("analyze", "paper-figure-3b", "--eta", "9,10", "--out", tmp_path / "none")
+    assert nothing.returncode == 2
+    assert not (tmp_path / "none").exists()
+    assert nothing.stderr.count("no gain is feasible") == 2
+
+
 def test_json_is_json_and_agrees_with_the_library(family):
     from benign.landscape.analyze import analyze
     from benign.rigorous.problem import Problem, make_step

@@ -149,11 +149,13 @@ def analyze(
         scalar = file.family.is_scalar
         proofs = ["off" if applies(one) and not scalar else proof for one in problems]
     results: list[Any] = []
+    written: list[Path] = []
+    refused: dict[str, str] = {}
     for problem, how in zip(problems, proofs, strict=True):
         where = _place(out, problem, len(problems))
-        with _progress() as report:
-            results.append(
-                run(
+        try:
+            with _progress() as report:
+                found: Any = run(
                     problem,
                     epsilon=epsilon or 0,
                     proof=how,
@@ -164,18 +166,28 @@ def analyze(
                     checkpoint=None if where is None else where / "unfinished-proof.npz",
                     progress=report,
                 )
-            )
-        if getattr(results[-1], "interrupted", False):
+        except ProblemError as error:  # of this step size, it may be: the others are not lost for it
+            if len(problems) == 1:
+                raise
+            refused[f"{float(problem.step.eta):g}"] = str(error)
+            continue
+        results.append(found)
+        if where is not None:  # at once: who interrupts the next step size keeps this one
+            written += found.save(where)
+        if getattr(found, "interrupted", False):
             break
+    if refused and len(set(refused.values())) == 1 and not results:
+        raise ProblemError(next(iter(refused.values())))
+    reasons = "".join(f"\n  eta = {size}: {reason}" for size, reason in refused.items())
+    if not results:
+        raise ProblemError(f"no step size will do{reasons}")
     _show(file, family, results, as_json=json)
     if not json:
         _advise(file, family, problems[0], results, wanted=recommend)
-    if out is not None:
-        written = []
-        for problem, result in zip(problems, results, strict=False):
-            written += result.save(_place(out, problem, len(problems)))
-        if not json:
+        if written:
             _console().print("\nWritten:", *(f"  {path}" for path in written), sep="\n")
+    if refused:
+        raise ProblemError(f"no result for {len(refused)} of the step sizes{reasons}")
     observed = [isinstance(result, ObservedLandscape) for result in results]
     if proof == "required" and any(observed):
         from benign.landscape.few_parameters import applies

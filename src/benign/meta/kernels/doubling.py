@@ -85,7 +85,7 @@ class Arithmetic:
         """∇C = 2 G Σ."""
         return self._apart(lambda G, S: (2 * self.layout.product(G, S),), loop.G, loop.Sigma)[0]
 
-    def hessian_product(self, task: Regulator, loop: Loop, E: Array) -> Array:
+    def hessian_product(self, B: Array, loop: Loop, E: Array) -> Array:
         """∇²C[E], as `ClosedLoop.hessian_product`."""
         product, transpose = self.layout.product, self.layout.transpose
 
@@ -96,14 +96,14 @@ class Arithmetic:
             return EG + transpose(EG), product(ES, transpose(L))
 
         def last(ESL: Array) -> tuple[Array]:
-            return (product(task.B, ESL),)
+            return (product(B, ESL),)
 
         EG, ES = self._apart(first, E, loop.G, loop.Sigma)
         right, ESL = self._apart(then, EG, ES, loop.L)
         (moved,) = self._apart(last, ESL)
         rights = (right, -moved - transpose(moved))
         dP, dSigma = solve_again(self.layout, (True, False), self.always, loop.steps, loop.L, rights)
-        (BP,) = self._apart(lambda dP: (product(transpose(task.B), dP),), dP)
+        (BP,) = self._apart(lambda dP: (product(transpose(B), dP),), dP)
         (dG,) = self._apart(
             lambda M, E, BP, L: (product(M, E) - product(BP, L),), loop.M, E, BP, loop.L
         )
@@ -132,11 +132,11 @@ class Arithmetic:
     def pull(self, kind: StepKind, eta: Array, task: Regulator, loop: Loop, v: Array) -> Array:
         """The adjoint of the derivative of one shot, applied to v."""
         if kind == "gradient":
-            return v - eta * self.hessian_product(task, loop, v)
+            return v - eta * self.hessian_product(task.B, loop, v)
         each = self.layout.each
         inverse, u = self.direction(self.gradient(loop))
         across = v - u * each(self.layout.inner(u, v))
-        return v - eta * each(inverse) * self.hessian_product(task, loop, across)
+        return v - eta * each(inverse) * self.hessian_product(task.B, loop, across)
 
 
 def pair_results(

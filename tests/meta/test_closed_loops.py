@@ -73,6 +73,25 @@ def test_starts_times_tasks():
     assert_alike(jax.jit(lambda: starts(trained))(), starts(alone))
 
 
+@pytest.mark.parametrize("k", [4, MANY])
+def test_directions_times_tasks(k):
+    """Few loops and many directions: the loops come as one array, their Hessian products in tiles."""
+    regulator, W, _ = regulators(3, 1, k)
+    E = np.random.default_rng(0).normal(size=(60, 1, 3))
+
+    def over_directions(closed):
+        def task(r, W):
+            loop = closed(r, W)
+            return loop.stable, jax.vmap(loop.hessian_product)(E)
+
+        return jax.jit(jax.vmap(task))(regulator, W)
+
+    (stable, found), (_, expected) = over_directions(closed_loop), over_directions(Regulator.at)
+    assert stable.any()
+    found, expected = (np.asarray(X)[stable] for X in (found, expected))
+    assert (np.abs(found - expected) <= 1e-9 * np.abs(expected).max(axis=(-1, -2), keepdims=True)).all()
+
+
 def test_tiles_are_used_where_they_are_worth_it():
     assert doubling._arithmetic(jnp.zeros((MANY, 3, 3))) is not None
     assert doubling._arithmetic(jnp.zeros((4, 3, 3))) is None

@@ -65,10 +65,11 @@ def _arithmetic(L: Array) -> Arithmetic | None:
     return Arithmetic(layout, unknown_truth(L.ravel()[0]))
 
 
-def _sums(L: Array, S: Array, T: Array) -> tuple[Array, Array, Array]:
-    """X = L X L' + S, Y = L' Y L + T, and whether ρ(L) < 1; where not, X and Y are rubbish.
+def _sums(L: Array, S: Array, T: Array) -> tuple[Array, Array, Array, Array]:
+    """X = L X L' + S, Y = L' Y L + T, whether ρ(L) < 1, and the number of squarings, which is one.
 
-    The test is that of `linalg.is_stable`: ‖L^(2^k)‖ falls below one, and growth³ · steps · ε < 1.
+    Where L is not stable X and Y are rubbish. The test is that of `linalg.is_stable`: ‖L^(2^k)‖ falls
+    below one, and growth³ · steps · ε < 1.
     """
     eps = jnp.finfo(L.dtype).eps
 
@@ -88,9 +89,9 @@ def _sums(L: Array, S: Array, T: Array) -> tuple[Array, Array, Array]:
 
     size = jnp.sum(L * L, axis=(-1, -2))
     start = (jnp.zeros((), jnp.int32), L, S, T, size, jnp.maximum(size, 1.0), jnp.ones_like(size))
-    _, _, X, Y, size, growth, steps = lax.while_loop(unfinished, double, start)
+    k, _, X, Y, size, growth, steps = lax.while_loop(unfinished, double, start)
     # `growth` is squared here, hence the power 1.5; a NaN, from a loop that diverged, is not stable.
-    return X, Y, (size <= 1) & (eps * growth**1.5 * steps < 1)
+    return X, Y, (size <= 1) & (eps * growth**1.5 * steps < 1), k
 
 
 def _where(mask: Bool[Array, "*batch"], X: Float[Array, "*batch i j"]) -> Array:
@@ -109,12 +110,12 @@ def _at(A: Array, B: Array, Q: Array, R: Array, S0: Array, W: Array) -> tuple[Ar
 
         return in_tiles(tile, A, B, Q, R, S0, W)
     L = A - matmul(B, W)
-    Sigma, P, stable = _sums(L, S0, Q + matmul(transpose(W), R, W))
+    Sigma, P, stable, k = _sums(L, S0, Q + matmul(transpose(W), R, W))
     # No derivative is taken of this, so that masking afterwards is enough.
     Sigma, P, L, W = (_where(stable, X) for X in (Sigma, P, L, W))
     BP = matmul(transpose(B), P)
     G = matmul(R, W) - matmul(BP, L)
-    return stable, L, P, Sigma, R + matmul(BP, B), G, jnp.zeros_like(stable, jnp.int32)
+    return stable, L, P, Sigma, R + matmul(BP, B), G, jnp.broadcast_to(k, stable.shape)
 
 
 @_of_batches
@@ -133,7 +134,7 @@ def _hessian_product(
         return in_tiles(tile, L, B, Sigma, M, G, steps, E)
     EG = matmul(transpose(E), G)
     moved = matmul(B, E, Sigma, transpose(L))
-    dSigma, dP, _ = _sums(L, -moved - transpose(moved), EG + transpose(EG))
+    dSigma, dP, _, _ = _sums(L, -moved - transpose(moved), EG + transpose(EG))
     dG = matmul(M, E) - matmul(transpose(B), dP, L)
     return (2 * matmul(dG, Sigma) + 2 * matmul(G, dSigma),)
 
@@ -143,7 +144,7 @@ class TrainedLoop(eqx.Module):
 
     Attributes:
         loop: the closed loop.
-        steps: how many squarings a tile with it takes.
+        steps: how many squarings that took; enough for a Hessian product, in tiles or not.
     """
 
     loop: ClosedLoop

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from dataclasses import replace
 from fractions import Fraction
 
 import jax
@@ -17,7 +18,7 @@ from benign.landscape.few_parameters import prove
 from benign.landscape.search import search
 from benign.landscape.verb import analyze, meta_objective
 from benign.rigorous.problem import Plant, Problem, Task, make_family, make_step
-from benign.views.below import below_document, below_report, save_below
+from benign.views.below import below_document, below_report, below_scene, coverage, save_below
 
 
 def exact(rows):
@@ -257,3 +258,19 @@ def test_files_and_words(tmp_path, spurious):
     text = console.export_text()
     assert "REFUTED" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_list_that_may_lack_lower_minima_calls_none_the_lowest(spurious):
+    """Nothing below a level is proved, and the least minimum is missing from the list."""
+    partial = replace(spurious, level=-np.inf, left=7, minimizers=spurious.minimizers[1:])
+    assert {mark.role for mark in below_scene(partial).minima} == {"unranked"}
+    assert below_scene(spurious).minima[0].role == "lowest"
+    met = search(meta_objective(SPURIOUS), starts=64)
+    with_search = replace(partial, observed=met)
+    marks = below_scene(with_search).minima
+    assert len(marks) == len({mark.value for mark in marks}) >= len(spurious.minimizers)
+    assert marks[0].role == "lowest"
+    assert marks[0].value == pytest.approx(spurious.minimizers[0].value.mid, rel=1e-9)
+    assert {mark.role for mark in marks[1:]} == {"higher"}
+    assert "met lower minima" in " ".join(coverage(with_search))
+    assert "met lower minima" not in " ".join(coverage(replace(spurious, observed=met)))

@@ -35,7 +35,8 @@ def below_report(landscape: LandscapeBelow, title: str = "") -> Group:
     table = Table(
         title=f"Local minima proved: {len(minima)}", title_justify="left", box=box.SIMPLE_HEAD
     )
-    for name in ("", "h", "above the least", "W, row by row"):
+    least = "above the least" if landscape.level > 0 else "above the first"
+    for name in ("", "h", least, "W, row by row"):
         table.add_column(name, justify="left" if name.startswith("W") else "right", no_wrap=True)
     for number, point in enumerate(minima[:MOST_ROWS], start=1):
         W = "; ".join(" ".join(f"{x:.6g}" for x in row) for row in point.W)
@@ -69,6 +70,11 @@ def coverage(landscape: LandscapeBelow) -> list[str]:
             f"Complete below h = {outward(landscape.level, 6, down=True)}: a descent that starts lower "
             "and never rises can end at no other gain."
         )
+    if (lower := lower_met(landscape)) is not None:
+        lines.append(
+            f"The search before the proof met lower minima, the least with h = {lower:.9g}; they were "
+            "not proved (benign analyze --proof off lists them)."
+        )
     if landscape.left:
         lines.append(
             f"{landscape.left} boxes of gains were left undecided when the proof ended; more time "
@@ -85,6 +91,15 @@ def coverage(landscape: LandscapeBelow) -> list[str]:
         high = "∞" if hi == np.inf else outward(hi, 3, down=False)
         lines.append(f"epsilon in [{outward(lo, 3, down=True)}, {high}]   {landscape.boxes} boxes")
     return lines
+
+
+def lower_met(landscape: LandscapeBelow) -> float | None:
+    """The least value that the search met, if it is below all that was proved."""
+    if landscape.observed is None or not landscape.observed.minimizers or landscape.level > 0:
+        return None
+    met = landscape.observed.minimizers[0].value
+    proved = landscape.minimizers[0].value.lo if landscape.minimizers else np.inf
+    return met if met < proved - 1e-6 * abs(met) else None
 
 
 def below_document(landscape: LandscapeBelow) -> dict[str, Any]:
@@ -145,16 +160,30 @@ def below_scene(landscape: LandscapeBelow) -> Scene:
 
     observed = landscape.observed
     objective = observed.objective if observed is not None else meta_objective(landscape.problem)
-    low = landscape.minimizers[0].value.mid if landscape.minimizers else 0.0
-    count, status = len(landscape.minimizers), landscape.verdict.status.value
+    listed = [(p.W, p.value.mid) for p in landscape.minimizers]
+    met: list[tuple[Any, float]] = []
+    if landscape.level <= 0 and observed is not None:  # the list may lack some, even lower ones
+        met = [
+            (p.W, p.value)
+            for p in observed.minimizers
+            if not any(np.allclose(p.W, W, rtol=1e-6) for W, _ in listed)
+        ]
+    minima = sorted(listed + met, key=lambda point: point[1])
+    ranked = landscape.level > 0 or met
+    marks = tuple(
+        Mark(W, value, role_of(value, minima[0][1]) if ranked else "unranked") for W, value in minima
+    )
+    count, status = len(listed), landscape.verdict.status.value
     headline = f"{status.capitalize()}: {count} local minim{'um' if count == 1 else 'a'}"
     if landscape.level > 0:
         headline += "" if landscape.level == np.inf else f" below h = {short(landscape.level, 4)}"
+    elif met:
+        headline += f" proved, {len(met)} more met"
     if landscape.epsilon.lo > 0:
         headline += f", epsilon at least {outward(landscape.epsilon.lo, 3, down=True)}"
     return Scene(
         objective,
-        tuple(Mark(p.W, p.value.mid, role_of(p.value.mid, low)) for p in landscape.minimizers),
+        marks,
         () if observed is None else observed_scene(observed).others,
         task_optima(objective),
         headline,

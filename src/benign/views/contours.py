@@ -42,6 +42,7 @@ NAMED = 6
 MARKS: dict[Role, tuple[str, str, float, str]] = {
     "lowest": ("o", "#ffffff", 11.0, "lowest local minimum"),
     "higher": ("v", ORANGE, 10.5, "higher local minimum"),
+    "unranked": ("p", "#ffffff", 11.0, "local minimum; there may be lower ones"),
     "saddle": ("X", AMBER, 9.0, "saddle"),
     "maximum": ("^", PURPLE, 9.0, "local maximum"),
     "degenerate": ("D", "#bdbdbd", 7.5, "degenerate point"),

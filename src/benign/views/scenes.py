@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-Role = Literal["lowest", "higher", "saddle", "maximum", "degenerate"]
+Role = Literal["lowest", "higher", "unranked", "saddle", "maximum", "degenerate"]
 
 SAME = 1e-9
 """Minima whose values agree to this, relatively, are all drawn as lowest."""
@@ -32,7 +32,8 @@ class Mark:
 
     Attributes:
         W: (m, n) gain.  value: h(W).
-        role: how it is drawn: a lowest minimum, a higher one, or another stationary point.
+        role: how it is drawn: a lowest minimum, a higher one, one of which it is not known what lower
+            ones there are, or another stationary point.
     """
 
     W: Floats

@@ -42,7 +42,7 @@ def solvable(A, B, Q) -> bool:
     return True
 
 
-@pytest.mark.parametrize("copies", [1, 20])
+@pytest.mark.parametrize("copies", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_every_plant_is_solved_or_has_no_answer(plants, copies):
     """Alone, and as a tile of copies."""
     solve = jax.jit(dare)

@@ -113,7 +113,7 @@ def _run(
         raise ProblemError(
             f"`weights`: expected shape {(N, ready.k)}, got {own.shape}; a row for each gain"
         )
-    order, chunk, kernel = plan(ready, results, N)
+    order, chunk, kernel = plan(h, results, N)
     tasks = ready.tasks(h, order, kernel)
     found, rest = np.empty(N), np.empty((N, order.rest(W.shape[1:])))
     pending = []
@@ -203,12 +203,12 @@ def _ready(h: MetaObjective) -> Ready:
 # --- which kernel -----------------------------------------------------------------------------
 
 
-def plan(of: MetaObjective | Ready, results: Any, N: int) -> tuple[Order, int, Kernel]:
+def plan(h: MetaObjective, results: Any, N: int) -> tuple[Order, int, Kernel]:
     """The order, the size of a chunk and the kernel for N gains.
 
     A kernel is compiled for a few sizes of chunk at most, so that few gains do not cost what many do.
     """
-    ready = of if isinstance(of, Ready) else _ready(of)
+    ready = _ready(h)
     n, m, k = ready.n, ready.m, ready.k
     on_cpu = jax.default_backend() == "cpu"
 

@@ -128,6 +128,7 @@ def _hessian_product(
         def tile(
             L: Array, B: Array, Sigma: Array, M: Array, G: Array, steps: Array, E: Array
         ) -> tuple[Array]:
+            # Of a `Loop` neither `stable` nor P is asked here.
             loop = Loop(steps[0, 0] > 0, jnp.max(steps), L, L, Sigma, M, G)
             return (arithmetic.hessian_product(B, loop, E),)
 

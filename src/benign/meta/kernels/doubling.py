@@ -17,7 +17,7 @@ from jax import lax
 from jaxtyping import Array
 
 from benign.linalg.powers import LAST, Layout, solve, solve_again, unknown_truth
-from benign.meta.kernels.order import Order, Tasks, in_tiles
+from benign.meta.kernels.order import Order, Tasks, tiles_of
 from benign.rigorous.problem import StepKind
 from benign.tasks.regulator import Regulator
 
@@ -202,7 +202,7 @@ def lay_out(order: Order, eta: Array, f: Regulator, g: Regulator | None, weights
     """k stacked tasks, in tiles, for each gain of a tile, and in the layout of its matrices."""
     k, n, _ = f.A.shape
     layout, shape = Layout(n <= LAST, order.barriers), tile_shape(order.tile, k)
-    tasks = in_tiles(eta, f, g, weights, shape.tasks)
+    tasks = tiles_of(eta, f, g, weights, shape.tasks)
     spread = jax.vmap(lambda X: _spread(layout, X, shape, "tasks"))
     f, g = jax.tree.map(spread, (tasks.f, tasks.g))
     return tasks._replace(f=f, g=g)

@@ -65,9 +65,7 @@ class Tasks(NamedTuple):
         return full.reshape(len(own), tiles, tile)
 
 
-def in_tiles(
-    eta: Array, f: Regulator, g: Regulator | None, weights: Array, tile: int
-) -> Tasks:  # fmt: skip
+def tiles_of(eta: Array, f: Regulator, g: Regulator | None, weights: Array, tile: int) -> Tasks:
     """k stacked tasks, weights (k,), in tiles (tiles, tile, …)."""
     k = weights.shape[0]
     tiles = -(-k // tile)

@@ -30,7 +30,7 @@ from benign.meta.kernels.closed import (
     scalars,
     unpack,
 )
-from benign.meta.kernels.order import Order, Tasks, in_tiles
+from benign.meta.kernels.order import Order, Tasks, tiles_of
 from benign.rigorous.problem import StepKind
 from benign.tasks.regulator import Regulator
 
@@ -83,6 +83,7 @@ def together(k: int, shape: tuple[int, int]) -> int:
 
 
 MOST_TOGETHER = 6
+"""Beyond that a loop gains nothing more and takes longer to compile."""
 
 
 def _layout(order: Order, shape: tuple[int, int], eta: Array) -> tuple[bool, Stages]:
@@ -181,7 +182,7 @@ def _all_directions(order: Order, run, W: Array, shape: tuple[int, ...]):
 def lay_out_wide(order: Order, eta: Array, f: Regulator, g: Regulator | None, weights: Array) -> Tasks:
     """k stacked tasks for `wide`, a few together."""
     k, n, m = f.B.shape
-    return in_tiles(eta, f, g, weights, together(k, (m, n)))
+    return tiles_of(eta, f, g, weights, together(k, (m, n)))
 
 
 def wide(
@@ -222,7 +223,7 @@ def wide(
 
 def lay_out_deep(order: Order, eta: Array, f: Regulator, g: Regulator | None, weights: Array) -> Tasks:
     """k stacked tasks for `deep`, a tile side by side."""
-    return in_tiles(eta, f, g, weights, order.tile)
+    return tiles_of(eta, f, g, weights, order.tile)
 
 
 def deep(

@@ -1,6 +1,6 @@
 """Search the landscape of every plant of the library, alone and with siblings; write docs/plants.md.
 
-    python scripts/plants_table.py [--budget 10] [--only NAME] [--results out/plants.json]
+    python -m scripts.plants_table [--budget 60] [--only NAME] [--results out/plants.json]
 
 After each search the results so far are written to a JSON file, whole or not at all; a second run goes
 on where the first one stopped, and only renders the table if nothing is left to do. The numbers depend
@@ -34,7 +34,7 @@ from benign.views.save import write_atomically
 
 ROOT = Path(__file__).parents[1]
 SIBLINGS, SEED = 4, 0
-PATIENCE = 6
+PATIENCE = 3
 """A search that met no minimum is repeated once with so many times the budget."""
 
 SHARE = 0.1
@@ -64,7 +64,7 @@ rounded to one digit: small enough that the optimum of a task alone adapts to wi
 def main() -> int:
     """Run what is left, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--budget", type=float, default=10.0, help="seconds a search may take")
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds a search may take")
     parser.add_argument("--only", help="one plant, by name")
     parser.add_argument("--results", type=Path, default=ROOT / "out" / "plants.json")
     parser.add_argument("--table", type=Path, default=ROOT / "docs" / "plants.md")

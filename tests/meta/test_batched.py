@@ -211,6 +211,22 @@ def test_a_kernel_is_compiled_once():
     assert after == before
 
 
+@pytest.mark.parametrize("N", [1, 300])
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (2, 1)])
+@pytest.mark.parametrize("results", ["gradient", "hessian"])
+def test_a_single_task_stays_a_loop(n, m, results, N):
+    """Written out it would be fused with what is around it, which takes minutes to compile."""
+    loops = []
+    for k in (1, 7):  # seven scalar tasks are two tiles
+        h = MetaObjective(family(n, m, k), GradientStep(0.02))
+        order, chunk, kernel = batched.plan(h, results, N)
+        program = kernel.run.lower(
+            order, kernel.lay_out(order, h), None, np.zeros((chunk, m, n)), None, N
+        )
+        loops.append(program.compile().as_text().count(" while("))
+    assert loops[0] == loops[1] > 0
+
+
 def temporary(h: MetaObjective, results: str, N: int) -> tuple[int, int]:
     """Bytes that XLA sets aside for a chunk, and the gains in it."""
     order, chunk, kernel = batched.plan(h, results, N)

@@ -70,12 +70,15 @@ def assert_near(model: Model, index, x, value: arb) -> None:
 
 def check(name, radius, *, boxes_=3, points=3, order=2, seed=0) -> Model:
     """All derivatives up to an order at points of random boxes; the gradient's models."""
-    rng, problem, frame, objective = made(name, seed)
-    n, m, p = problem.family.n, problem.family.m, frame.p
-    y0 = np.round(2**20 * 0.3 * rng.uniform(-1, 1, (p, 8 * boxes_))) / 2**20
-    r = np.round(2**40 * radius * rng.uniform(0.5, 1, (p, 8 * boxes_))) / 2**40
-    start = objective.before(y0, r)
-    inside = np.flatnonzero(box_signs.inside(objective.adapt(start, 0)))[:boxes_]
+    for draw in range(10):  # some families have no gain that stabilises all their tasks
+        rng, problem, frame, objective = made(name, seed + 100 * draw)
+        n, m, p = problem.family.n, problem.family.m, frame.p
+        y0 = np.round(2**20 * 0.3 * rng.uniform(-1, 1, (p, 8 * boxes_))) / 2**20
+        r = np.round(2**40 * radius * rng.uniform(0.5, 1, (p, 8 * boxes_))) / 2**40
+        start = objective.before(y0, r)
+        inside = np.flatnonzero(box_signs.inside(objective.adapt(start, 0)))[:boxes_]
+        if len(inside) == boxes_:
+            break
     assert len(inside) == boxes_
     y0, r = y0[:, inside], r[:, inside]
     at = objective.adapt(start[inside], order)

@@ -187,26 +187,59 @@ def test_corners_are_those_of_the_closed_loop():
 # --- on boxes --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("far", [1.0, 3.0])
-@pytest.mark.parametrize(("n", "m"), [(2, 1), (2, 2)])
-def test_shifted_polynomials(n, m, far):
-    """Coefficients against the exact Taylor expansion, also about centres beyond the cube."""
-    rng, plant, frame = make(3, n, m)
-    p = n * m
-    f = cost_polynomials(plant, frame)[1]
-    held = Polynomials([f], p)
-    y0, r = far * rng.uniform(-1, 1, (p, 1, 1)), rng.uniform(0, 0.1, (p, 1, 1))
+def lost(f, held, y0, r):
+    """What shifted coefficients miss of the exact Taylor expansion, summed by degree; the bounds."""
     c, error = held.shifted(y0, r)
-    exponents = [tuple(k) for k in held.basis.exponents.tolist()]
-    lost = [Fraction(0)] * (held.basis.degree + 1)
-    for i, k in enumerate(exponents):
+    p = held.basis.p
+    missed = [Fraction(0)] * (held.basis.degree + 1)
+    for i, k in enumerate(tuple(k) for k in held.basis.exponents.tolist()):
         g, scale = f, Fraction(1)
         for axis, power in enumerate(k):
             for order in range(power):
                 g = directional(g, [Fraction(int(axis == j)) for j in range(p)])
                 scale *= Fraction(float(r[axis, 0, 0])) / (order + 1)
         exact = value(g, [Fraction(float(x)) for x in y0[:, 0, 0]]) * scale
-        lost[sum(k)] += abs(exact - Fraction(float(c[i, 0, 0])))
-    assert sum(lost) > 0
-    for total, bound in zip(lost, error[:, 0, 0], strict=True):
-        assert total <= Fraction(float(bound))
+        missed[sum(k)] += abs(exact - Fraction(float(c[i, 0, 0])))
+    return missed, [Fraction(float(bound)) for bound in error[:, 0, 0]]
+
+
+@pytest.mark.parametrize("radius", [0.1, 1e-9])
+@pytest.mark.parametrize("far", [1.0, 3.0])
+@pytest.mark.parametrize(("n", "m"), [(2, 1), (2, 2)])
+def test_shifted_polynomials(n, m, far, radius):
+    """Coefficients against the exact Taylor expansion, also about centres beyond the cube."""
+    rng, plant, frame = make(3, n, m)
+    p = n * m
+    f = cost_polynomials(plant, frame)[1]
+    y0, r = far * rng.uniform(-1, 1, (p, 1, 1)), rng.uniform(0, radius, (p, 1, 1))
+    missed, bounds = lost(f, Polynomials([f], p), y0, r)
+    assert sum(missed) > 0
+    assert all(a <= b for a, b in zip(missed, bounds, strict=True))
+
+
+def valley():
+    """10⁶ (x − y/3)² + 10⁻⁶: where it is small its terms cancel twelve digits."""
+    size, third = 10**6, Fraction(1, 3)
+    f = {(2, 0): Fraction(size), (1, 1): -2 * size * third, (0, 2): size * third**2}
+    return f | {(0, 0): Fraction(1, size)}
+
+
+def test_what_cancels_is_shifted_in_pairs_of_floats():
+    f = valley()
+    y0, r = np.array([0.25 + 2.0**-40, 0.75]).reshape(2, 1, 1), np.full((2, 1, 1), 2.0**-30)
+    held = Polynomials([f], 2)
+    missed, bounds = lost(f, held, y0, r)
+    assert all(a <= b for a, b in zip(missed, bounds, strict=True))
+    at = value(f, [Fraction(float(x)) for x in y0[:, 0, 0]])
+    assert bounds[0] < at / 10**13  # one float a coefficient would leave about a thousandth of it
+    wide, narrow = np.full((2, 1, 1), 0.125), held.shifted(y0, r)[1][0]
+    assert held.shifted(y0, wide)[1][0] > 1e6 * narrow  # of no use in a box where f varies so much
+
+
+def test_lost_second_halves_of_coefficients_would_be_seen():
+    f = valley()
+    y0, r = np.array([0.25 + 2.0**-40, 0.75]).reshape(2, 1, 1), np.full((2, 1, 1), 2.0**-30)
+    held = Polynomials([f], 2)
+    held.rest = 0.0 * held.rest
+    missed, bounds = lost(f, held, y0, r)
+    assert missed[0] > bounds[0]

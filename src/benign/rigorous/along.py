@@ -106,16 +106,18 @@ class BoxCosts:
             N, D = cost_polynomials(plant, frame)
             self._exact.append({("N", ()): N, ("D", ()): D})
             self._back.append(inverse_turn(frame, target))
-        self._made: dict[tuple[str, int], list[Polynomials]] = {}
+        self._made: dict[tuple[str, int], Polynomials] = {}
 
-    def derivatives(self, which: str, order: int) -> list[Polynomials]:
-        """The partial derivatives of one order, by `orders`."""
+    def derivatives(self, which: str, order: int) -> Polynomials:
+        """The partial derivatives of one order, those of all tasks one after another, by `orders`."""
         key = (which, order)
         if key not in self._made:
-            self._made[key] = [
-                Polynomials([self._derivative(t, which, axes) for t in range(len(self._exact))], self.p)
+            every = [
+                self._derivative(task, which, axes)
                 for axes in orders(self.p, order)
+                for task in range(len(self._exact))
             ]
+            self._made[key] = Polynomials(every, self.p)
         return self._made[key]
 
     def _derivative(self, task: int, which: str, axes: Order) -> Polynomial:
@@ -300,12 +302,12 @@ class OnBoxes(Along):
 
     def _substituted(self, which: str, order: int) -> Model:
         degree = self.F.basis.degree
-        made = []
-        for polynomials in self._source.derivatives(which, order):
-            c, error = polynomials.shifted(self._y0, self._r)
-            model = Model(polynomials.basis, c, error.sum(axis=0) * GROWN)
-            made.append(model.truncated(degree).padded(degree))
-        return stack(made)
+        polynomials = self._source.derivatives(which, order)
+        c, error = polynomials.shifted(self._y0, self._r)
+        shape = (len(orders(self.p, order)), *self.F.e.shape[1:])
+        bound = (error.sum(axis=0) * GROWN).reshape(shape)
+        model = Model(polynomials.basis, c.reshape(len(c), *shape), bound)
+        return model.truncated(degree).padded(degree)
 
 
 @cache

@@ -115,10 +115,8 @@ class Truth:
 def check_stationary(made, truth, found, starts=60) -> None:
     """Newton's method from random points: no box that holds a stationary point says that ∇h ≠ 0."""
     rng, met = np.random.default_rng(7), 0
-    for start in rng.uniform(-1, 1, (starts, made.p)):
-        y = made.found._newton(start)
-        if y is None:
-            continue
+    ends = made.found._newton(rng.uniform(-1, 1, (starts, made.p)))
+    for y in ends[np.isfinite(ends).all(axis=1)]:
         with ctx.workprec(BITS):
             try:
                 slope = truth.slope([arb(float(v)) for v in y])
@@ -355,7 +353,7 @@ def test_minimisers_are_listed_once():
     made = pavement(family("one"))
     again = Minimisers(made.objective)
     for y in (made.minimisers[0].centre + d for d in (0.0, 1e-9, -1e-4)):
-        again.add(y)
+        again.add(y[None])
     assert len(again.known) == 1
     box = again.known[0].y
     truth = Truth(made)

@@ -315,8 +315,9 @@ class Pavement:
             self.around.append((boxes.node[index], known))
         done = tested.letters > 0
         self.tree.tags[boxes.node[done]] = tested.letters[done]
-        for start, within in tested.guesses:
-            self.found.add(start, within=within)
+        if tested.guesses:
+            starts, within = (np.array(side) for side in zip(*tested.guesses, strict=True))
+            self.found.add(starts, within=within)
         return boxes[~done], tested.axes[~done]
 
     def halve(self, boxes: Boxes, axes: NDArray[np.int64]) -> Boxes:

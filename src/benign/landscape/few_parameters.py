@@ -209,12 +209,10 @@ def _interruptible(pavement: Pavement) -> Iterator[None]:
 def _look_for_minimisers(pavement: Pavement, seeds: Sequence[Floats]) -> None:
     centre = np.array([float(x) for x in pavement.frame.centre])
     axes = np.array([[float(x) for x in row] for row in pavement.frame.axes])
-    for W in seeds:
-        y = np.linalg.solve(axes, np.asarray(W, float).reshape(-1) - centre)
-        if (np.abs(y) <= 1).all():
-            pavement.found.add(y)
-    for y in pavement.found.guesses(GRID[pavement.p]):
-        pavement.found.add(y)
+    gains = np.array([np.asarray(W, float).reshape(-1) for W in seeds]).reshape(-1, pavement.p)
+    y = np.linalg.solve(axes, (gains - centre).T).T
+    pavement.found.add(y[(np.abs(y) <= 1).all(axis=1)])
+    pavement.found.add(pavement.found.guesses(GRID[pavement.p]))
 
 
 def optimal_gain(plant: Plant) -> Floats:

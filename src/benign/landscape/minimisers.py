@@ -58,26 +58,29 @@ class Minimisers:
         self.objective, self.p = objective, objective.p
         self.known: list[Minimiser] = []
 
-    def add(self, start: Floats, within: Floats | None = None) -> bool:
-        """Newton's method from (p,); whether a minimiser that was not known was proved.
+    def add(self, starts: Floats, within: Floats | None = None) -> None:
+        """Newton's method from (N, p), and a proof of each minimiser that was not known.
 
         Args:
-            start: where to begin.
-            within: (p,), how far from there it may be at most; nothing is added farther away.
+            starts: where to begin.
+            within: (N, p), how far from there an end may be at most; none farther away is added.
         """
-        if self._is_known(np.asarray(start, float)):
-            return False  # a box on which h is convex holds no second one
-        y = self._newton(np.asarray(start, float))
-        if y is None or (within is not None and not (np.abs(y - start) <= within).all()):
-            return False
-        if self._is_known(y):
-            return False
-        found = self._enclosed(y)
-        # Boxes that overlap may hold one point twice.
-        if found is None or any(_meet(found.y, m.y) for m in self.known):
-            return False
-        self.known = sorted([*self.known, found], key=lambda point: point.value.lo)
-        return True
+        # A box on which h is convex holds no second one.
+        new = np.array([not self._is_known(y) for y in starts], bool)
+        starts = starts[new]
+        if len(starts) == 0:
+            return
+        ends = self._newton(starts)
+        good = np.isfinite(ends).all(axis=1)
+        if within is not None:
+            good &= (np.abs(ends - starts) <= within[new]).all(axis=1)
+        for y in ends[good]:
+            if self._is_known(y):
+                continue
+            found = self._enclosed(y)
+            # Boxes that overlap may hold one point twice.
+            if found is not None and not any(_meet(found.y, m.y) for m in self.known):
+                self.known = sorted([*self.known, found], key=lambda point: point.value.lo)
 
     def _is_known(self, y: Floats) -> bool:
         """Whether y lies in the convex box of a minimiser that is known."""
@@ -86,28 +89,36 @@ class Minimisers:
     def _at(self, y: Floats, r: Floats, order: int) -> Adapted:
         return self.objective.adapt(self.objective.before(y, r), order)
 
-    def _newton(self, y: Floats) -> Floats | None:
-        """A stationary point near y in floating point: values at the centres of tiny boxes."""
-        tiny = np.full((self.p, 1), TINY_BOX)
-        before = np.inf
+    def _newton(self, starts: Floats) -> Floats:
+        """Stationary points near (N, p) in floating point, NaN where there is none: values at the
+        centres of tiny boxes.
+        """
+        y, before = starts.copy(), np.full(len(starts), np.inf)
+        moving = np.arange(len(y))
         for _ in range(NEWTON):
-            at = self._at(y[:, None], tiny, 2)
-            gradient = self.objective.gradient(at).c[0][:, 0]
-            hessian = box_signs.dense(self.objective.hessian(at).c[0], self.p)[0]
-            if not (np.isfinite(gradient).all() and np.isfinite(hessian).all()):
-                return None
-            try:
-                step = np.linalg.solve(hessian, gradient)
-            except np.linalg.LinAlgError:
-                return None
-            y = y - step
-            if not (np.abs(y) <= 1).all():
-                return None
-            length = float(np.abs(step).max())
-            if length <= 2.0**-48 or (length <= 1e-9 and length >= 0.5 * before):
-                break  # rounding is all that is left
-            before = length
+            if len(moving) == 0:
+                break
+            step = np.concatenate([self._newton_step(y[moving[i]]) for i in self._chunks(len(moving))])
+            y[moving] -= step
+            lost = ~(np.abs(y[moving]) <= 1).all(axis=1)
+            y[moving[lost]] = np.nan
+            length = np.abs(step).max(axis=1)
+            # From 10⁻⁹ on a step that is no shorter than half the last one is rounding.
+            ended = (length <= 2.0**-48) | ((length <= 1e-9) & (length >= 0.5 * before[moving]))
+            before[moving] = length
+            moving = moving[~lost & ~ended]
         return y
+
+    def _newton_step(self, y: Floats) -> Floats:
+        """(∇²h)⁻¹∇h at (N, p); NaN where that is not known."""
+        at, hessian = self._hessian(y.T, self._tiny(y.T))
+        gradient = self.objective.gradient(at).c[0].T
+        dense = box_signs.dense(hessian.c[0], self.p)
+        known = np.isfinite(gradient).all(axis=1) & np.isfinite(dense).all(axis=(1, 2))
+        known &= np.linalg.det(np.where(known[:, None, None], dense, 0.0)) != 0
+        dense[~known] = np.eye(self.p)
+        step = np.linalg.solve(dense, gradient[:, :, None])[:, :, 0]
+        return np.where(known[:, None], step, np.nan)
 
     def guesses(self, per_axis: int) -> Floats:
         """(N, p) gains near which minimisers are to be expected: descents from the lows of a grid.

@@ -19,8 +19,8 @@ from benchmarks.progress import say
 from benchmarks.report import Section
 from benchmarks.run import every_processor
 from benign.errors import ProblemError
-from benign.landscape import few_parameters
-from benign.rigorous.problem import Matrix, Plant, Problem, Task, make_family, make_step
+from benign.exact.problem import Matrix, Plant, Problem, Task, make_family, make_step
+from benign.prove.boxes import below as few_parameters
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from benchmarks.progress import say
 from benchmarks.report import Section
 from benchmarks.timing import median
 from benign.certificates.check import check
-from benign.landscape.analyze import analyze
-from benign.rigorous import rational
-from benign.rigorous.problem import Plant, Problem, Task, make_family, make_step
-from benign.rigorous.scalar import GradientObjective
+from benign.exact import algebra as rational
+from benign.exact.problem import Plant, Problem, Task, make_family, make_step
+from benign.floats.scalar import GradientObjective
+from benign.prove.line.enumeration import analyze
 from benign.tasks.files import bundled_path, load
 
 

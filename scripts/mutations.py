@@ -26,13 +26,13 @@ from benchmarks.proofs import random_problem
 from rich.progress import track
 
 from benign.certificates.check import check
-from benign.certificates.claims import sealed
-from benign.certificates.verdict import Status
+from benign.certificates.document import sealed
 from benign.errors import BenignError, ProblemError
-from benign.landscape.few_parameters import prove
+from benign.exact.problem import problem_from_json
 from benign.landscape.search import search
 from benign.landscape.verb import meta_objective
-from benign.rigorous.problem import problem_from_json
+from benign.prove.boxes.below import prove
+from benign.verdict import Status
 
 Document = dict[str, Any]
 Change = Callable[[Document, np.random.Generator], None]

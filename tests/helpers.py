@@ -17,7 +17,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from benign.rigorous.problem import Plant, Problem, Task, exact, make_family, make_step
+from benign.exact.problem import Plant, Problem, Task, exact, make_family, make_step
 
 DIGITS = 60
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 from flint import arb, arb_mat
 
-from benign.rigorous.problem import Matrix, Plant, Problem, Task, make_family, make_step
+from benign.exact.problem import Matrix, Plant, Problem, Task, make_family, make_step
 
 SHAPES = [(2, 1), (3, 1), (4, 1), (1, 2), (1, 3), (1, 4), (2, 2)]
 

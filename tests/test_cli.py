@@ -87,8 +87,8 @@ def test_a_step_size_that_will_not_do_costs_the_others_nothing(tmp_path):
 
 
 def test_json_is_json_and_agrees_with_the_library(family):
-    from benign.landscape.analyze import analyze
-    from benign.rigorous.problem import Problem, make_step
+    from benign.exact.problem import Problem, make_step
+    from benign.prove.line.enumeration import analyze
     from benign.tasks.files import load
 
     done = benign("analyze", family, "--eta", "0.05", "--json")

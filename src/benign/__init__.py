@@ -9,9 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from benign.version import __version__
+
 if TYPE_CHECKING:
     from benign.certificates.check import check as check
-    from benign.certificates.claims import certify as certify
     from benign.landscape.adapting import adapt as adapt
     from benign.landscape.adapting import meta_test as meta_test
     from benign.landscape.bifurcation import bifurcate as bifurcate
@@ -23,12 +24,11 @@ if TYPE_CHECKING:
     from benign.meta.adaptation import GradientStep as GradientStep
     from benign.meta.adaptation import NormalizedStep as NormalizedStep
     from benign.meta.objective import MetaObjective as MetaObjective
+    from benign.prove.certify import certify as certify
     from benign.tasks.family import TaskFamily as TaskFamily
     from benign.tasks.files import load as load
     from benign.tasks.lqr import LQR as LQR
     from benign.tasks.normalizing import normalize as normalize
-
-__version__ = "0.1.0"
 
 _HOME = {
     "GradientStep": "benign.meta.adaptation",
@@ -39,7 +39,7 @@ _HOME = {
     "analyze": "benign.landscape.verb",
     "adapt": "benign.landscape.adapting",
     "bifurcate": "benign.landscape.bifurcation",
-    "certify": "benign.certificates.claims",
+    "certify": "benign.prove.certify",
     "check": "benign.certificates.check",
     "load": "benign.tasks.files",
     "meta_test": "benign.landscape.adapting",

@@ -12,18 +12,18 @@ from fractions import Fraction
 import numpy as np
 from flint import arb, ctx
 
+from benign.balls.box_tests import BoxTests
+from benign.balls.boxes import BoxObjective
+from benign.balls.lqr import NotStabilising
+from benign.balls.matrices import Unproved
+from benign.balls.polynomials import Frame
+from benign.balls.rim import Box
 from benign.certificates.below import PRECISION, _prepared
-from benign.certificates.below_claim import below_certificate, minimiser_entry
 from benign.certificates.below_points import Point, _convex_ends, _enclosed
-from benign.rigorous import globality
-from benign.rigorous.box_balls import BoxObjective
-from benign.rigorous.box_tests import BoxTests
-from benign.rigorous.lqr import NotStabilising
-from benign.rigorous.matrices import Unproved
-from benign.rigorous.problem import Problem
-from benign.rigorous.rational_balls import Frame
-from benign.rigorous.rim_balls import Box
-from benign.rigorous.surd import enclosing_floats
+from benign.exact import globality
+from benign.exact.problem import Problem
+from benign.exact.rounding import enclosing_floats
+from benign.prove.documents import below_certificate, minimiser_entry
 
 MOST = 20_000
 """Boxes after which the simple prover gives up."""

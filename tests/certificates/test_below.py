@@ -12,17 +12,17 @@ import pytest
 from flint import arb, ctx
 from simple_prover import around, bounding_frame
 
+from benign.balls.boxes import BoxObjective
+from benign.balls.lqr import LqrObjective, NotStabilising, gain_matrix
+from benign.balls.matrices import Unproved
+from benign.balls.polynomials import Frame
 from benign.certificates.below import BELOW, _require_bounded, _require_semicontinuous
 from benign.certificates.below_tree import leaves
 from benign.certificates.check import check
-from benign.certificates.claims import sealed
+from benign.certificates.document import sealed
 from benign.certificates.reading import Refused
-from benign.certificates.verdict import Status
-from benign.rigorous.box_balls import BoxObjective
-from benign.rigorous.lqr import LqrObjective, NotStabilising, gain_matrix
-from benign.rigorous.matrices import Unproved
-from benign.rigorous.problem import Plant, Problem, Task, make_family, make_step, problem_from_json
-from benign.rigorous.rational_balls import Frame
+from benign.exact.problem import Plant, Problem, Task, make_family, make_step, problem_from_json
+from benign.verdict import Status
 from several import random_problem
 
 

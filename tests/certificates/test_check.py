@@ -20,11 +20,12 @@ import pytest
 
 from benign.certificates import pieced
 from benign.certificates.check import check
-from benign.certificates.claims import certify, sealed
-from benign.certificates.verdict import Status
+from benign.certificates.document import sealed
 from benign.errors import CertificateError
-from benign.landscape.analyze import analyze
-from benign.rigorous.problem import problem_from_json
+from benign.exact.problem import problem_from_json
+from benign.prove.certify import certify
+from benign.prove.line.enumeration import analyze
+from benign.verdict import Status
 from helpers import PAPER, Reference, feasible_problem, paper_problem, scalar_plant, scalar_problem
 
 Document = dict[str, Any]

@@ -15,15 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import benign
-from benign.certificates.claims import sealed
-from benign.certificates.gaps import QUANTITATIVE, require_well_posed
-from benign.certificates.pointwise import REGRET, THEOREM_2
+from benign.balls.lqr import LqrObjective, NotStabilising, gain_matrix
+from benign.certificates.document import sealed
+from benign.certificates.gains import require_well_posed
+from benign.certificates.pointwise import THEOREM_2
+from benign.certificates.quantitative import QUANTITATIVE
 from benign.certificates.reading import Refused
-from benign.certificates.verdict import Status
+from benign.certificates.regret import REGRET
 from benign.errors import ClaimError, ProblemError
-from benign.rigorous.lqr import LqrObjective, NotStabilising, gain_matrix
-from benign.rigorous.problem import Plant, Problem, Task, make_family, make_step
+from benign.exact.problem import Plant, Problem, Task, make_family, make_step
 from benign.tasks.files import load
+from benign.verdict import Status
 
 BUNDLED = ("boeing-747", "double-integrators", "jonckheere")
 
@@ -362,7 +364,7 @@ def test_making_and_checking_a_gap_import_neither_jax_nor_scipy():
     problem = bundled("jonckheere", tasks=1)
     document = json.dumps(benign.certify(problem, [[0.0, 0.1]]))
     code = (
-        "import json, sys, benign; from benign.rigorous.problem import problem_from_json;"
+        "import json, sys, benign; from benign.exact.problem import problem_from_json;"
         "d = json.load(sys.stdin); assert benign.check(d);"
         "assert benign.certify(problem_from_json(d['problem']), d['W'])['gap'] == d['gap'];"
         "assert not {'jax', 'scipy'} & set(sys.modules)"

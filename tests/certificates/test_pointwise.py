@@ -8,20 +8,21 @@ import numpy as np
 import pytest
 
 from benign.certificates.check import check
-from benign.certificates.claims import certify, sealed
+from benign.certificates.document import sealed
 from benign.certificates.pointwise import (
     CLAIMS,
     NON_SINGULAR,
     PROPOSITION_1,
     PROPOSITION_2,
-    REGRET,
     THEOREM_1,
     THEOREM_2,
     THEOREM_3,
 )
+from benign.certificates.regret import REGRET
 from benign.errors import ClaimError
-from benign.landscape.analyze import analyze
-from benign.landscape.landscape import Kind
+from benign.prove.certify import certify
+from benign.prove.line.enumeration import analyze
+from benign.results.landscape import Kind
 from helpers import Reference, feasible_problem, paper_problem, scalar_plant, scalar_problem
 
 GOLDEN = (5**0.5 - 1) / 2

@@ -7,9 +7,9 @@ import pytest
 from scipy.optimize import brentq
 
 from benign.errors import NotScalarError, ProblemError
-from benign.landscape.analyze import analyze
+from benign.exact.problem import Problem, make_step
 from benign.landscape.bifurcation import _pairs, bifurcate, bifurcation_document
-from benign.rigorous.problem import Problem, make_step
+from benign.prove.line.enumeration import analyze
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
 from helpers import paper_problem, scalar_plant, scalar_problem

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from benign.errors import ProblemError
+from benign.exact.problem import Problem, Task, make_family, make_step
 from benign.landscape.advice import _at_most, decide
-from benign.landscape.analyze import analyze
 from benign.landscape.gradient_descent import follow
-from benign.landscape.landscape import Enclosure, Kind, Status
 from benign.landscape.recommend import recommend
 from benign.landscape.recommended import (
     Advice,
@@ -24,7 +23,8 @@ from benign.landscape.recommended import (
 from benign.landscape.sampling import make_sampler
 from benign.landscape.training import train
 from benign.landscape.verb import meta_objective
-from benign.rigorous.problem import Problem, Task, make_family, make_step
+from benign.prove.line.enumeration import analyze
+from benign.results.landscape import Enclosure, Kind, Status
 from benign.tasks.family import TaskFamily
 from benign.tasks.files import loads
 from benign.tasks.lqr import LQR

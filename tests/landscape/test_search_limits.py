@@ -10,9 +10,9 @@ from scipy.linalg import solve_discrete_are
 from benign import LQR, GradientStep, MetaObjective, TaskFamily
 from benign.errors import ProblemError
 from benign.landscape import descent
-from benign.landscape.observed import ObservedKind
 from benign.landscape.sampling import MOST_PAIRS, _likely_pairs, make_sampler
 from benign.landscape.search import search
+from benign.results.observed import ObservedKind
 from benign.tasks.plants import prepare, record
 
 

@@ -13,11 +13,11 @@ from benchmarks.proofs import random_problem
 
 from benign.certificates.check import check
 from benign.errors import ClaimError, FileFormatError, ProblemError
-from benign.landscape import few_parameters
-from benign.landscape.few_parameters import prove
+from benign.exact.problem import Plant, Problem, Task, make_family, make_step
 from benign.landscape.search import search
 from benign.landscape.verb import analyze, meta_objective
-from benign.rigorous.problem import Plant, Problem, Task, make_family, make_step
+from benign.prove.boxes import below as few_parameters
+from benign.prove.boxes.below import prove
 from benign.views.below import below_document, below_report, below_scene, coverage, save_below
 
 

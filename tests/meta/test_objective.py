@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from benign.errors import BenignError, ProblemError
+from benign.exact.problem import Problem, Step
 from benign.meta import objective as module
 from benign.meta.adaptation import GradientStep, NormalizedStep
 from benign.meta.objective import MetaObjective
-from benign.rigorous.problem import Problem, Step
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
 

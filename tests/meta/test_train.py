@@ -8,13 +8,13 @@ from scipy.integrate import solve_ivp
 from training_problems import Plain, difference, plane_family, valley_stack
 
 from benign.errors import ProblemError
-from benign.landscape.analyze import analyze
 from benign.meta import ticks as module
 from benign.meta.adaptation import GradientStep
 from benign.meta.algorithms import MAML, make_algorithm
 from benign.meta.objective import MetaObjective
 from benign.meta.ticks import InfeasibleStartError, Stop
 from benign.meta.train import Course
+from benign.prove.line.enumeration import analyze
 from benign.tasks.family import TaskFamily
 from benign.tasks.stack import TaskStack
 from helpers import paper_problem

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benign.errors import ProblemError
-from benign.rigorous.problem import Task, make_family
+from benign.exact.problem import Task, make_family
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
 

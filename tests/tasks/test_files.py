@@ -19,7 +19,7 @@ from scipy.linalg import expm
 from scipy.signal import cont2discrete
 
 from benign.errors import BenignError, FileFormatError, OutputError, ProblemError
-from benign.rigorous.problem import Plant, Task, make_family
+from benign.exact.problem import Plant, Task, make_family
 from benign.tasks import files
 from benign.tasks.files import FamilyFile, SuggestedStep, bundled, bundled_path, dump, load, loads
 from benign.tasks.sampling import MAX_NORM, zero_order_hold

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benign.errors import BenignError, FileFormatError, ProblemError
-from benign.rigorous.problem import Plant, Task, make_family
+from benign.exact.problem import Plant, Task, make_family
 from benign.tasks.files import FamilyFile, bundled, bundled_path, dumps, loads
 
 fuzz = settings(

@@ -11,7 +11,7 @@ import pytest
 import scipy.linalg
 
 from benign.errors import BenignError, ProblemError
-from benign.rigorous.problem import Plant
+from benign.exact.problem import Plant
 from benign.tasks import lqr as module
 from benign.tasks.lqr import LQR, Status
 

@@ -8,8 +8,8 @@ from scipy.linalg import solve_discrete_are, solve_discrete_lyapunov
 
 import benign
 from benign.errors import ProblemError
-from benign.rigorous.likeness import is_one_task
-from benign.rigorous.problem import Task, make_family
+from benign.exact.likeness import is_one_task
+from benign.exact.problem import Task, make_family
 from benign.tasks.family import TaskFamily
 from benign.tasks.files import bundled, bundled_path, dumps, load, loads
 from benign.tasks.lqr import LQR

@@ -3,7 +3,7 @@
 import pytest
 from view_problems import PROBLEMS
 
-from benign.landscape.analyze import analyze
+from benign.prove.line.enumeration import analyze
 
 
 @pytest.fixture(scope="session")

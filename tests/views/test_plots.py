@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 from view_problems import PROBLEMS
 
-from benign.landscape.landscape import Kind
+from benign.results.landscape import Kind
 from benign.views import draw_landscape
 from benign.views.curves import PlainObjective, sample
 from benign.views.save import render
@@ -113,8 +113,8 @@ def test_pictures_need_neither_jax_nor_pyplot():
     code = (
         "import sys, benign.views\n"
         "assert 'matplotlib' not in sys.modules\n"
-        "from benign.landscape.analyze import analyze\n"
-        "from benign.rigorous.problem import Problem, make_step\n"
+        "from benign.prove.line.enumeration import analyze\n"
+        "from benign.exact.problem import Problem, make_step\n"
         "from benign.tasks.files import bundled_path, load\n"
         "family = load(bundled_path('paper-figure-1')).family\n"
         "landscape = analyze(Problem(family, make_step('gradient', '0.1')))\n"

@@ -2,7 +2,7 @@
 
 import random
 
-from benign.rigorous.problem import Plant, Problem, Task, exact, make_family, make_step
+from benign.exact.problem import Plant, Problem, Task, exact, make_family, make_step
 from benign.tasks.files import bundled_path, load
 
 

@@ -29,44 +29,42 @@ the rim of D.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 from flint import arb, ctx, fmpq_mat
 
+from benign.balls.box_tests import BoxTests
+from benign.balls.boxes import BoxObjective
+from benign.balls.lqr import LqrObjective, NotStabilising, least_cost, optimum
+from benign.balls.matrices import Unproved
+from benign.balls.polynomials import Frame, rational
+from benign.balls.rim import Box, Rim
 from benign.certificates.below_points import Point, numbers, prove_points
 from benign.certificates.below_tree import leaves, read_tree
+from benign.certificates.claim import Claim, Cost, Document, Progress
 from benign.certificates.comparing import Bounds, within
-from benign.certificates.gaps import require_well_posed
+from benign.certificates.gains import require_well_posed
 from benign.certificates.reading import Refused, number, pair
-from benign.rigorous import globality
-from benign.rigorous.box_balls import BoxObjective
-from benign.rigorous.box_tests import BoxTests
-from benign.rigorous.lqr import (
-    LqrObjective,
-    NotStabilising,
-    least_cost,
-    optimum,
-)
-from benign.rigorous.matrices import Unproved, is_semidefinite
-from benign.rigorous.problem import Plant, Problem, exact
-from benign.rigorous.rational_balls import Frame, rational
-from benign.rigorous.rim_balls import Box, Rim
+from benign.exact import globality
+from benign.exact.definite import is_semidefinite
+from benign.exact.problem import Plant, Problem, exact
 
 BELOW = "minimisers below a level"
 
-FIELDS = {
-    "level",
-    "frame",
-    "bounded",
-    "tree",
-    "minimisers",
-    "minimum",
-    "epsilon",
-    "asked",
-    "status",
-}
+FIELDS = frozenset(
+    {
+        "level",
+        "frame",
+        "bounded",
+        "tree",
+        "minimisers",
+        "minimum",
+        "epsilon",
+        "asked",
+        "status",
+    }
+)
 """What a certificate of this claim holds besides the claim and the problem."""
 
 PRECISION = 192
@@ -77,6 +75,9 @@ MAX_ENTRIES = 4
 
 MAX_SHOTS = 16
 """Most shots."""
+
+LEAF_SECONDS = {2: 0.005, 3: 0.03, 4: 0.2}
+"""What a leaf takes for each task and shot, by the number of the gain's entries."""
 
 DEPTH = 8
 """How often a leaf may be halved when what it says is not shown at once."""
@@ -92,10 +93,8 @@ MEANING = {
     "m": "it lies in the convex box of a listed minimiser",
 }
 
-Progress = Callable[[int, int], None]
 
-
-def prove_below(document: dict[str, Any], problem: Problem, progress: Progress | None = None) -> str:
+def prove_below(document: Document, problem: Problem, progress: Progress | None = None) -> str:
     """Prove the claim again; the statement proved.
 
     Args:
@@ -255,7 +254,7 @@ def _prove_leaves(
 # --- what follows ----------------------------------------------------------------------------
 
 
-def _conclusion(document: dict[str, Any], points: list[Point], level: float, bounded: bool) -> str:
+def _conclusion(document: Document, points: list[Point], level: float, bounded: bool) -> str:
     values = [point.value for point in points]
     epsilon = (0.0, 0.0) if len(values) == 1 else globality.epsilon(values, ())
     within(globality.infimum(values, ()), pair(document, "minimum"), "minimum")
@@ -267,7 +266,7 @@ def _conclusion(document: dict[str, Any], points: list[Point], level: float, bou
     return f"{finding}; the {listed} all there are{height}{where}"
 
 
-def _finding(document: dict[str, Any], epsilon: Bounds, level: float, bounded: bool) -> str:
+def _finding(document: Document, epsilon: Bounds, level: float, bounded: bool) -> str:
     asked = exact(document["asked"]) if isinstance(document["asked"], str) else None
     if asked is None or not 0 <= asked < 2**1000:
         raise Refused("asked: expected a number that is not negative nor huge, as a string")
@@ -289,3 +288,18 @@ def _finding(document: dict[str, Any], epsilon: Bounds, level: float, bounded: b
     if status == "undecided":
         return f"whether {every} is left open"
     raise Refused(f"status: {str(status)[:40]!r} is no verdict")
+
+
+def _cost(document: Document, problem: Problem) -> Cost:
+    """Each leaf is tested with every task, and halved now and then; the polynomials are made once."""
+    n, m, k = problem.family.n, problem.family.m, len(problem.tasks)
+    tree = document.get("tree")
+    leaves = len(tree) / 2 if isinstance(tree, str) else 0
+    points = document.get("minimisers")
+    listed = len(points) if isinstance(points, list) else 0
+    work = k * problem.step.shots * LEAF_SECONDS.get(n * m, 1.0)
+    exact = k * 1e-5 * problem.digits * n**4
+    return Cost(seconds=(leaves + 100 * listed) * work + exact * (1 + n * m) ** 4, megabytes=exact)
+
+
+CLAIM = Claim(BELOW, FIELDS, _cost, prove_below)

@@ -17,13 +17,14 @@ from typing import Any
 
 from flint import arb, arb_mat, ctx
 
+from benign.balls.box_tests import BoxTests
+from benign.balls.boxes import BoxObjective
+from benign.balls.lqr import NotStabilising
+from benign.balls.matrices import Unproved, identity
+from benign.balls.rim import Box
+from benign.certificates.claim import Document
 from benign.certificates.reading import Bounds, Refused, number, pair, records
-from benign.rigorous.box_balls import BoxObjective
-from benign.rigorous.box_tests import BoxTests
-from benign.rigorous.lqr import NotStabilising
-from benign.rigorous.matrices import Unproved, identity
-from benign.rigorous.rim_balls import Box
-from benign.rigorous.surd import enclosing_floats
+from benign.exact.rounding import enclosing_floats
 
 PRECISION = 256
 """Bits with which a point is enclosed."""
@@ -63,7 +64,7 @@ class Point:
         )
 
 
-def prove_points(document: dict[str, Any], objective: BoxObjective, tests: BoxTests) -> list[Point]:
+def prove_points(document: Document, objective: BoxObjective, tests: BoxTests) -> list[Point]:
     """The minimisers of a document, proved, in its order.
 
     Raises:

@@ -1,54 +1,57 @@
 """The checker: proves the claim of a certificate again, from the document alone.
 
-It imports `benign.rigorous` and nothing that searches; it trusts no number of the document but the
-problem and the claim, and its arithmetic is python-flint's.
+Its world is `benign.exact`, `benign.balls` and this folder; it trusts no number of the document but the
+problem and the claim, and its arithmetic is python-flint's. What a claim is, each file of
+`benign.certificates.registry` says for itself.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from flint import ctx
 
-from benign.certificates.below import BELOW, FIELDS, prove_below
-from benign.certificates.claims import ENUMERATION, VERSION, digest
-from benign.certificates.enumeration import prove_enumeration
-from benign.certificates.gaps import GAPS, check_gap, is_gap
-from benign.certificates.pointwise import CLAIMS, REGRET, prove_point
-from benign.certificates.reading import Refused, interval, number
-from benign.certificates.verdict import Status, Verdict
+from benign.certificates.claim import Claim, Cost, Progress
+from benign.certificates.document import VERSION, digest
+from benign.certificates.reading import Refused
+from benign.certificates.registry import CLAIMS
 from benign.errors import BenignError, CertificateError
-from benign.rigorous.problem import Problem, problem_from_json
-from benign.rigorous.scalar import scalar_plants
+from benign.exact.problem import problem_from_json
+from benign.verdict import Status, Verdict
 
 PRECISION = 128
 """Bits of the balls."""
 
-MAX_BYTES = 200_000_000
-"""Largest document that is read."""
+MAX_BYTES = 64_000_000
+"""Largest document that is read: parsed, it may take twenty times as much memory."""
 
-_KEYS = {
-    ENUMERATION: {"domain", "points", "undecided", "minimum", "epsilon", "asked", "status"},
-    BELOW: FIELDS,
-    **{claim: {"W", "gap"} for claim in (*CLAIMS, *GAPS)},
-}
+LIMIT = 7200.0
+"""Seconds that a check may be estimated to take, unless the caller says otherwise."""
+
+MOST_MEGABYTES = 4000.0
+"""Memory that a check may be estimated to take; nothing raises this."""
 
 
 def check(
-    document: Mapping[str, Any] | str | Path, progress: Callable[[int, int], None] | None = None
+    document: Mapping[str, Any] | str | Path,
+    progress: Progress | None = None,
+    *,
+    limit: float = LIMIT,
 ) -> Verdict:
     """Prove a certificate's claim again.
 
     Args:
         document: the certificate, or the path of its file.
         progress: called now and then with the boxes done and their number, where there are many.
+        limit: seconds. What the document is estimated to cost is looked at first; if that is more,
+            nothing is done.
 
     Returns:
         *proved* with the statement that was proved; *refuted* with the place at which the document
-        does not prove its claim, or was altered.
+        does not prove its claim, or was altered; *undecided* if it would have cost too much.
 
     Raises:
         CertificateError: the file cannot be read, or is no certificate at all.
@@ -60,48 +63,55 @@ def check(
         raise CertificateError(
             f"the certificate has version {body.get('version')!r}; this checker reads {VERSION}"
         )
-    claim = body.get("claim")
     try:
-        if not isinstance(claim, str) or claim not in _KEYS:
-            raise Refused(f"claim: {str(claim)[:40]!r} is not one that can be checked")
-        _expect_keys(body, claim)
+        claim = _claim(body)
+        problem = problem_from_json(body["problem"])
+        dear = _too_dear(claim.cost(body, problem), limit)
+        if dear:
+            return Verdict(Status.UNDECIDED, QUESTION, dear)
         with ctx.workprec(PRECISION):
-            statement = _prove(body, claim, problem_from_json(body["problem"]), progress)
+            statement = claim.prove(body, problem, progress)
     except (Refused, BenignError) as error:
-        return Verdict(Status.REFUTED, "the certificate proves its claim", str(error))
-    return Verdict(Status.PROVED, statement, claim)
+        return Verdict(Status.REFUTED, QUESTION, str(error))
+    return Verdict(Status.PROVED, statement, claim.name)
 
 
-def _prove(
-    body: dict[str, Any],
-    claim: str,
-    problem: Problem,
-    progress: Callable[[int, int], None] | None,
-) -> str:
-    if claim == BELOW:
-        return prove_below(body, problem, progress)
-    if is_gap(problem, claim):
-        return check_gap(body, problem)
-    scalar_plants(problem)  # refuses what is not scalar, of the wrong sign or out of range
-    if claim == ENUMERATION:
-        return prove_enumeration(body, problem)
-    lo, hi = interval(body, "W")
-    proved = prove_point(problem, claim, lo, hi)
-    gap = number(body["gap"], "gap")
-    if gap < proved.gap or (claim != REGRET and gap != 0):
-        raise Refused(f"gap: {gap!r} is less than what is proved, {proved.gap!r}")
-    return proved.statement
+QUESTION = "the certificate proves its claim"
 
 
-def _expect_keys(body: dict[str, Any], claim: str) -> None:
-    needed = {"benign", "version", "digest", "claim", "problem", *_KEYS[claim]}
-    optional = {"cover"} if claim == ENUMERATION else set()
+def _claim(body: dict[str, Any]) -> Claim:
+    """The claim of a document that has just the keys it needs, and is as it was written."""
+    name = body.get("claim")
+    if not isinstance(name, str) or name not in CLAIMS:
+        raise Refused(f"claim: {str(name)[:40]!r} is not one that can be checked")
+    claim = CLAIMS[name]
+    needed = {"benign", "version", "digest", "claim", "problem", *claim.fields}
     for key in sorted(needed - set(body)):
         raise Refused(f"{key}: missing")
-    for key in sorted(set(body) - needed - optional):
-        raise Refused(f"{key}: unknown")
+    for key in sorted(set(body) - needed - claim.optional):
+        raise Refused(f"{str(key)[:40]!r}: unknown")
     if body["digest"] != digest(body):
         raise Refused("digest: the document was altered after it was written")
+    return claim
+
+
+def _too_dear(cost: Cost, limit: float) -> str:
+    """Why a check is not begun; empty if it is."""
+    if cost.megabytes > MOST_MEGABYTES:
+        return f"not checked: it would take about {cost.megabytes / 1000:.2g} GB of memory"
+    if cost.seconds > limit:
+        return (
+            f"not checked: it would take about {_duration(cost.seconds)}, and the limit is "
+            f"{_duration(limit)}; a higher limit is an option"
+        )
+    return ""
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("years", 3.2e7), ("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.2g} {unit}"
+    return f"{seconds:.2g} seconds"
 
 
 def _read(path: str | Path) -> dict[str, Any]:

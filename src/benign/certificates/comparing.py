@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from flint import arb
 
+from benign.balls.scalar import Span
 from benign.certificates.reading import Refused
-from benign.rigorous.balls import Span
-from benign.rigorous.surd import enclosing_floats
+from benign.exact.rounding import enclosing_floats
 
 Bounds = tuple[float, float]
 

@@ -1,6 +1,6 @@
 """The gradient step: proving a cover anew and comparing its list with the one claimed.
 
-Every tag is proved in balls; what the tags imply is said in `benign.rigorous.cover`. For one shot and
+Every tag is proved in balls; what the tags imply is said in `benign.exact.cover`. For one shot and
 few tasks the list is compared with the real roots of an integer polynomial as well.
 """
 
@@ -13,14 +13,16 @@ from typing import Any
 
 from flint import arb
 
+from benign.balls.scalar import BallObjective
+from benign.certificates.claim import Cost, Document
 from benign.certificates.comparing import Bounds, Found, floats, holds_doubt, within
 from benign.certificates.reading import Refused, interval, number, pair
-from benign.rigorous import rational
-from benign.rigorous.balls import BallObjective
-from benign.rigorous.cover import TAGS, Cover, Run, domain_pieces, known_signs, runs
-from benign.rigorous.problem import Problem
-from benign.rigorous.scalar import scalar_plants
-from benign.rigorous.surd import Surd, stabilising_set, to_ball
+from benign.exact import algebra as rational
+from benign.exact.cover import TAGS, Cover, Run, domain_pieces, known_signs, runs
+from benign.exact.plants import scalar_plants
+from benign.exact.problem import Problem
+from benign.exact.rounding import to_ball
+from benign.exact.surd import Surd, stabilising_set
 
 DEPTH = 12
 """How often a box may be halved when its tag is not proved at once."""
@@ -30,7 +32,7 @@ RESOLUTION = Fraction(1, 2**60)
 
 
 def prove_gradient(
-    document: dict[str, Any],
+    document: Document,
     problem: Problem,
     claimed: Sequence[dict[str, Any]],
     doubtful: Sequence[Bounds],
@@ -71,7 +73,19 @@ def prove_gradient(
     return found, jacobians
 
 
-def _read_cover(document: dict[str, Any]) -> Cover:
+def cover_cost(document: Document, problem: Problem) -> Cost:
+    """Each box is evaluated with every task and shot, some boxes in parts."""
+    cover = document.get("cover")
+    tags = cover.get("tags") if isinstance(cover, dict) else None
+    boxes = len(tags) if isinstance(tags, str) else 0
+    k, shots = len(problem.tasks), problem.step.shots
+    algebra = 0.0
+    if shots == 1 and k <= rational.MAX_TASKS:
+        algebra = 1e-8 * (20 * k) ** 3 * (1 + problem.digits / 20) ** 1.5
+    return Cost(seconds=1e-4 * (2 * boxes + 40) * k * shots + algebra, megabytes=1e-3 * k * shots)
+
+
+def _read_cover(document: Document) -> Cover:
     entry = document.get("cover")
     if not isinstance(entry, dict) or set(entry) != {"points", "tags"}:
         raise Refused("cover: missing or malformed")
@@ -149,7 +163,7 @@ def _stationary(objective: BallObjective, run: Run, claim: dict[str, Any] | None
     return Found((lo, hi), kind, value), regular
 
 
-def _compare_domain(objective: BallObjective, document: dict[str, Any], joined: Sequence[Run]) -> None:
+def _compare_domain(objective: BallObjective, document: Document, joined: Sequence[Run]) -> None:
     claimed = document.get("domain")
     own = domain_pieces(joined)
     if not isinstance(claimed, list) or len(claimed) != len(own):

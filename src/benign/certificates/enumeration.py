@@ -1,6 +1,6 @@
 """Proving a complete enumeration again, from its document alone and in ball arithmetic.
 
-Gradient step: every tag of the cover is proved anew; what the tags imply (`benign.rigorous.cover`)
+Gradient step: every tag of the cover is proved anew; what the tags imply (`benign.exact.cover`)
 is compared with the list that is claimed; for one shot and few tasks the list is compared with the
 real roots of an integer polynomial as well. Normalised step: the pieces follow exactly from the
 problem, and the signs of h' at their ends are proved anew.
@@ -9,24 +9,31 @@ problem, and the signs of h' at their ends are proved anew.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
+from benign.balls.scalar import BallObjective
+from benign.certificates.claim import Claim, Cost, Document, Progress
 from benign.certificates.comparing import Bounds, within
-from benign.certificates.covered import compare_values_of_doubt, prove_gradient
-from benign.certificates.pieced import prove_normalized
+from benign.certificates.covered import compare_values_of_doubt, cover_cost, prove_gradient
+from benign.certificates.pieced import piece_cost, prove_normalized
 from benign.certificates.reading import Refused, interval, pair, records
-from benign.rigorous import globality
-from benign.rigorous.balls import BallObjective
-from benign.rigorous.likeness import is_one_task, is_proportional
-from benign.rigorous.problem import Problem, exact
+from benign.exact import globality
+from benign.exact.likeness import is_one_task, is_proportional
+from benign.exact.plants import scalar_plants
+from benign.exact.problem import Problem, exact
+
+ENUMERATION = "complete enumeration"
+
+FIELDS = frozenset({"domain", "points", "undecided", "minimum", "epsilon", "asked", "status"})
+"""What a document of this claim holds; for a gradient step a cover as well."""
 
 
-def prove_enumeration(document: dict[str, Any], problem: Problem) -> str:
+def prove_enumeration(document: Document, problem: Problem, progress: Progress | None = None) -> str:
     """Prove the claim again; the statement proved.
 
     Raises:
         Refused: the document does not prove what it claims; the message says where.
     """
+    scalar_plants(problem)  # refuses what is not scalar, of the wrong sign or out of range
     claimed = records(document, "points", {"kind", "W", "value", "limits"})
     stretches = records(document, "undecided", {"W", "value"})
     doubtful = [(interval(entry, "W"), pair(entry, "value")) for entry in stretches]
@@ -51,7 +58,7 @@ def prove_enumeration(document: dict[str, Any], problem: Problem) -> str:
     return _status(document, epsilon, len(doubtful))
 
 
-def _status(document: dict[str, Any], epsilon: Bounds, doubts: int) -> str:
+def _status(document: Document, epsilon: Bounds, doubts: int) -> str:
     asked = exact(document["asked"]) if isinstance(document.get("asked"), str) else None
     if asked is None or not 0 <= asked < 2**1000:
         raise Refused("asked: expected a number that is not negative nor huge, as a string")
@@ -70,3 +77,12 @@ def _status(document: dict[str, Any], epsilon: Bounds, doubts: int) -> str:
     }[status]
     complete = f"complete but for {doubts} undecided stretches" if doubts else "complete"
     return f"{finding}; the list of them is {complete}"
+
+
+def _cost(document: Document, problem: Problem) -> Cost:
+    if problem.step.kind == "normalized":
+        return piece_cost(problem)
+    return cover_cost(document, problem)
+
+
+CLAIM = Claim(ENUMERATION, FIELDS, _cost, prove_enumeration, optional=frozenset({"cover"}))

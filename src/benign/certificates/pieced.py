@@ -1,6 +1,6 @@
 """The normalised step: deriving its convex pieces anew and comparing their list with the one claimed.
 
-The pieces follow exactly from the problem (`benign.rigorous.pieces`); the signs of h' at their ends are
+The pieces follow exactly from the problem (`benign.exact.pieces`); the signs of h' at their ends are
 proved in balls.
 """
 
@@ -12,21 +12,26 @@ from typing import Any
 
 from flint import arb
 
+from benign.balls.scalar import BallCost, Span
+from benign.certificates.claim import Cost, Document
 from benign.certificates.comparing import Bounds, Found, floats, holds_doubt, within
 from benign.certificates.reading import Refused, interval, pair
-from benign.rigorous.balls import BallCost, Span
-from benign.rigorous.pieces import (
-    End,
-    Piece,
-    is_trap,
-    joined_domain,
-    limits_agree,
-    pieces,
-    sign_at_rest,
-)
-from benign.rigorous.problem import Problem
-from benign.rigorous.scalar import scalar_plants
-from benign.rigorous.surd import Surd, to_ball
+from benign.exact.pieces import End, Piece, is_trap, joined_domain, limits_agree, pieces, sign_at_rest
+from benign.exact.plants import scalar_plants
+from benign.exact.problem import Problem
+from benign.exact.rounding import to_ball
+from benign.exact.surd import Surd
+
+
+def piece_cost(problem: Problem) -> Cost:
+    """2m − 1 breaks a task and 2m paths of m shots; between breaks, a piece with every task's shift."""
+    k, shots = len(problem.tasks), problem.step.shots
+    windows = k * 2.0 * shots * (shots + 1)
+    pieces_at_most = k * 2.0 * shots
+    return Cost(
+        seconds=2e-5 * windows + 1e-4 * k * pieces_at_most,
+        megabytes=5e-4 * windows + 1e-5 * k * pieces_at_most,
+    )
 
 
 class _Pieces:
@@ -67,7 +72,7 @@ class _Pieces:
 
 
 def prove_normalized(
-    document: dict[str, Any],
+    document: Document,
     problem: Problem,
     claimed: Sequence[dict[str, Any]],
     doubtful: Sequence[tuple[Bounds, Bounds]],
@@ -219,7 +224,7 @@ def _compare_end(claim: dict[str, Any], point: Found) -> None:
             within(own, pair({"limit": side}, "limit"), f"points: limit at W = {W[0]!r}")
 
 
-def _compare_pieces_domain(document: dict[str, Any], parts: Sequence[Piece]) -> None:
+def _compare_pieces_domain(document: Document, parts: Sequence[Piece]) -> None:
     intervals = joined_domain(parts)
     claimed = document.get("domain")
     if not isinstance(claimed, list) or len(claimed) != len(intervals):

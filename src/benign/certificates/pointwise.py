@@ -1,4 +1,4 @@
-"""Claims about one gain: Theorems 1 to 3, Propositions 1 and 2, their sharper form, the regret bound.
+"""Claims about a stationary point of a scalar h: Theorems 1 to 3, Propositions 1 and 2, a sharper form.
 
 Each is proved in ball arithmetic from the problem and an interval [lo, hi] that holds the gain. For a
 stationary point, h' is shown to change sign in the interval and h'' to be positive all over it, so
@@ -16,13 +16,11 @@ proposition 1        the same; f is ε-global with ε = 0, being an LQR cost    
 non-singular form    one task; F'(w*) ≠ 0, whatever the size of η                         w* is global
 proposition 2        one task, normalised step; g' ≠ 0 at every gain visited              w* is global
 theorem 3            A, B, S0 equal and (Q, R) proportional, normalised step; g' ≠ 0      w* is global
-regret bound         any tasks, any w: h(w) − min h ≤ Σ ω(f_τ(F_τ(w)) − f_τ*)             a gap
 ===================  ==================================================================  ===========
 
 Where F' ≠ 0 a stationary point of h = f∘F has f'(F(w*)) = 0, and a scalar LQR cost with S0 > 0 is
 strictly convex where it is finite, so F(w*) is its optimum. Theorem 2's conclusion that h as a whole is
-global does not follow from a condition at w* and is never claimed. The claims that hold for more states
-and inputs are in `benign.certificates.gaps`.
+global does not follow from a condition at w* and is never claimed.
 """
 
 from __future__ import annotations
@@ -32,13 +30,16 @@ from fractions import Fraction
 
 from flint import arb
 
-from benign.certificates.reading import Refused
-from benign.rigorous.balls import BallCost, BallObjective, Span
-from benign.rigorous.likeness import is_one_task, is_proportional
-from benign.rigorous.pieces import Break, Piece, pieces
-from benign.rigorous.problem import Problem
-from benign.rigorous.scalar import scalar_plants
-from benign.rigorous.surd import Surd, enclosing_floats, optimum, to_ball
+from benign.balls.scalar import BallCost, BallObjective, Span
+from benign.certificates.claim import Claim, Cost, Document, Progress
+from benign.certificates.pieced import piece_cost
+from benign.certificates.reading import Refused, interval, number
+from benign.exact.likeness import is_one_task, is_proportional
+from benign.exact.pieces import Break, Piece, pieces
+from benign.exact.plants import scalar_plants
+from benign.exact.problem import Problem
+from benign.exact.rounding import between, to_ball
+from benign.exact.surd import Surd
 
 THEOREM_1 = "theorem 1"
 THEOREM_2 = "theorem 2"
@@ -46,9 +47,7 @@ PROPOSITION_1 = "proposition 1"
 NON_SINGULAR = "non-singular form"
 PROPOSITION_2 = "proposition 2"
 THEOREM_3 = "theorem 3"
-REGRET = "regret bound"
-
-CLAIMS = (THEOREM_2, THEOREM_1, PROPOSITION_1, NON_SINGULAR, THEOREM_3, PROPOSITION_2, REGRET)
+CLAIMS = (THEOREM_2, THEOREM_1, PROPOSITION_1, NON_SINGULAR, THEOREM_3, PROPOSITION_2)
 """Strongest first; the order in which they are tried."""
 
 
@@ -60,28 +59,45 @@ class Proved:
     gap: float
 
 
+def scalar_cost(problem: Problem) -> Cost:
+    """What a claim about one scalar gain takes: every task's shots, or the pieces of the line."""
+    k, shots = len(problem.tasks), problem.step.shots
+    if problem.step.kind == "gradient":
+        return Cost(seconds=3e-4 * k * shots)
+    return piece_cost(problem)
+
+
+def _row(name: str) -> Claim:
+    def prove(document: Document, problem: Problem, progress: Progress | None) -> str:
+        scalar_plants(problem)  # refuses what is not scalar, of the wrong sign or out of range
+        lo, hi = interval(document, "W")
+        proved = prove_point(problem, name, lo, hi)
+        if number(document["gap"], "gap") != 0:
+            raise Refused(f"gap: {name} leaves none, so that it has to be 0")
+        return proved.statement
+
+    return Claim(name, frozenset({"W", "gap"}), lambda document, problem: scalar_cost(problem), prove)
+
+
+ROWS = tuple(_row(name) for name in CLAIMS)
+
+
 def prove_point(problem: Problem, claim: str, lo: float, hi: float) -> Proved:
     """Prove a claim about the gain in [lo, hi].
 
     Raises:
         Refused: a condition of the claim is not met or could not be shown; the message says which.
     """
-    if claim == REGRET:
-        if lo != hi:
-            raise Refused("the regret bound is for one gain, not for an interval")
-        return _regret(problem, lo)
     require_family(problem, claim)
     if problem.step.kind == "gradient":
         _gradient_point(problem, claim, lo, hi)
     else:
         _normalized_point(problem, lo, hi)
-    return Proved(f"the stationary point in [{lo!r}, {hi!r}] is a global minimiser of h", 0.0)
+    return Proved(f"the stationary point in {between(lo, hi)} is a global minimiser of h", 0.0)
 
 
 def require_family(problem: Problem, claim: str) -> None:
     """Raise `Refused` unless the step and the tasks are such as the claim speaks of."""
-    if claim == REGRET:
-        return
     family, kind = problem.family, problem.step.kind
     wanted = "normalized" if claim in (PROPOSITION_2, THEOREM_3) else "gradient"
     if kind != wanted:
@@ -170,33 +186,3 @@ def piece_slope(problem: Problem, piece: Piece, w: arb) -> Span:
         moved = w + int(shift) * eta
         slope += BallCost(plant).slopes(Span(moved, moved)).d1.times(to_ball(weight))
     return slope
-
-
-# --- any gain --------------------------------------------------------------------------------
-
-
-def _regret(problem: Problem, w: float) -> Proved:
-    f, _ = scalar_plants(problem)
-    adapted = _adapted(problem, w)
-    regret = arb(0)
-    for task, plant, weight, gain in zip(problem.tasks, f, problem.weights, adapted, strict=True):
-        cost, best = BallCost(plant), optimum(plant)
-        if best is None:
-            raise Refused(f"task `{task.name}`: its optimal cost is not attained")
-        star = best.ball()
-        excess = cost.slopes(gain).value - cost.slopes(Span(star, star)).value
-        regret += to_ball(weight) * excess.hi
-    gap = max(enclosing_floats(regret)[1], 0.0)
-    return Proved(f"h({w!r}) exceeds min h by at most {gap:.6g}", gap)
-
-
-def _adapted(problem: Problem, w: float) -> tuple[Span, ...]:
-    if problem.step.kind == "gradient":
-        point = BallObjective(problem).point(arb(w))
-        if not point.inside:
-            raise Refused(f"W = {w!r} is not in the domain of h")
-        return point.adapted
-    piece = piece_of(*pieces(problem), w, w)
-    eta = to_ball(problem.step.eta)
-    moved = [arb(w) + int(shift) * eta for shift in piece.shifts]
-    return tuple(Span(x, x) for x in moved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 Bounds = tuple[float, float]
@@ -31,7 +32,7 @@ def number(value: Any, place: str) -> float:
     return x
 
 
-def pair(entry: dict[str, Any], key: str) -> Bounds:
+def pair(entry: Mapping[str, Any], key: str) -> Bounds:
     """A pair [lo, hi] with lo ≤ hi.
 
     Raises:
@@ -46,7 +47,7 @@ def pair(entry: dict[str, Any], key: str) -> Bounds:
     return lo, hi
 
 
-def interval(entry: dict[str, Any], key: str) -> Bounds:
+def interval(entry: Mapping[str, Any], key: str) -> Bounds:
     """A pair of finite bounds lo ≤ hi: where a gain is.
 
     Raises:
@@ -58,7 +59,7 @@ def interval(entry: dict[str, Any], key: str) -> Bounds:
     return lo, hi
 
 
-def records(document: dict[str, Any], key: str, fields: set[str]) -> list[dict[str, Any]]:
+def records(document: Mapping[str, Any], key: str, fields: set[str]) -> list[dict[str, Any]]:
     """A list of objects that have no other keys than `fields`: what is not checked is not claimed.
 
     Raises:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from benign import __version__
 from benign.cli import bifurcation, recommending, training
 from benign.cli.common import (
     FAILED,
@@ -31,9 +30,10 @@ from benign.cli.common import (
 from benign.cli.common import console as _console
 from benign.cli.common import read as _read
 from benign.errors import BenignError, OutputError, ProblemError
+from benign.version import __version__
 
 if TYPE_CHECKING:
-    from benign.rigorous.problem import Problem
+    from benign.exact.problem import Problem
     from benign.tasks.files import FamilyFile
 
 PROOF = ("required", "try", "off")
@@ -123,9 +123,9 @@ def analyze(
     called again, and exits with 3.
     """
     from benign.durations import parse_duration
-    from benign.landscape.observed import ObservedLandscape
+    from benign.exact.problem import Problem
     from benign.landscape.verb import analyze as run
-    from benign.rigorous.problem import Problem
+    from benign.results.observed import ObservedLandscape
 
     if proof not in PROOF:
         raise ProblemError(f"proof: expected one of {', '.join(PROOF)}, got {proof!r}")
@@ -143,7 +143,7 @@ def analyze(
     if not file.family.is_scalar or proof == "off":
         import jax
 
-        from benign.landscape.few_parameters import applies
+        from benign.prove.boxes.below import applies
 
         jax.config.update("jax_enable_x64", True)
         scalar = file.family.is_scalar
@@ -190,7 +190,7 @@ def analyze(
         raise ProblemError(f"no result for {len(refused)} of the step sizes{reasons}")
     observed = [isinstance(result, ObservedLandscape) for result in results]
     if proof == "required" and any(observed):
-        from benign.landscape.few_parameters import applies
+        from benign.prove.boxes.below import applies
 
         reason = next(filter(None, map(applies, problems)))
         print(f"benign: no proof, an observation: {reason}", file=sys.stderr)
@@ -256,9 +256,9 @@ def _show(file: FamilyFile, family: str, results: list[Any], *, as_json: bool) -
     """The results on stdout."""
     import json
 
-    from benign.landscape.below import LandscapeBelow
-    from benign.landscape.landscape import Landscape
-    from benign.landscape.observed import observed_document
+    from benign.results.below import LandscapeBelow
+    from benign.results.landscape import Landscape
+    from benign.results.observed import observed_document
     from benign.views.below import below_document, below_report
     from benign.views.observed import observed_report
     from benign.views.report import report
@@ -337,8 +337,8 @@ def certify(
     import json as json_module
 
     from benign.certificates.check import check as prove
-    from benign.certificates.claims import certify as run
-    from benign.rigorous.problem import Problem
+    from benign.exact.problem import Problem
+    from benign.prove.certify import certify as run
     from benign.views.save import write_atomically
 
     file, steps = _read(family, eta, step, shots)

@@ -13,7 +13,7 @@ from benign.errors import FileFormatError, ProblemError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from benign.rigorous.problem import Step
+    from benign.exact.problem import Step
     from benign.tasks.files import FamilyFile
 
 FAILED, USAGE, UNDECIDED = 1, 2, 3
@@ -48,7 +48,7 @@ def read(
     family: str, eta: str | None, step: str | None, shots: int | None
 ) -> tuple[FamilyFile, list[Step]]:
     """The family, and the steps that are asked for: from the options, else from the file."""
-    from benign.rigorous.problem import make_step
+    from benign.exact.problem import make_step
     from benign.tasks.files import bundled, bundled_path, load
 
     path = Path(family)

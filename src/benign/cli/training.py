@@ -23,8 +23,8 @@ from benign.cli.common import (
 from benign.errors import FileFormatError, ProblemError
 
 if TYPE_CHECKING:
+    from benign.exact.problem import Step
     from benign.landscape.adapting import MetaTest
-    from benign.rigorous.problem import Step
 
 
 def register() -> None:

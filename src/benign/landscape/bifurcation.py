@@ -14,16 +14,16 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from benign.errors import ProblemError
-from benign.landscape.analyze import analyze
-from benign.landscape.landscape import Enclosure, Kind, Landscape, StationaryPoint
-from benign.rigorous.problem import Family, Problem, make_step
+from benign.exact.problem import Family, Problem, make_step
+from benign.prove.line.enumeration import analyze
+from benign.results.landscape import Enclosure, Kind, Landscape, StationaryPoint
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.figure import Figure
 
-    from benign.rigorous.problem import StepKind
+    from benign.exact.problem import StepKind
     from benign.tasks.family import TaskFamily
 
 VERSION = 1
@@ -321,8 +321,8 @@ def _stretches(samples: tuple[Sample, ...]) -> list[str]:
 
 def bifurcation_document(found: Bifurcation) -> dict[str, Any]:
     """A bifurcation diagram as a JSON document."""
-    from benign import __version__
-    from benign.rigorous.problem import problem_to_json
+    from benign.exact.problem import problem_to_json
+    from benign.version import __version__
     from benign.views.save import enclosure_to_json
 
     problem = Problem(found.family, make_step(found.kind, found.samples[0].eta, found.shots))

@@ -14,18 +14,18 @@ import numpy as np
 from jaxtyping import Float
 
 from benign.errors import ProblemError
-from benign.landscape import few_parameters
+from benign.exact.problem import Family, Problem, Task, make_step
 from benign.landscape.advice import decide
-from benign.landscape.analyze import analyze
 from benign.landscape.gradient_descent import follow
-from benign.landscape.landscape import Enclosure
 from benign.landscape.recommended import Cell, Recommendation, Variant, Word, variant_problem
 from benign.landscape.sampling import make_sampler
 from benign.landscape.search import search
 from benign.landscape.starts import largest_eta, largest_feasible_eta
 from benign.landscape.verb import meta_objective
 from benign.linalg import require_x64
-from benign.rigorous.problem import Family, Problem, Task, make_step
+from benign.prove.boxes import below as few_parameters
+from benign.prove.line.enumeration import analyze
+from benign.results.landscape import Enclosure
 from benign.tasks.family import TaskFamily
 from benign.tasks.normalizing import measure, normalize
 

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import betaincinv
 
-from benign.landscape.landscape import Enclosure
-from benign.rigorous.problem import Family, Problem, make_step
+from benign.exact.problem import Family, Problem, make_step
+from benign.results.landscape import Enclosure
 from benign.tasks.normalizing import normalize
 
 if TYPE_CHECKING:
@@ -225,8 +225,8 @@ def variant_problem(family: Family, variant: Variant, eta: Fraction, shots: int)
 
 def recommendation_document(found: Recommendation) -> dict[str, Any]:
     """A recommendation as a JSON document."""
-    from benign import __version__
-    from benign.rigorous.problem import problem_to_json
+    from benign.exact.problem import problem_to_json
+    from benign.version import __version__
     from benign.views.save import enclosure_to_json
 
     place = {id(cell): i for i, cell in enumerate(found.cells)}

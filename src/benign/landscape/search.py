@@ -11,11 +11,13 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from benign.certificates.claims import certify
-from benign.certificates.pointwise import REGRET
+from benign.certificates.regret import REGRET
 from benign.errors import ClaimError, ProblemError
 from benign.landscape.descent import NOISY, Field, Polished, descend, polish, signs
-from benign.landscape.observed import (
+from benign.landscape.sampling import Sampler, make_sampler
+from benign.meta.objective import MetaObjective
+from benign.prove.certify import certify
+from benign.results.observed import (
     ObservedKind,
     ObservedLandscape,
     ObservedPoint,
@@ -23,8 +25,6 @@ from benign.landscape.observed import (
     kind_of,
     missing_mass,
 )
-from benign.landscape.sampling import Sampler, make_sampler
-from benign.meta.objective import MetaObjective
 
 ROUND = 32
 """Starts between two looks at the missing mass."""

@@ -136,7 +136,7 @@ class TrainingResult:
 
 def training_document(result: TrainingResult) -> dict[str, Any]:
     """A training run as a JSON document; its trace is in the checkpoint."""
-    from benign import __version__
+    from benign.version import __version__
 
     leaves = jax.tree.leaves(result.W)
     return {

@@ -12,9 +12,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from benign.certificates.claims import certify
-from benign.certificates.gaps import QUANTITATIVE
+from benign.certificates.quantitative import QUANTITATIVE
 from benign.errors import ClaimError, ProblemError
+from benign.exact.likeness import is_one_task
+from benign.exact.problem import Family
 from benign.landscape.checkpoint import digest_of, read_checkpoint, write_checkpoint
 from benign.landscape.starts import mean_of_optima, optima, random_start
 from benign.landscape.trained import TrainingResult, numbers
@@ -24,8 +25,7 @@ from benign.meta.algorithms import Algorithm, make_algorithm
 from benign.meta.objective import MetaObjective
 from benign.meta.ticks import InfeasibleStartError
 from benign.meta.train import Course, Ended, Sampler
-from benign.rigorous.likeness import is_one_task
-from benign.rigorous.problem import Family
+from benign.prove.certify import certify
 from benign.tasks.family import TaskFamily
 from benign.tasks.stack import TaskStack
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from benign.errors import ProblemError
-from benign.landscape.analyze import analyze as enumerate_scalar
-from benign.landscape.analyze import asked
-from benign.rigorous.problem import Problem
+from benign.exact.problem import Problem
+from benign.prove.line.enumeration import analyze as enumerate_scalar
+from benign.prove.line.enumeration import asked
 
 if TYPE_CHECKING:
-    from benign.landscape.below import LandscapeBelow
-    from benign.landscape.landscape import Landscape
-    from benign.landscape.observed import ObservedLandscape
     from benign.meta.objective import MetaObjective
+    from benign.results.below import LandscapeBelow
+    from benign.results.landscape import Landscape
+    from benign.results.observed import ObservedLandscape
 
 Proof = Literal["required", "try", "off"]
 
@@ -76,7 +76,9 @@ def analyze(
     problem = objective if isinstance(objective, Problem) else objective.problem
     if problem.family.is_scalar and proof != "off":
         return enumerate_scalar(problem, epsilon=epsilon)
-    from benign.landscape import few_parameters  # SciPy and the prover: not for a scalar family
+    from benign.prove.boxes import (
+        below as few_parameters,  # SciPy and the prover: not for a scalar family
+    )
 
     wanted = asked(epsilon)
     if proof == "off" or (proof == "try" and few_parameters.applies(problem)):

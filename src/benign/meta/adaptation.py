@@ -21,8 +21,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, ArrayLike, Bool, Float
 
+from benign.exact.problem import Step, StepKind, make_step
 from benign.linalg import require_x64
-from benign.rigorous.problem import Step, StepKind, make_step
 from benign.tasks.lqr import LQR, as_gain
 from benign.tasks.numbers import Unseen
 from benign.tasks.regulator import ClosedLoop, Regulator

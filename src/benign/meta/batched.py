@@ -21,11 +21,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from benign.errors import ProblemError
+from benign.exact.problem import StepKind
 from benign.linalg import require_x64
 from benign.linalg.powers import lanes
 from benign.meta.kernels import doubling, small
 from benign.meta.kernels.order import Order, Tasks
-from benign.rigorous.problem import StepKind
 
 if TYPE_CHECKING:
     from benign.meta.objective import MetaObjective

@@ -13,9 +13,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, ArrayLike, Bool, Float
 
+from benign.exact.problem import Problem
 from benign.meta import batched
 from benign.meta.adaptation import AdaptationStep, unrolled, walk
-from benign.rigorous.problem import Problem
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import as_gain
 from benign.tasks.regulator import ClosedLoop, Regulator

@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from benign.certificates.verdict import Status
-from benign.landscape.analyze import analyze
-from benign.landscape.landscape import Enclosure, Kind, StationaryPoint
+from benign.exact.likeness import is_proportional
+from benign.floats.intervals import Interval, weighted_sum
 from benign.paper.evidence import (
     Case,
     Claim,
@@ -31,8 +30,9 @@ from benign.paper.evidence import (
     size_of,
 )
 from benign.paper.figures import paper_problem
-from benign.rigorous.intervals import Interval, weighted_sum
-from benign.rigorous.likeness import is_proportional
+from benign.prove.line.enumeration import analyze
+from benign.results.landscape import Enclosure, Kind, StationaryPoint
+from benign.verdict import Status
 from benign.views.numbers import short
 
 NEAR = 0.05

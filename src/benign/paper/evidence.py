@@ -8,13 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-from benign.certificates.verdict import Status
-from benign.landscape.analyze import analyze
-from benign.landscape.landscape import Enclosure, Landscape, StationaryPoint
-from benign.landscape.univariate import shrink
-from benign.rigorous.intervals import Floats, Interval, weighted_sum
-from benign.rigorous.problem import Problem, make_family
-from benign.rigorous.scalar import Costs, GradientObjective, scalar_plants
+from benign.exact.plants import scalar_plants
+from benign.exact.problem import Problem, make_family
+from benign.floats.intervals import Floats, Interval, weighted_sum
+from benign.floats.scalar import Costs, GradientObjective
+from benign.prove.line.enumeration import analyze
+from benign.prove.line.gradient import shrink
+from benign.results.landscape import Enclosure, Landscape, StationaryPoint
+from benign.verdict import Status
 from benign.views.numbers import short
 
 

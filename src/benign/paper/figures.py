@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from benign.certificates.verdict import Status
 from benign.errors import BenignError
-from benign.landscape.analyze import analyze
-from benign.landscape.landscape import Landscape
-from benign.rigorous.problem import Problem, StepKind, make_step
+from benign.exact.problem import Problem, StepKind, make_step
+from benign.prove.line.enumeration import analyze
+from benign.results.landscape import Landscape
 from benign.tasks.files import bundled_path, load
+from benign.verdict import Status
 from benign.views.numbers import bounds, percent
 from benign.views.save import landscape_document, read_landscape, to_text, write_atomically
 

@@ -8,20 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benign.certificates.verdict import Status
 from benign.errors import BenignError
-from benign.landscape.landscape import Enclosure
 from benign.paper.claims import judge
 from benign.paper.evidence import Case, Claim
 from benign.paper.figures import FIGURES, SETTINGS, draw, solve
+from benign.results.landscape import Enclosure
+from benign.verdict import Status
 from benign.views.report import kind_in_words
-from benign.views.save import (
-    enclosure_to_json,
-    make_directory,
-    render,
-    to_text,
-    write_atomically,
-)
+from benign.views.save import enclosure_to_json, make_directory, render, to_text, write_atomically
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from benign.errors import FileFormatError, ProblemError
-from benign.rigorous.problem import Family, Matrix, Plant, Task, make_family
+from benign.exact.problem import Family, Matrix, Plant, Task, make_family
 from benign.tasks.sampling import zero_order_hold
 from benign.tasks.schema import task_place
 from benign.tasks.wellposed import require_definite, require_stabilisable, symmetrised

@@ -13,9 +13,9 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from benign.errors import ProblemError
+from benign.exact.problem import Family, Plant, Task, make_family
+from benign.exact.problem import exact as to_exact
 from benign.linalg import require_x64
-from benign.rigorous.problem import Family, Plant, Task, make_family
-from benign.rigorous.problem import exact as to_exact
 from benign.tasks.checks import SYMMETRIC, check_finite, check_stack, check_symmetric
 from benign.tasks.lqr import ARRAYS, LQR, Label, bare, concrete
 from benign.tasks.numbers import Unseen, plant_of, rounds_to

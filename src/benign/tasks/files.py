@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
 from benign.errors import BenignError, FileFormatError, OutputError, ProblemError
-from benign.rigorous.problem import Step
+from benign.exact.problem import Step
 from benign.tasks.writing import plain, tables, toml
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from benign.rigorous.problem import Family, StepKind
+    from benign.exact.problem import Family, StepKind
 
 VERSION = 1
 """The version of the format that is written, and the only one that is read."""

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from benign.errors import ProblemError
+from benign.exact.problem import Matrix, Plant
+from benign.exact.problem import exact as to_exact
 from benign.linalg import require_x64, spectral_radius
-from benign.rigorous.problem import Matrix, Plant
-from benign.rigorous.problem import exact as to_exact
 from benign.tasks.checks import SYMMETRIC, check_finite, check_stack, check_symmetric
 from benign.tasks.numbers import Given, Unseen, plant_of, read, rounds_to, symmetrised
 from benign.tasks.regulator import Regulator

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.linalg
 
 from benign.errors import ProblemError
-from benign.rigorous.problem import Family, Matrix, Plant, Task, exact
+from benign.exact.problem import Family, Matrix, Plant, Task, exact
 
 MEASURES = ("optimum", "curvature")
 

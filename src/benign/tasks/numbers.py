@@ -13,8 +13,8 @@ import numpy as np
 from jax.core import Tracer
 
 from benign.errors import ProblemError
-from benign.rigorous.problem import Matrix, Plant
-from benign.rigorous.problem import exact as to_exact
+from benign.exact.problem import Matrix, Plant
+from benign.exact.problem import exact as to_exact
 
 T = TypeVar("T")
 

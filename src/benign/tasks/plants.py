@@ -29,7 +29,7 @@ import numpy as np
 from scipy.linalg import solve_continuous_are
 
 from benign.errors import FileFormatError, ProblemError
-from benign.rigorous.problem import Family, Matrix, Plant, Task, exact, make_family
+from benign.exact.problem import Family, Matrix, Plant, Task, exact, make_family
 from benign.tasks.sampling import zero_order_hold
 from benign.tasks.wellposed import require_definite, require_stabilisable, symmetrised
 

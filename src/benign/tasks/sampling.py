@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benign.errors import ProblemError
 
 if TYPE_CHECKING:
-    from benign.rigorous.problem import Matrix
+    from benign.exact.problem import Matrix
 
 MAX_NORM = 10**6
 """Largest ‖A‖∞·dt that is sampled: beyond it a sample spans a million time constants."""

@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from benign.errors import FileFormatError, ProblemError
-from benign.rigorous.problem import MAX_EXPONENT, Matrix, StepKind, exact
+from benign.exact.problem import MAX_EXPONENT, Matrix, StepKind, exact
 from benign.tasks.wellposed import show
 
 MAX_SHOTS = 1000

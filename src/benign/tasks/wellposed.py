@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benign.errors import ProblemError
 
 if TYPE_CHECKING:
-    from benign.rigorous.problem import Matrix
+    from benign.exact.problem import Matrix
 
 EXACT_SIZE = 12
 """Largest matrix whose definiteness and stabilisability are decided exactly."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from benign.rigorous.problem import Family, Plant, Task
+    from benign.exact.problem import Family, Plant, Task
 
 
 def tables(family: Family) -> list[dict[str, Any]]:

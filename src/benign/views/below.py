@@ -14,7 +14,7 @@ from benign.views.save import enclosure_to_json, make_directory, render, to_text
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from benign.landscape.below import LandscapeBelow
+    from benign.results.below import LandscapeBelow
     from benign.views.scenes import Scene
 
 VERSION = 1
@@ -104,8 +104,8 @@ def lower_met(landscape: LandscapeBelow) -> float | None:
 
 def below_document(landscape: LandscapeBelow) -> dict[str, Any]:
     """The result as a JSON document."""
-    from benign import __version__
-    from benign.rigorous.problem import problem_to_json
+    from benign.exact.problem import problem_to_json
+    from benign.version import __version__
 
     return {
         "benign": "landscape below a level",

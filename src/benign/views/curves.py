@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from benign.rigorous.problem import Plant, Problem
+from benign.exact.problem import Plant, Problem
 
 if TYPE_CHECKING:
-    from benign.landscape.landscape import Landscape
+    from benign.results.landscape import Landscape
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benign.landscape.landscape import Enclosure
+    from benign.results.landscape import Enclosure
 
 LEAST, MOST = 7, 16
 

@@ -9,7 +9,7 @@ from benign.views.numbers import outward
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from benign.landscape.observed import ObservedLandscape
+    from benign.results.observed import ObservedLandscape
 
 MOST_ROWS = 12
 

@@ -11,7 +11,7 @@ from benign.views.slices import draw_line, draw_slices
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from benign.landscape.observed import ObservedLandscape
+    from benign.results.observed import ObservedLandscape
 
 
 def draw_observed(landscape: ObservedLandscape) -> Figure | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benign.landscape.landscape import Kind, Landscape, StationaryPoint
+from benign.results.landscape import Kind, Landscape, StationaryPoint
 from benign.views.curves import Curves, Floats, sample
 from benign.views.numbers import distinct
 from benign.views.window import Window, choose_window

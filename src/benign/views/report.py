@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benign.certificates.verdict import Status
-from benign.landscape.landscape import Enclosure, Kind, Landscape, StationaryPoint, TaskOptimum
+from benign.results.landscape import Enclosure, Kind, Landscape, StationaryPoint, TaskOptimum
+from benign.verdict import Status
 from benign.views.curves import PlainObjective
 from benign.views.numbers import bounds, distinct, percent, short, width
 

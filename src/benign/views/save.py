@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benign.certificates.verdict import Status, Verdict
 from benign.errors import BenignError, FileFormatError, OutputError
-from benign.landscape.landscape import (
+from benign.exact.problem import problem_from_json, problem_to_json
+from benign.results.landscape import (
     Enclosure,
     Kind,
     Landscape,
@@ -22,7 +22,7 @@ from benign.landscape.landscape import (
     TaskOptimum,
     Undecided,
 )
-from benign.rigorous.problem import problem_from_json, problem_to_json
+from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -153,7 +153,7 @@ def enclosure_to_json(value: Enclosure) -> list[float | str] | None:
 
 def landscape_document(landscape: Landscape) -> dict[str, Any]:
     """All results of a landscape but its certificate, as a JSON document."""
-    from benign import __version__
+    from benign.version import __version__
 
     number = enclosure_to_json
     verdict = landscape.verdict

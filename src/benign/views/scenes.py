@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from benign.views.numbers import short
 
 if TYPE_CHECKING:
-    from benign.landscape.observed import ObservedLandscape
     from benign.meta.objective import MetaObjective
+    from benign.results.observed import ObservedLandscape
 
 Floats = NDArray[np.float64]
 

@@ -11,14 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benign.views.contours import (
-    Window,
-    colour_bar,
-    contour_panel,
-    key_beside,
-    mark_points,
-    titles,
-)
+from benign.views.contours import Window, colour_bar, contour_panel, key_beside, mark_points, titles
 from benign.views.grids import Floats, Plane, values
 from benign.views.plots import BLUE, DASHES, GREEN, INK, ORANGE, PURPLE, SKY, style
 from benign.views.scenes import Scene

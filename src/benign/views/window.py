@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benign.landscape.landscape import Landscape
+from benign.results.landscape import Landscape
 from benign.views.curves import sample
 
 SEEN_Y, SEEN_X = 0.03, 0.02

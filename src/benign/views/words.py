@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import inf
 
-from benign.certificates.verdict import Status
-from benign.landscape.landscape import Landscape, StationaryPoint
+from benign.results.landscape import Landscape, StationaryPoint
+from benign.verdict import Status
 from benign.views.numbers import bounds, percent, short
 
 _WORDS = {

@@ -28,7 +28,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from benign.rigorous.problem import StepKind
+from benign.exact.problem import StepKind
 
 Scalars = list[list[Array]]
 """A matrix, entry by entry; the arrays broadcast against each other."""

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
+from benign.exact.problem import StepKind
 from benign.linalg.powers import LAST, Layout, solve, solve_again, unknown_truth
 from benign.meta.kernels.order import Order, Tasks, tiles_of
-from benign.rigorous.problem import StepKind
 from benign.tasks.regulator import Regulator
 
 CHUNK = 256

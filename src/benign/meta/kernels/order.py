@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from benign.rigorous.problem import StepKind
+from benign.exact.problem import StepKind
 from benign.tasks.regulator import Regulator
 
 

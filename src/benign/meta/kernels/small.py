@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
+from benign.exact.problem import StepKind
 from benign.linalg.powers import unknown_truth
 from benign.meta.kernels.closed import (
     Scalars,
@@ -31,7 +32,6 @@ from benign.meta.kernels.closed import (
     unpack,
 )
 from benign.meta.kernels.order import Order, Tasks, tiles_of
-from benign.rigorous.problem import StepKind
 from benign.tasks.regulator import Regulator
 
 

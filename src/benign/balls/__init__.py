@@ -1,0 +1,1 @@
+"""The checker's arithmetic: balls of python-flint, which carry their own error."""

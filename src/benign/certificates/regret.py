@@ -1,0 +1,110 @@
+"""The regret bound: how far h(W) can be above inf h, for any gain, any tasks and any number of states.
+
+Every f_τ(F_τ(V)) is at least inf f_τ, whatever V; so inf h ≥ Σ ω_τ inf f_τ and
+
+    h(W) − inf h ≤ Σ ω_τ (f_τ(F_τ(W)) − inf f_τ).
+
+For one state and one input the optima are exact numbers. Otherwise inf f_τ is bounded from below by a
+sub-solution of the Riccati equation (`benign.balls.lqr.least_cost`); neither a Riccati solution nor an
+optimal gain is taken from the document. The bound is ours.
+"""
+
+from __future__ import annotations
+
+from flint import arb, arb_mat
+
+from benign.balls.lqr import LqrObjective, gain_matrix, least_cost
+from benign.balls.scalar import BallCost, BallObjective, Span
+from benign.certificates.claim import Claim, Cost, Document, Progress
+from benign.certificates.gains import (
+    Rows,
+    at_enough_bits,
+    gain_cost,
+    gain_rows,
+    listed,
+    require_well_posed,
+)
+from benign.certificates.pointwise import Proved, piece_of, scalar_cost
+from benign.certificates.reading import Refused, interval, number
+from benign.exact.pieces import pieces
+from benign.exact.plants import scalar_plants
+from benign.exact.problem import Problem
+from benign.exact.rounding import at_most, enclosing_floats, to_ball
+from benign.exact.surd import optimum
+
+REGRET = "regret bound"
+
+
+def _prove(document: Document, problem: Problem, progress: Progress | None) -> str:
+    if problem.family.is_scalar:
+        scalar_plants(problem)  # refuses what is of the wrong sign or out of range
+        lo, hi = interval(document, "W")
+        if lo != hi:
+            raise Refused("W: the regret bound is for one gain, not for an interval")
+        proved = prove_scalar(problem, lo)
+    else:
+        require_well_posed(problem)
+        proved = prove_rows(problem, gain_rows(problem, document["W"]))
+    gap = number(document["gap"], "gap")
+    if not gap >= proved.gap:
+        raise Refused(f"gap: {gap!r} is less than what is proved, {proved.gap!r}")
+    return proved.statement
+
+
+def _cost(document: Document, problem: Problem) -> Cost:
+    return scalar_cost(problem) if problem.family.is_scalar else gain_cost(problem)
+
+
+CLAIM = Claim(REGRET, frozenset({"W", "gap"}), _cost, _prove)
+
+
+def prove_rows(problem: Problem, W: Rows) -> Proved:
+    """The bound at a gain (m, n), for a problem that is well posed.
+
+    Raises:
+        Refused: h is not finite there, or that could not be shown.
+    """
+    gap = at_enough_bits(lambda: _regret(problem, gain_matrix(W)))
+    return Proved(f"h at the gain {listed(W)} exceeds the infimum of h by at most {at_most(gap)}", gap)
+
+
+def _regret(problem: Problem, W: arb_mat) -> arb:
+    objective = LqrObjective(problem)
+    total = arb(0)
+    for task, weight in enumerate(objective.weights):
+        last = objective.visit(task, W).last
+        # F_τ(W) stabilises: the search for the sub-solution may begin there.
+        total += weight * (last.cost - least_cost(last.plant, last.W))
+    return total
+
+
+def prove_scalar(problem: Problem, w: float) -> Proved:
+    """The bound at a gain, for one state and one input.
+
+    Raises:
+        Refused: h is not finite there, or a task's optimum is not attained.
+    """
+    f, _ = scalar_plants(problem)
+    adapted = _adapted(problem, w)
+    regret = arb(0)
+    for task, plant, weight, gain in zip(problem.tasks, f, problem.weights, adapted, strict=True):
+        cost, best = BallCost(plant), optimum(plant)
+        if best is None:
+            raise Refused(f"task `{task.name}`: its optimal cost is not attained")
+        star = best.ball()
+        excess = cost.slopes(gain).value - cost.slopes(Span(star, star)).value
+        regret += to_ball(weight) * excess.hi
+    gap = max(enclosing_floats(regret)[1], 0.0)
+    return Proved(f"h({w!r}) exceeds min h by at most {at_most(gap)}", gap)
+
+
+def _adapted(problem: Problem, w: float) -> tuple[Span, ...]:
+    if problem.step.kind == "gradient":
+        point = BallObjective(problem).point(arb(w))
+        if not point.inside:
+            raise Refused(f"W = {w!r} is not in the domain of h")
+        return point.adapted
+    piece = piece_of(*pieces(problem), w, w)
+    eta = to_ball(problem.step.eta)
+    moved = [arb(w) + int(shift) * eta for shift in piece.shifts]
+    return tuple(Span(x, x) for x in moved)

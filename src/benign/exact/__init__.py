@@ -1,0 +1,1 @@
+"""What a proof is about: problems, plants and points in exact numbers."""

@@ -1,0 +1,115 @@
+"""Scalar LQR tasks in exact numbers, and which of them the proofs cover."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from benign.errors import NotScalarError, ProblemError
+from benign.exact.problem import Plant, Problem
+
+RANGE_BITS = 100
+"""Numbers beyond 2¹⁰⁰ or, unless zero, below 2⁻¹⁰⁰ are refused, so that nothing under- or
+overflows between two outward roundings (α, β lie within 2⁻⁵⁰⁰ … 2⁷⁰¹, p and q above 1/2), and a
+weight loses no more than a unit roundoff when it becomes a float64."""
+
+
+@dataclass(frozen=True)
+class ScalarPlant:
+    """The numbers of one scalar LQR task, exact; s holds the noise as well (`Plant.moment`)."""
+
+    a: Fraction
+    b: Fraction
+    q: Fraction
+    r: Fraction
+    s: Fraction
+    discount: Fraction
+
+    @staticmethod
+    def of(plant: Plant) -> ScalarPlant:
+        """Read a 1 × 1 `Plant`."""
+        return ScalarPlant(
+            plant.A[0][0], plant.B[0][0], plant.Q[0][0], plant.R[0][0],
+            plant.moment[0][0], plant.discount,
+        )  # fmt: skip
+
+    @property
+    def is_coercive(self) -> bool:
+        """Whether C → ∞ at every rim of the stabilising set and at infinity."""
+        if self.s <= 0:
+            return False
+        # α or β vanishes just where q = 0 and √γ a = ±1.
+        return self.b == 0 or self.q > 0 or self.discount * self.a**2 != 1
+
+    def optimum_polynomial(self) -> tuple[Fraction, Fraction, Fraction]:
+        """(c₂, c₁, c₀) with C'(W) = 0 ⇔ c₂W² + c₁W + c₀ = 0, one root being W*.
+
+        From (1 − γc²)² C'/(2s) = rW(1 − γc²) − γb(q + rW²)c with c = a − bW; the cubic
+        terms cancel.
+        """
+        a, b, q, r, y = self.a, self.b, self.q, self.r, self.discount
+        return (y * a * b * r, r * (1 - y * a**2) + y * b**2 * q, -y * a * b * q)
+
+
+def scalar_plants(problem: Problem) -> tuple[list[ScalarPlant], list[ScalarPlant]]:
+    """The evaluation and the adaptation plants of a scalar problem, range-checked.
+
+    Raises:
+        NotScalarError: more than one state or input.
+        ProblemError: a number beyond the range that float64 proofs cover or of the wrong sign, a
+            plant that no gain stabilises, or b = 0 everywhere.
+    """
+    if not problem.family.is_scalar:
+        n, m = problem.family.n, problem.family.m
+        raise NotScalarError(
+            f"a complete proof needs one state and one input; this family has {n} and {m}; "
+            "`benign.search` observes larger ones"
+        )
+    f = [_plant(task.name, task.f) for task in problem.tasks]
+    g = [
+        plant if task.adaptation is None else _plant(task.name, task.adaptation)
+        for task, plant in zip(problem.tasks, f, strict=True)
+    ]
+    for task, weight in zip(problem.tasks, problem.weights, strict=True):
+        if not _in_range(weight):
+            raise ProblemError(
+                f"task `{task.name}`: its weight is below 1e-30 of all weights; leave the task out"
+            )
+    if not _in_range(problem.step.eta):
+        raise ProblemError(f"eta: {_shown(problem.step.eta)} is outside 1e-30 … 1e30")
+    if all(plant.b == 0 for plant in g):
+        raise ProblemError(
+            "B = 0 in every task: no input moves any state, so there is nothing to adapt; "
+            "give the plants an input"
+        )
+    return f, g
+
+
+def _plant(name: str, plant: Plant) -> ScalarPlant:
+    scalar = ScalarPlant.of(plant)
+    for field in ("a", "b", "q", "r", "s", "discount"):
+        value: Fraction = getattr(scalar, field)
+        if value and not _in_range(value):
+            raise ProblemError(
+                f"task `{name}`: {field.upper()} = {_shown(value)} is outside 1e-30 … 1e30, where "
+                "the proof's float64 bounds hold; rescale the units"
+            )
+    # The proofs rest on these signs (α, β ≥ 0), whoever made the problem.
+    noise = 0 if plant.noise is None else plant.noise[0][0]
+    if scalar.r <= 0 or min(scalar.q, plant.S0[0][0], noise) < 0 or not 0 < scalar.discount <= 1:
+        raise ProblemError(
+            f"task `{name}`: needs R > 0, Q ≥ 0, S0 ≥ 0, noise ≥ 0 and a discount in (0, 1]"
+        )
+    if scalar.b == 0 and scalar.discount * scalar.a**2 >= 1:
+        raise ProblemError(f"task `{name}`: B = 0 and √γ|A| ≥ 1, so that no gain stabilises it")
+    return scalar
+
+
+def _in_range(x: Fraction) -> bool:
+    top, bottom = abs(x.numerator), x.denominator
+    return top <= bottom << RANGE_BITS and bottom <= top << RANGE_BITS
+
+
+def _shown(x: Fraction) -> str:
+    return f"{Decimal(x.numerator) / Decimal(x.denominator):.3g}"

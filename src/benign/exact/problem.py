@@ -1,0 +1,374 @@
+"""The problem in exact numbers: what a proof is about, and nothing that computes.
+
+A `Problem` is a weighted `Family` of LQR tasks and an adaptation `Step`; every number in it is a
+`fractions.Fraction`. A decimal in a file is the decimal it prints ("0.1" is 1/10), a Python float
+is the binary number it is. The JSON form writes each number as a string, "3/2" or "7", so that
+nothing is lost between the machine that proved and the machine that checks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, Literal
+
+from benign.errors import ProblemError
+
+Matrix = tuple[tuple[Fraction, ...], ...]
+"""A matrix of exact numbers, row by row."""
+
+MAX_DIGITS = 400
+"""Longest text of a number that is read: longer ones are a mistake or an attack."""
+
+MAX_EXPONENT = 330
+"""Largest power of ten that is read: a little more than the range of a float64."""
+
+
+def exact(value: int | float | str | Fraction | Decimal) -> Fraction:
+    """The number itself: ``exact("0.1") == 1/10``, ``exact(0.1)`` is the binary number 0.1.
+
+    Raises:
+        ProblemError: not a number, not finite, or beyond the range of a float64.
+    """
+    if isinstance(value, bool):
+        raise ProblemError(f"expected a number, got {value}")
+    if isinstance(value, str):
+        return _parse(value)
+    if isinstance(value, Fraction):
+        return value
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ProblemError(f"expected a finite number, got {value}")
+    if isinstance(value, Decimal):
+        return _parse(str(value))
+    try:
+        number = Fraction(value)
+        float(number)
+        return number
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ProblemError(f"expected a finite number, got {value!r}") from error
+
+
+def _parse(text: str) -> Fraction:
+    shown = text if len(text) <= 40 else f"{text[:37]}…"
+    if len(text) > MAX_DIGITS:
+        raise ProblemError(f"the number {shown!r} has more than {MAX_DIGITS} characters")
+    numerator, bar, denominator = text.strip().partition("/")
+    try:
+        top = _decimal(numerator)
+        bottom = _decimal(denominator) if bar else Fraction(1)
+        return top / bottom
+    except ProblemError:
+        raise
+    except (ValueError, InvalidOperation) as error:
+        raise ProblemError(
+            f'expected a number such as 0.1, "101/100" or 1e-3, got {shown!r}'
+        ) from error
+    except ZeroDivisionError as error:
+        raise ProblemError(f"the fraction {shown!r} divides by zero") from error
+
+
+def _decimal(text: str) -> Fraction:
+    number = Decimal(text.strip())
+    if not number.is_finite():
+        raise ProblemError(f"expected a finite number, got {text.strip()!r}")
+    if number != 0 and abs(number.adjusted()) > MAX_EXPONENT:
+        raise ProblemError(f"the number {text.strip()!r} is beyond the range of a float64")
+    return Fraction(number)
+
+
+@dataclass(frozen=True)
+class Plant:
+    """An exact LQR problem: s' = A s + B a, stage cost s'Qs + a'Ra, policy a = −W s.
+
+    Attributes:
+        A: (n, n).  B: (n, m).  Q: (n, n).  R: (m, m).  S0: (n, n), the second moment E[s0 s0'].
+        discount: γ in (0, 1].
+        noise: (n, n) covariance of the process noise, or None; needs γ < 1.
+    """
+
+    A: Matrix
+    B: Matrix
+    Q: Matrix
+    R: Matrix
+    S0: Matrix
+    discount: Fraction = Fraction(1)
+    noise: Matrix | None = None
+
+    @property
+    def n(self) -> int:
+        """Number of states."""
+        return len(self.A)
+
+    @property
+    def m(self) -> int:
+        """Number of inputs."""
+        return len(self.B[0])
+
+    @property
+    def moment(self) -> Matrix:
+        """S0 + γ/(1 − γ) N: the initial second moment that counts once noise is folded in."""
+        if self.noise is None:
+            return self.S0
+        factor = self.discount / (1 - self.discount)
+        return tuple(
+            tuple(s + factor * v for s, v in zip(rows, rown, strict=True))
+            for rows, rown in zip(self.S0, self.noise, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Task:
+    """A named task: the cost f it is judged by, and the cost g it adapts on (f itself if None)."""
+
+    name: str
+    evaluation: Plant
+    adaptation: Plant | None = None
+
+    @property
+    def f(self) -> Plant:
+        """The evaluation cost."""
+        return self.evaluation
+
+    @property
+    def g(self) -> Plant:
+        """The adaptation cost."""
+        return self.evaluation if self.adaptation is None else self.adaptation
+
+
+@dataclass(frozen=True)
+class Family:
+    """Tasks of one shape (n, m) with positive weights that sum to one exactly."""
+
+    tasks: tuple[Task, ...]
+    weights: tuple[Fraction, ...]
+
+    @property
+    def n(self) -> int:
+        """Number of states of every task."""
+        return self.tasks[0].f.n
+
+    @property
+    def m(self) -> int:
+        """Number of inputs of every task."""
+        return self.tasks[0].f.m
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether the gain is one number (one state, one input)."""
+        return self.n == 1 and self.m == 1
+
+
+StepKind = Literal["gradient", "normalized"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """The adaptation rule: W − η∇g(W), or W − η∇g(W)/‖∇g(W)‖, applied `shots` times."""
+
+    kind: StepKind
+    eta: Fraction
+    shots: int = 1
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The meta-objective h(W) = Σ ω_τ f_τ(F_τ(W)) in exact numbers."""
+
+    family: Family
+    step: Step
+
+    @cached_property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks, in the order of the family."""
+        return self.family.tasks
+
+    @cached_property
+    def weights(self) -> tuple[Fraction, ...]:
+        """The weights ω_τ."""
+        return self.family.weights
+
+    @cached_property
+    def digits(self) -> int:
+        """Decimal digits of the longest numerator or denominator in it: what exact arithmetic costs."""
+        numbers = [*self.weights, self.step.eta]
+        for plant in {plant for task in self.tasks for plant in (task.f, task.g)}:
+            numbers.append(plant.discount)
+            for matrix in (plant.A, plant.B, plant.Q, plant.R, plant.S0, plant.noise or ()):
+                numbers += [x for row in matrix for x in row]
+        bits = max(max(x.numerator.bit_length(), x.denominator.bit_length()) for x in numbers)
+        return bits * 3 // 10 + 1
+
+
+# --- making and validating -------------------------------------------------------------------
+
+
+def make_step(kind: str, eta: int | float | str | Fraction | Decimal, shots: int = 1) -> Step:
+    """A checked `Step`.
+
+    Raises:
+        ProblemError: unknown kind, η ≤ 0 or not finite, shots < 1 or not an integer.
+    """
+    if kind not in ("gradient", "normalized"):
+        raise ProblemError(f"step: expected 'gradient' or 'normalized', got {kind!r}")
+    try:
+        value = exact(eta)
+    except ProblemError as error:
+        raise ProblemError(f"eta: {error}") from error
+    if value <= 0:
+        raise ProblemError(f"eta: the step size must be positive, got {eta}")
+    if isinstance(shots, bool) or not isinstance(shots, int) or shots < 1:
+        raise ProblemError(f"shots: expected a positive integer, got {shots!r}")
+    return Step(kind, value, shots)
+
+
+def make_family(tasks: Sequence[Task], weights: Sequence[Fraction] | None = None) -> Family:
+    """A checked `Family`: one shape, weights positive and normalised exactly (uniform if None).
+
+    Raises:
+        ProblemError: no task, tasks of different shapes, weights of wrong number or sign.
+    """
+    if not tasks:
+        raise ProblemError("the family has no task; give at least one")
+    n, m = tasks[0].f.n, tasks[0].f.m
+    for i, task in enumerate(tasks):
+        for plant in (task.f, task.g):
+            if (plant.n, plant.m) != (n, m):
+                raise ProblemError(
+                    f"task {i} `{task.name}`: it has {plant.n} states and {plant.m} inputs, task 0 "
+                    f"`{tasks[0].name}` has {n} and {m}; one family holds one shape"
+                )
+    if weights is None:
+        weights = [Fraction(1)] * len(tasks)
+    if len(weights) != len(tasks):
+        raise ProblemError(f"weights: {len(weights)} weights for {len(tasks)} tasks")
+    for i, weight in enumerate(weights):
+        if weight <= 0:
+            raise ProblemError(
+                f"task {i} `{tasks[i].name}`: its weight must be positive, got {float(weight):g}"
+            )
+    total = sum(weights, Fraction(0))
+    return Family(tuple(tasks), tuple(w / total for w in weights))
+
+
+# --- JSON ------------------------------------------------------------------------------------
+
+
+def _matrix_to_json(matrix: Matrix) -> list[list[str]]:
+    return [[str(x) for x in row] for row in matrix]
+
+
+def _plant_to_json(plant: Plant) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        key: _matrix_to_json(getattr(plant, key)) for key in ("A", "B", "Q", "R", "S0")
+    }
+    if plant.discount != 1:
+        document["discount"] = str(plant.discount)
+    if plant.noise is not None:
+        document["noise"] = _matrix_to_json(plant.noise)
+    return document
+
+
+def problem_to_json(problem: Problem) -> dict[str, Any]:
+    """The problem as a JSON document, every number a string that is exactly that number."""
+    tasks = []
+    for task, weight in zip(problem.tasks, problem.weights, strict=True):
+        entry: dict[str, Any] = {
+            "name": task.name,
+            "weight": str(weight),
+            "cost": _plant_to_json(task.evaluation),
+        }
+        if task.adaptation is not None:
+            entry["adaptation"] = _plant_to_json(task.adaptation)
+        tasks.append(entry)
+    step = problem.step
+    return {
+        "tasks": tasks,
+        "step": {"kind": step.kind, "eta": str(step.eta), "shots": step.shots},
+    }
+
+
+def _expect(document: Any, kind: type, place: str) -> Any:
+    if not isinstance(document, kind):
+        raise ProblemError(f"{place}: expected {kind.__name__}, got {type(document).__name__}")
+    return document
+
+
+def _keys(document: Any, place: str, needed: set[str], optional: set[str] = frozenset()) -> Any:  # type: ignore[assignment]
+    _expect(document, dict, place)
+    missing, unknown = needed - set(document), set(document) - needed - optional
+    if missing or unknown:
+        what = "lacks" if missing else "has the unknown key"
+        raise ProblemError(f"{place}: {what} {sorted(missing or unknown)[0]!r}")
+    return document
+
+
+def _matrix_from_json(document: Any, place: str, shape: tuple[int | None, int | None]) -> Matrix:
+    _expect(document, list, place)
+    rows = []
+    for row in document:
+        _expect(row, list, place)
+        rows.append(tuple(exact(_expect(x, str, place)) for x in row))
+    wanted_rows = len(rows) if shape[0] is None else shape[0]
+    wanted_columns = len(rows[0]) if rows and shape[1] is None else shape[1]
+    if not rows or not rows[0] or len(rows) != wanted_rows:
+        raise ProblemError(f"{place}: wrong shape")
+    if any(len(row) != wanted_columns for row in rows):
+        raise ProblemError(f"{place}: wrong shape")
+    return tuple(rows)
+
+
+def _plant_from_json(document: Any, place: str) -> Plant:
+    _keys(document, place, {"A", "B", "Q", "R", "S0"}, {"discount", "noise"})
+    A = _matrix_from_json(document["A"], f"{place}.A", (None, None))
+    n = len(A)
+    if len(A[0]) != n:
+        raise ProblemError(f"{place}.A: must be square")
+    B = _matrix_from_json(document["B"], f"{place}.B", (n, None))
+    m = len(B[0])
+    symmetric = {}
+    for key, size in (("Q", n), ("R", m), ("S0", n), ("noise", n)):
+        if key not in document:
+            continue
+        matrix = _matrix_from_json(document[key], f"{place}.{key}", (size, size))
+        if any(matrix[i][j] != matrix[j][i] for i in range(size) for j in range(i)):
+            raise ProblemError(f"{place}.{key}: must be symmetric")
+        symmetric[key] = matrix
+    discount = exact(_expect(document.get("discount", "1"), str, f"{place}.discount"))
+    if not 0 < discount <= 1:
+        raise ProblemError(f"{place}.discount: must lie in (0, 1]")
+    if "noise" in symmetric and discount == 1:
+        raise ProblemError(f"{place}.noise: needs a discount below 1")
+    return Plant(
+        A, B, symmetric["Q"], symmetric["R"], symmetric["S0"], discount, symmetric.get("noise")
+    )
+
+
+def problem_from_json(document: Any) -> Problem:
+    """Read what `problem_to_json` wrote, checking every key and shape.
+
+    Raises:
+        ProblemError: a key is missing or unknown, a number is none, a shape or sign is wrong.
+    """
+    _keys(document, "problem", {"tasks", "step"})
+    tasks, weights = [], []
+    for i, entry in enumerate(_expect(document["tasks"], list, "problem.tasks")):
+        place = f"problem.tasks[{i}]"
+        _keys(entry, place, {"name", "weight", "cost"}, {"adaptation"})
+        adaptation = entry.get("adaptation")
+        tasks.append(
+            Task(
+                _expect(entry["name"], str, f"{place}.name"),
+                _plant_from_json(entry["cost"], f"{place}.cost"),
+                None if adaptation is None else _plant_from_json(adaptation, f"{place}.adaptation"),
+            )
+        )
+        weights.append(exact(_expect(entry["weight"], str, f"{place}.weight")))
+    if sum(weights, Fraction(0)) != 1:
+        raise ProblemError("problem.tasks: the weights do not sum to one")
+    step = _keys(document["step"], "problem.step", {"kind", "eta", "shots"})
+    eta = _expect(step["eta"], str, "problem.step.eta")
+    return Problem(make_family(tasks, weights), make_step(step["kind"], eta, step["shots"]))

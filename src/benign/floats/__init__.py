@@ -1,0 +1,1 @@
+"""The prover's arithmetic: float64 of NumPy, rounded outward."""

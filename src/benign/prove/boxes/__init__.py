@@ -1,0 +1,1 @@
+"""Proofs for a few parameters: boxes of gains, halved until each is decided."""

@@ -1,0 +1,355 @@
+"""The proof for two to four parameters: a frame, a level, branch and bound, and the certificate."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.linalg
+
+from benign.certificates.below import is_semicontinuous
+from benign.errors import ClaimError, ProblemError
+from benign.exact import globality
+from benign.exact.problem import Plant, Problem
+from benign.floats.fractions_of_gain import Frame
+from benign.floats.frames import frame_of, holds_all, root_frame
+from benign.floats.rim import as_fractions
+from benign.floats.taylor import Floats
+from benign.prove.boxes import state as state
+from benign.prove.boxes.branch_and_bound import Minimiser, Pavement
+from benign.prove.documents import below_certificate, minimiser_entry
+from benign.results.below import LandscapeBelow, ProvedMinimum, verdict_below
+from benign.results.landscape import Enclosure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import FrameType
+
+    from benign.results.observed import ObservedLandscape
+
+MOST = 4
+"""Most parameters, mn."""
+
+TIMES = {2: 10.0, 3: 2.0, 4: 2.0}
+"""The level by default, by the number of parameters: this multiple of the smallest value found …
+
+In three, below twice the least value random families of two tasks are decided in 10 to 100 seconds of
+one core, below ten times in more than ten minutes."""
+
+ABOVE = 1.1
+"""… or this multiple of the largest minimum that was seen, if that is more."""
+
+GRID = {2: 32, 3: 16, 4: 8}
+"""Gains along each axis of the grid that the guesses start from, by the number of parameters."""
+
+REACH = 3.0
+"""Where no simplex bounds the gains, the box searched reaches this multiple of the largest optimum's
+entries, and of the minimisers', around their middle. (A choice; the result names the box.)"""
+
+KEPT_EVERY = 30.0
+"""Seconds between two states of an unfinished proof that are written to the checkpoint."""
+
+Progress = Callable[[int, int, int], None]
+"""Called with boxes done, boxes waiting and minimisers proved."""
+
+
+def applies(problem: Problem) -> str:
+    """Why the proof is not for this problem; empty if it is."""
+    p = problem.family.n * problem.family.m
+    if problem.step.kind != "gradient":
+        return "the proof in several parameters is for the gradient step"
+    if not 2 <= p <= MOST:
+        return f"the proof is for at most {MOST} parameters; a gain of this family has {p}"
+    return ""
+
+
+def prove(
+    problem: Problem,
+    *,
+    level: float | None = None,
+    epsilon: Fraction = Fraction(0),
+    seeds: Sequence[Floats] = (),
+    budget: float = np.inf,
+    checkpoint: Path | None = None,
+    observed: ObservedLandscape | None = None,
+    progress: Progress | None = None,
+) -> LandscapeBelow:
+    """Every local minimiser of h(W) = Σ ω_τ f_τ(F_τ(W)) with h ≤ level, proved.
+
+    Args:
+        problem: a gradient step, any number of shots; mn from 2 to 4.
+        level: c; ∞ for the whole domain. By default 10 times the smallest value found (twice, for
+            three and four parameters), or more, so that it covers every minimiser that is known.
+        epsilon: the ε that the verdict is about.
+        seeds: gains (m, n) near which minimisers are known or supposed to be.
+        budget: seconds; what is left then lowers the level.
+        checkpoint: a file in which the state of an unfinished proof is kept, and from which it goes on.
+        observed: what a search met, for the result.
+        progress: called now and then.
+
+    Returns:
+        The list, the level below which it is complete, ε, a verdict and a certificate. After an
+        interrupt (Ctrl-C) the same, of what was done until then.
+
+    Raises:
+        ClaimError: the problem is not of this kind.
+        ProblemError: no gain is feasible, which was proved; or none was found; a level that is not
+            positive, or below every minimum.
+    """
+    if reason := applies(problem):
+        raise ClaimError(reason)
+    if level is not None and not level > 0:
+        raise ProblemError(f"level: must be positive, got {level}")
+    began = time.perf_counter()
+    witnesses = [optimal_gain(task.g) for task in problem.tasks]
+    frame, bounded = _frame(problem, [*witnesses, *seeds])
+    pavement = Pavement(problem, frame, np.inf, [as_fractions(W.tolist()) for W in witnesses])
+    pavement.allows_steep = not bounded or is_semicontinuous(problem)
+    _look_for_minimisers(pavement, seeds)
+    if pavement.minimisers:
+        lowest = pavement.minimisers[0].value.hi
+        highest = max(point.value.hi for point in pavement.minimisers)
+        asked = max(TIMES[pavement.p] * lowest, ABOVE * highest) if level is None else float(level)
+        if asked < lowest:
+            raise ProblemError(
+                f"level: {asked:g} is below every minimum that was found; the least is {lowest:.6g}"
+            )
+        pavement.set_level(asked)
+    else:
+        asked = np.inf if level is None else float(level)
+        pavement.set_level(asked)
+    if checkpoint is not None and checkpoint.exists():
+        state.load(pavement, checkpoint)
+    left = budget - (time.perf_counter() - began)
+    _run(pavement, left, checkpoint, progress)
+    if pavement.is_done and not pavement.minimisers:
+        raise ProblemError(_nothing(pavement, asked, bounded))
+    return _result(pavement, asked, bounded, epsilon, observed, time.perf_counter() - began)
+
+
+def _nothing(pavement: Pavement, asked: float, bounded: bool) -> str:
+    """What it means that all boxes are excluded.
+
+    If the root box holds all of the domain, h attains its least value wherever it is at most the level
+    (see `benign.certificates.below`), and would have a minimiser. Otherwise h may fall towards the side
+    of the box: then it has to be excluded box by box.
+    """
+    eta = float(pavement.problem.step.eta)
+    where = "" if bounded else " among those searched"
+    if not bounded and any(letter in pavement.leaves() for letter in "gsn"):
+        return (
+            f"no gain{where} is a local minimiser with h ≤ {asked:g} (proved): h falls towards the "
+            "side of the box that was searched; give a gain beyond it as a seed"
+        )
+    if asked < np.inf:
+        return f"level: h exceeds {asked:g} at every gain{where} (proved); give a higher level"
+    return (
+        f"no gain is feasible{where} (proved): every gain that stabilises the tasks is thrown out by "
+        f"the adaptation step, or none stabilises them all; lower eta (it is {eta:g}) or split the "
+        "family"
+    )
+
+
+def _run(
+    pavement: Pavement, seconds: float, checkpoint: Path | None, progress: Progress | None
+) -> None:
+    """Branch and bound until it is done, time is up, or Ctrl-C; the state is kept meanwhile."""
+
+    def report(done: int, waiting: int) -> None:
+        if progress is not None:
+            progress(done, waiting, len(pavement.minimisers))
+
+    until = time.perf_counter() + seconds
+    with _interruptible(pavement):
+        while not _advanced(
+            pavement, min(until - time.perf_counter(), KEPT_EVERY if checkpoint else np.inf), report
+        ):
+            if checkpoint is not None:
+                state.save(pavement, checkpoint)
+            over = time.perf_counter() >= until or not len(pavement.waiting)
+            if over or pavement.interrupted:
+                return
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+
+
+def _advanced(pavement: Pavement, seconds: float, report: Callable[[int, int], None]) -> bool:
+    """Whether all is done; what was done before an interrupt from elsewhere counts."""
+    try:
+        return pavement.run(seconds=seconds, progress=report)
+    except KeyboardInterrupt:
+        pavement.interrupted = True
+        return False
+
+
+@contextmanager
+def _interruptible(pavement: Pavement) -> Iterator[None]:
+    """Ctrl-C ends the proof between two batches of boxes; a second one is the usual interrupt."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread only
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        pavement.interrupted = True
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _look_for_minimisers(pavement: Pavement, seeds: Sequence[Floats]) -> None:
+    centre = np.array([float(x) for x in pavement.frame.centre])
+    axes = np.array([[float(x) for x in row] for row in pavement.frame.axes])
+    gains = np.array([np.asarray(W, float).reshape(-1) for W in seeds]).reshape(-1, pavement.p)
+    y = np.linalg.solve(axes, (gains - centre).T).T
+    pavement.found.add(y[(np.abs(y) <= 1).all(axis=1)])
+    pavement.found.add(pavement.found.guesses(GRID[pavement.p]))
+
+
+def optimal_gain(plant: Plant) -> Floats:
+    """A gain near the optimum, (m, n), in floating point; zeros if none was found."""
+    A, B, Q, R = (
+        np.array([[float(x) for x in row] for row in X]) for X in (plant.A, plant.B, plant.Q, plant.R)
+    )
+    root = float(plant.discount) ** 0.5
+    A, B = root * A, root * B
+    size = max(np.abs(Q).max(), np.abs(R).max())
+    for more in (0.0, 1e-6):  # a price on every state, where Q sees too little of them
+        try:
+            P = scipy.linalg.solve_discrete_are(A, B, Q + more * size * np.eye(len(A)), R)
+            return np.linalg.solve(R + B.T @ P @ B, B.T @ P @ A)
+        except (np.linalg.LinAlgError, ValueError):
+            continue
+    return np.zeros((plant.m, plant.n))
+
+
+def _frame(problem: Problem, gains: Sequence[Floats]) -> tuple[Frame, bool]:
+    """The root box, and whether it holds all of the domain."""
+    plants = [task.g for task in problem.tasks]
+    root = root_frame(plants)
+    if root is not None and holds_all(root, plants):
+        return root, True
+    points = np.array([np.asarray(W, float).reshape(-1) for W in gains])
+    centre = 0.5 * (points.min(axis=0) + points.max(axis=0))
+    size = max(float(np.abs(points).max()), 1e-3)
+    half = REACH * np.maximum(np.abs(points - centre).max(axis=0), size)
+    return frame_of(centre, np.diag(half)), False
+
+
+# --- the result ------------------------------------------------------------------------------
+
+
+def _result(
+    pavement: Pavement,
+    asked: float,
+    bounded: bool,
+    epsilon: Fraction,
+    observed: ObservedLandscape | None,
+    seconds: float,
+) -> LandscapeBelow:
+    problem = pavement.problem
+    m, n = problem.family.m, problem.family.n
+    level, left = pavement.reached()
+    listed = [point for point in pavement.minimisers if point.value.lo <= level]
+    proved = bool(listed) and listed[0].value.hi <= level
+    if not proved:
+        level, listed = -np.inf, pavement.minimisers
+    values = [point.value for point in listed]
+    bounds = _epsilon(values, complete=proved)
+    verdict = verdict_below(
+        values, bounds, asked=epsilon, wanted=asked, level=level, left=left, bounded=bounded
+    )
+    certificate = None
+    if proved:
+        certificate = _certificate(
+            pavement, level, bounded, listed, bounds, epsilon, verdict.status.value
+        )
+    return LandscapeBelow(
+        problem=problem,
+        asked=asked,
+        level=level,
+        bounded=bounded,
+        region=_region(pavement.frame).reshape(2, m, n),
+        minimizers=tuple(_minimum(point, m, n) for point in listed),
+        minimum=_minimum_value(values, proved=proved, floor=pavement.floor),
+        epsilon=bounds,
+        verdict=verdict,
+        boxes=pavement.boxes,
+        left=left,
+        certificate=certificate,
+        observed=observed,
+        interrupted=pavement.interrupted,
+        facts={"seconds": seconds, **{f"leaves {k}": float(v) for k, v in pavement.leaves().items()}},
+    )
+
+
+def _epsilon(values: list[Enclosure], *, complete: bool) -> Enclosure:
+    if not values:
+        return Enclosure(0.0, np.inf)
+    lo, hi = globality.epsilon(values, ()) if len(values) > 1 else (0.0, 0.0)
+    return Enclosure(lo, hi if complete else np.inf)
+
+
+def _minimum_value(values: list[Enclosure], *, proved: bool, floor: float) -> Enclosure:
+    if not values:
+        return Enclosure(floor, np.inf)
+    lo, hi = globality.infimum(values, ())
+    return Enclosure(lo if proved else min(lo, floor), hi)
+
+
+def _minimum(point: Minimiser, m: int, n: int) -> ProvedMinimum:
+    lo, hi = point.W
+    middle = 0.5 * (lo + hi)
+    radius = np.nextafter(np.maximum(hi - middle, middle - lo), np.inf)
+    return ProvedMinimum(middle.reshape(m, n), radius.reshape(m, n), point.value)
+
+
+def _region(frame: Frame) -> Floats:
+    """(2, p), bounds of the entries of the gains in the root box."""
+    centre = np.array([float(x) for x in frame.centre])
+    reach = np.abs(np.array([[float(x) for x in row] for row in frame.axes])).sum(axis=1)
+    return np.array([centre - reach, centre + reach])
+
+
+def _certificate(
+    pavement: Pavement,
+    level: float,
+    bounded: bool,
+    listed: Sequence[Minimiser],
+    epsilon: Enclosure,
+    asked: Fraction,
+    status: str,
+) -> dict[str, object]:
+    frame = pavement.frame
+    values = [point.value for point in listed]
+    return below_certificate(
+        pavement.problem,
+        level=level,
+        centre=[float(x) for x in frame.centre],
+        axes=[[float(x) for x in row] for row in frame.axes],
+        bounded=bounded,
+        tree=pavement.tree_text(listed),
+        minimisers=[
+            minimiser_entry(
+                y=[(float(a), float(b)) for a, b in point.y.T],
+                W=[(float(a), float(b)) for a, b in point.W.T],
+                value=(point.value.lo, point.value.hi),
+                convex_centre=[float(x) for x in point.centre],
+                convex_radius=[float(x) for x in point.radius],
+            )
+            for point in listed
+        ],
+        minimum=globality.infimum(values, ()),
+        epsilon=(epsilon.lo, epsilon.hi),
+        asked=asked,
+        status=status,
+    )

@@ -1,0 +1,397 @@
+"""Branch and bound: every local minimiser of h below a level, proved, for two to four parameters.
+
+A root box that holds the domain is halved again and again. A box is done with when one of these is
+shown of it (the letter is its tag in the certificate, see `benign.certificates.below`):
+
+    u   none of its gains stabilises some task before adaptation;
+    o   for some task the first shot leads from all of its stabilising gains to none that stabilises;
+    r   it lies so near a rim of the stabilising set that no next gain can stabilise (`rigorous.rim`);
+    l   h exceeds the level, or is infinite, all over it;
+    g   it is in the domain of h, and ∇h ≠ 0 all over it;
+    s   its gains stabilise before adaptation, and where h is finite s∇h ≠ 0 for a factor s > 0;
+    n   ∇²h has a direction of negative curvature all over it;
+    m   it lies in a box around a listed minimiser on which h is strictly convex.
+
+What floating point finds (a minimiser by Newton's method, directions to test along) is a guess that a
+test in outward-rounded arithmetic then confirms or not. When time runs out the boxes that are left
+lower the level: h exceeds the least of their lower bounds on all of them, so that below it the list is
+complete.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benign.exact.problem import Matrix, Problem
+from benign.floats import box_signs
+from benign.floats.along import Along
+from benign.floats.bounds import Bounds
+from benign.floats.boxes import Adapted, BoxObjective
+from benign.floats.fractions_of_gain import Frame
+from benign.floats.rim import Rim, least_costs
+from benign.floats.taylor import GROWN, TINY, UNIT, Floats, Model
+from benign.prove.boxes.minimisers import Minimiser, Minimisers
+from benign.prove.boxes.tree import LEAF_TAGS, Boxes, Tree
+
+ITEMS = 8192
+"""Boxes times tasks evaluated at once by a thread: some ten MB of models for two parameters."""
+
+THIN = 2.0**-10
+"""A side shorter than this share of the longest is not halved, whatever it seems to matter: along an
+edge of the stabilising set it would be for ever."""
+
+FEWEST = 2048
+"""Boxes that are worth a thread of their own. With fewer NumPy's calls are so short that threads wait
+for the interpreter's lock: shares of 128 boxes in two threads took 3.6 s where one thread takes 2.0."""
+
+DEEPEST = 48
+"""Halvings of one side at most, as in `benign.certificates.below_tree`: centres and radii of boxes stay
+exact floats."""
+
+
+def _effects(models: Model) -> Floats:
+    """(p, boxes): Σ over the first axis of how much each x_i moves a model, relative to its size."""
+    size = np.abs(models.c)
+    share = size / (size.sum(axis=0) + 1e-300)
+    return np.einsum("ki,kqb->ib", models.basis.exponents.astype(float), share)
+
+
+def processors() -> int:
+    """Those that this process may use: so many threads test boxes."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What was shown of some boxes.
+
+    Attributes:
+        letters: (boxes,), the codes of their tags; 0 for those that are left.
+        axes: (boxes,), where to halve them.
+        around: indices of boxes with tag m, with the minimiser in whose convex box they lie.
+        guesses: centres of convex boxes in which ∇h may vanish, and how far from there.
+    """
+
+    letters: NDArray[np.uint8]
+    axes: NDArray[np.int64]
+    around: list[tuple[NDArray[np.int64], Minimiser]]
+    guesses: list[tuple[Floats, Floats]]
+
+
+class Pavement:
+    """The state of a proof: what is done, what waits, and the minimisers so far.
+
+    Args:
+        problem: a gradient step; two to four parameters.
+        frame: coordinates; the root box is [−1, 1]ᵖ.
+        level: c; infinite for the whole domain.
+        witnesses: for each task a gain that stabilises it, near its optimum.
+
+    Attributes:
+        found: the minimisers, and the search for them.
+        floor: a lower bound of h anywhere.
+        allows_steep: whether boxes may be excluded by s∇h ≠ 0, across the rim of the domain.
+        around: the nodes with tag m, and the minimiser in whose convex box they lie.
+        interrupted: set from outside, it ends a run after the boxes that are being tested.
+    """
+
+    def __init__(
+        self, problem: Problem, frame: Frame, level: float, witnesses: Sequence[Matrix]
+    ) -> None:
+        self.objective = BoxObjective(problem, frame)
+        self.problem, self.frame, self.level = problem, frame, level
+        self.p, self.k = frame.p, self.objective.k
+        self.least = least_costs(problem, witnesses)
+        self._witnesses = witnesses
+        self.rim = Rim(problem, frame, level, self.least, witnesses)
+        self.weights = np.array([float(w) for w in problem.weights]) * (1.0 - 2.0**-50)
+        self.tree = Tree()
+        self.found = Minimisers(self.objective)
+        everywhere = float(self._total(self.least[:, None])[0])
+        ones = np.ones((self.p, 1))
+        self.waiting = Boxes(0.0 * ones, ones, np.zeros(1, np.int64), np.full(1, everywhere))
+        self.stuck: list[Boxes] = []
+        self.around: list[tuple[NDArray[np.int64], Minimiser]] = []
+        self.boxes = 0
+        self.floor = everywhere
+        self.allows_steep = False
+        self.interrupted = False
+
+    def set_level(self, level: float) -> None:
+        """Another level, before anything was tested."""
+        self.level = level
+        self.rim = Rim(self.problem, self.frame, level, self.least, self._witnesses)
+
+    @property
+    def minimisers(self) -> list[Minimiser]:
+        """Those proved so far, by increasing value."""
+        return self.found.known
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every box is decided."""
+        return not len(self.waiting) and not self.stuck
+
+    def left(self) -> Boxes:
+        """The boxes that are not decided."""
+        return Boxes.joined([self.waiting, *self.stuck])
+
+    def reached(self) -> tuple[float, int]:
+        """The level below which all is decided, and the number of boxes left."""
+        left = self.left()
+        if not len(left):
+            return self.level, 0
+        # A little below, so that on what is left h is shown to exceed it with room.
+        lowest = float(left.bound.min())
+        return min(self.level, lowest * (1.0 - 1e-9)), len(left)
+
+    def tree_text(self, listed: Sequence[Minimiser]) -> str:
+        """The tree of a certificate for the level that was reached; see `reached`.
+
+        Args:
+            listed: the minimisers that are not above it. What is left, and the convex boxes of the
+                others, have h above it.
+        """
+        saved = self.tree.tags.copy()
+        self.tree.tags[self.left().node] = ord("l")
+        for nodes, point in self.around:
+            if not any(point is other for other in listed):
+                self.tree.tags[nodes] = ord("l")
+        text = self.tree.text()
+        self.tree.tags = saved
+        return text
+
+    def leaves(self) -> dict[str, int]:
+        """How many leaves have each tag."""
+        return {tag: n for tag, n in self.tree.counts().items() if tag in LEAF_TAGS}
+
+    # --- the loop ----------------------------------------------------------------------------
+
+    def tested(self, boxes: Boxes) -> Tested:
+        """Test boxes and raise their bounds; nothing else is changed, so that threads can share it."""
+        letters = np.zeros(len(boxes), np.uint8)
+        around: list[tuple[NDArray[np.int64], Minimiser]] = []
+        guesses: list[tuple[Floats, Floats]] = []
+
+        def close(index: NDArray[np.int64], letter: str) -> None:
+            letters[index] = ord(letter)
+
+        y, r = boxes.y, boxes.r
+        effect = r / r.max(axis=0)  # the longest side, where nothing better is known
+        with np.errstate(all="ignore"):
+            for known in self.minimisers:
+                gap = (np.abs(y - known.centre[:, None]) + r) * (1 + 1e-14)
+                held = np.flatnonzero((letters == 0) & (gap <= known.radius[:, None]).all(axis=0))
+                if len(held):
+                    around.append((held, known))
+                    close(held, "m")
+            left = np.flatnonzero(letters == 0)
+            if len(left):
+                left, start = self._before(boxes, left, close)
+                effect[:, left] = self._effect_on_rim(start)
+                self._adapted(boxes, left, start, close, effect, guesses)
+        sides = r / r.max(axis=0)
+        effect = np.where(np.isfinite(effect).all(axis=0), effect, sides)
+        axes = np.argmax(np.where(sides > THIN, effect, -1.0), axis=0)
+        return Tested(letters, axes, around, guesses)
+
+    def _before(
+        self, boxes: Boxes, left: NDArray[np.int64], close: Callable[[NDArray[np.int64], str], None]
+    ) -> tuple[NDArray[np.int64], Along]:
+        """The tests of the gains themselves; which boxes are left, and g along them."""
+        y, r = boxes.y, boxes.r
+        start = self.objective.before(y[:, left], r[:, left])
+        out = np.any(start.signs < 0, axis=0)
+        close(left[out], "u")
+        thrown = self.objective.thrown_out(start).any(axis=0) & ~out
+        close(left[thrown], "o")
+        keep = np.flatnonzero(~out & ~thrown)
+        start, left = start[keep], left[keep]
+        W = self.rim.gains(y[:, left], r[:, left])
+        threshold = self.rim.threshold(W)
+        out = np.asarray(np.any(start.least > threshold, axis=0))
+        for task in range(self.k):
+            near = np.flatnonzero(~out & (start.signs[task] == 0) & np.isfinite(threshold[task]))
+            if len(near):
+                part = Bounds(W.mid[..., near], W.rad[..., near])
+                out[near] |= self.rim.least_g(part, task) > threshold[task, near]
+        close(left[out], "r")
+        keep = np.flatnonzero(~out)
+        return left[keep], start[keep]
+
+    def _adapted(
+        self,
+        boxes: Boxes,
+        left: NDArray[np.int64],
+        start: Along,
+        close: Callable[[NDArray[np.int64], str], None],
+        effect: Floats,
+        guesses: list[tuple[Floats, Floats]],
+    ) -> None:
+        """The tests that need the adapted gains."""
+        y, r = boxes.y, boxes.r
+        if len(left) == 0:
+            return
+        at = self.objective.adapt(start, 1)
+        value = np.where(at.along, np.fmax(at.f.least, self.least[:, None]), self.least[:, None])
+        bound = self._total(value)
+        lost = (at.along & (at.signs < 0)).any(axis=0)
+        for task in range(self.k):
+            # At the corners of a stabilising set N and D both vanish; a finite horizon still tells.
+            near = np.flatnonzero(
+                ~lost & (bound <= self.level) & at.along[task] & (at.signs[task] == 0)
+            )
+            if len(near):
+                F = self._range(at, task, near)
+                value[task, near] = np.fmax(value[task, near], self.rim.least_f(F, task))
+                bound[near] = self._total(value[:, near])
+        boxes.bound[left] = np.fmax(boxes.bound[left], bound)
+        out = lost | (bound > self.level)
+        close(left[out], "l")
+        keep = np.flatnonzero(at.along.all(axis=0) & ~out)
+        if len(keep) == 0:
+            return
+        left, at = left[keep], at[keep]
+        inside = box_signs.inside(at)
+        out = box_signs.slopes(self.objective.gradient(at)) & inside
+        close(left[out], "g")
+        # Near the rim, where ∇h has a pole, times what clears it.
+        near = np.flatnonzero(~out)
+        if len(near) and self.allows_steep:
+            scaled = self.objective.scaled_gradient(at[near])
+            steep = box_signs.slopes(scaled)
+            close(left[near[steep]], "s")
+            out[near[steep]] = True
+            moved = _effects(scaled)
+            fine = np.isfinite(moved).all(axis=0) & (moved.max(axis=0) > 0)
+            effect[:, left[near[fine]]] = moved[:, fine]
+        keep = keep[~out & inside]
+        left = left[~out & inside]
+        if len(left) == 0:
+            return
+        at = self.objective.adapt(start[keep], 2)
+        hessian = self.objective.hessian(at)
+        out = box_signs.falls(hessian)
+        close(left[out], "n")
+        convex = box_signs.convex(at, hessian) & ~out
+        # Convex boxes whose gradient may vanish: there may be minimisers that are not known.
+        guesses.extend((y[:, i], 1.5 * r[:, i]) for i in left[convex])
+
+    def _range(self, at: Adapted, task: int, boxes: NDArray[np.int64]) -> Bounds:
+        """The range of one task's adapted gains as entries of W, (m, n, boxes)."""
+        ends = at.F[:, task, boxes].bounds()
+        shape = (self.p, self.k, len(boxes))
+        rows = self.objective.f.gains(*(np.broadcast_to(x[:, None], shape) for x in ends))
+        lo, hi = np.stack([row.lo[task] for row in rows]), np.stack([row.hi[task] for row in rows])
+        mid = 0.5 * (lo + hi)
+        rad = np.maximum(hi - mid, mid - lo) * GROWN + TINY
+        shape = (self.problem.family.m, self.problem.family.n, len(boxes))
+        return Bounds(mid.reshape(shape), rad.reshape(shape))
+
+    def _total(self, value: Floats) -> Floats:
+        """Σ ω value ≥ 0 over the tasks, rounded down: k products and sums err by ku at most."""
+        return (self.weights[:, None] * value).sum(axis=0) * (1.0 - (self.k + 8) * 2.0 * UNIT)
+
+    def _effect_on_rim(self, start: Along) -> Floats:
+        """(p, boxes): how much each side of a box moves D of the task nearest to its rim."""
+        low, high = start.d.bounds()
+        nearest = np.argmin(np.where(np.isfinite(low), low / np.abs(high), -np.inf), axis=0)
+        c = np.take_along_axis(start.d.c, nearest[None, None], axis=1)[:, 0]
+        return _effects(Model(start.d.basis, c[:, None], start.d.e[:1]))
+
+    def advance(self, boxes: Boxes, tested: Tested) -> tuple[Boxes, NDArray[np.int64]]:
+        """Tag what was shown of boxes; those that are left, and where to halve them."""
+        self.boxes += len(boxes)
+        for index, known in tested.around:
+            self.around.append((boxes.node[index], known))
+        done = tested.letters > 0
+        self.tree.tags[boxes.node[done]] = tested.letters[done]
+        if tested.guesses:
+            starts, within = (np.array(side) for side in zip(*tested.guesses, strict=True))
+            self.found.add(starts, within=within)
+        return boxes[~done], tested.axes[~done]
+
+    def halve(self, boxes: Boxes, axes: NDArray[np.int64]) -> Boxes:
+        """Both halves of every box."""
+        if len(boxes) == 0:
+            return boxes
+        lower = self.tree.split(boxes.node, axes)
+        index = np.arange(len(boxes))
+        r = boxes.r.copy()
+        r[axes, index] *= 0.5
+        shift = np.zeros_like(r)
+        shift[axes, index] = r[axes, index]
+        return Boxes.joined(
+            [
+                Boxes(boxes.y - shift, r, lower, boxes.bound),
+                Boxes(boxes.y + shift, r, lower + 1, boxes.bound.copy()),
+            ]
+        )
+
+    def run(
+        self,
+        *,
+        seconds: float = np.inf,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> bool:
+        """Go on until nothing waits, the time is up or `interrupted` is set; whether all is done.
+
+        The boxes with the lowest bounds come first. An interrupt leaves a state that can go on.
+        """
+        end = time.perf_counter() + seconds
+        threads = processors()
+        with ThreadPoolExecutor(threads) as pool:
+            while len(self.waiting):
+                # A round takes all that waits now, the lowest first. Until it is over all of it counts
+                # as waiting: an interrupt at any place cannot make a box pass for done.
+                self.waiting = self.waiting[np.argsort(self.waiting.bound, kind="stable")]
+                if not self._round(end, progress, pool, threads):
+                    return False
+        return not self.stuck
+
+    def _round(
+        self,
+        end: float,
+        progress: Callable[[int, int], None] | None,
+        pool: ThreadPoolExecutor,
+        threads: int,
+    ) -> bool:
+        """Test all that waits, once; whether there was time for it."""
+        batch = self.waiting
+        size = max(16, min(ITEMS // self.k, max(FEWEST, -(-len(batch) // threads))))
+        done: list[Boxes] = []
+        start, stuck = 0, len(self.stuck)
+        try:
+            while start < len(batch) and not self.interrupted and time.perf_counter() <= end:
+                ends = [min(start + (i + 1) * size, len(batch)) for i in range(threads)]
+                starts = [start, *ends[:-1]]
+                chunks = [batch[np.arange(a, b)] for a, b in zip(starts, ends, strict=True) if a < b]
+                for chunk, tested in zip(chunks, pool.map(self.tested, chunks), strict=True):
+                    stuck = len(self.stuck)
+                    rest, axes = self.advance(chunk, tested)
+                    deep = np.any(rest.r <= 2.0**-DEEPEST, axis=0)
+                    halves = self.halve(rest[~deep], axes[~deep])
+                    if deep.any():
+                        self.stuck.append(rest[deep])
+                    done.append(halves)
+                    start += len(chunk)
+                    if progress is not None:
+                        progress(self.boxes, len(batch) - start + sum(map(len, done)))
+        except BaseException:
+            # The boxes of the chunk that was interrupted wait again, unless they have a letter.
+            del self.stuck[stuck:]
+            again = batch[np.arange(start, len(batch))]
+            again = again[~self.tree.reopened(again.node)]
+            self.waiting = Boxes.joined([*done, again])
+            raise
+        self.waiting = Boxes.joined([*done, batch[np.arange(start, len(batch))]])
+        return start == len(batch)

@@ -1,0 +1,164 @@
+"""The verb `certify`: the strongest claim about one gain that can be proved, as a certificate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from flint import arb, ctx
+
+from benign.balls.scalar import BallObjective
+from benign.certificates import pointwise, quantitative, regret
+from benign.certificates.check import PRECISION
+from benign.certificates.document import sealed
+from benign.certificates.gains import Rows, gain_rows, require_well_posed
+from benign.certificates.pointwise import Proved, piece_of, piece_slope, prove_point, require_family
+from benign.certificates.quantitative import QUANTITATIVE
+from benign.certificates.reading import Bounds, Refused
+from benign.certificates.regret import REGRET, prove_scalar
+from benign.errors import ClaimError
+from benign.exact.pieces import pieces
+from benign.exact.problem import Problem, problem_from_json, problem_to_json
+
+STATIONARY = pointwise.CLAIMS
+"""The claims about a stationary point, strongest first."""
+
+BOUNDS: dict[str, Callable[[Problem, Rows], Proved]] = {
+    REGRET: regret.prove_rows,
+    QUANTITATIVE: quantitative.prove_rows,
+}
+"""The claims for more than one state or input."""
+
+CLAIMS = (*STATIONARY, REGRET, QUANTITATIVE)
+"""All claims about one gain."""
+
+NEAR = 1e-6
+"""How far, relative to 1 + |W|, a gain may lie from the stationary point it is taken for."""
+
+SLACK = 2.0**-40
+"""Relative room between the gap that is proved and the one that is claimed, so that a python-flint
+that rounds differently still proves it."""
+
+
+def certify(objective: Any, W: Any, claim: str | None = None) -> dict[str, Any]:
+    """A certificate about one gain: the strongest claim that applies, or the one asked for.
+
+    Args:
+        objective: a `MetaObjective` or an exact `Problem`.
+        W: for one state and one input the gain, or a float near the stationary point that is meant;
+            otherwise the gain, (m, n), as an array or a list of rows.
+        claim: one of `CLAIMS`; in more than one dimension the regret bound and the quantitative form
+            are the only ones. None tries them, strongest first, but not the quantitative form. The
+            regret bound comes last and applies to any gain of the domain.
+
+    Raises:
+        ClaimError: the conditions are not met; the message gives each claim's reason.
+        ProblemError: the problem is not one that a proof covers.
+
+    Source: Theorems 1 to 3 and Propositions 1 and 2 of arXiv 2006.00453; the non-singular form,
+    the regret bound and the quantitative form are ours.
+    """
+    problem: Problem = objective if isinstance(objective, Problem) else objective.problem
+    if claim is not None and claim not in CLAIMS:
+        raise ClaimError(f"unknown claim {claim!r}; there are: {', '.join(CLAIMS)}")
+    document = problem_to_json(problem)
+    problem = problem_from_json(document)  # as the checker will read it
+    if problem.family.is_scalar and claim != QUANTITATIVE:
+        found = _about_scalar(problem, W, claim)
+    else:
+        found = _about_rows(problem, W, REGRET if claim is None else claim)
+    return sealed({"problem": document, **found})
+
+
+def _about_scalar(problem: Problem, W: Any, claim: str | None) -> dict[str, Any]:
+    """The claim, the gain's bounds and the gap, for one state and one input."""
+    gain = _number(W)
+    reasons: dict[str, str] = {}
+    for name in (*STATIONARY, REGRET) if claim is None else (claim,):
+        try:
+            with ctx.workprec(PRECISION):
+                if name == REGRET:
+                    return {"claim": name, "W": [gain, gain], "gap": prove_scalar(problem, gain).gap}
+                require_family(problem, name)
+                lo, hi = _bracket(problem, gain)
+                return {"claim": name, "W": [lo, hi], "gap": prove_point(problem, name, lo, hi).gap}
+        except Refused as error:
+            reasons.setdefault(str(error), name)
+    raise ClaimError("; ".join(f"{name}: {reason}" for reason, name in reasons.items()))
+
+
+def _about_rows(problem: Problem, W: Any, claim: str) -> dict[str, Any]:
+    """The claim, the gain's rows and the gap."""
+    if claim not in BOUNDS:
+        n, m = problem.family.n, problem.family.m
+        raise ClaimError(
+            f"{claim} is proved for one state and one input; this family has {n} and {m}, for which "
+            f"there are: {', '.join(BOUNDS)}"
+        )
+    given = W.tolist() if hasattr(W, "tolist") else W
+    if problem.family.is_scalar and isinstance(given, (int, float)):
+        given = [[given]]
+    try:
+        rows = gain_rows(problem, given)
+        require_well_posed(problem)
+        proved = BOUNDS[claim](problem, rows)
+    except Refused as error:
+        raise ClaimError(f"{claim}: {error}") from error
+    gap = proved.gap * (1.0 + SLACK)
+    return {"claim": claim, "W": [list(row) for row in rows], "gap": gap}
+
+
+def _number(W: Any) -> float:
+    """A scalar gain, also as an array or rows that hold just one number."""
+    value = W.tolist() if hasattr(W, "tolist") else W
+    while isinstance(value, (list, tuple)) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ClaimError(f"W must be one finite number, got {str(W)[:60]}")
+    return float(value)
+
+
+def _bracket(problem: Problem, w: float) -> Bounds:
+    """A short interval around the stationary point next to w in which h' changes sign.
+
+    Found by Newton's method in floating point; that it holds a stationary point is proved later.
+    """
+    slope = _slope_at(problem, w)
+    x = w
+    step = 1e-7 * (1.0 + abs(w))
+    for _ in range(50):
+        here, there = slope(x), slope(x + step)
+        rate = (there - here) / step
+        if not math.isfinite(rate) or rate == 0:
+            raise Refused(f"h' is not finite near W = {w!r}")
+        following = x - here / rate
+        if abs(following - w) > NEAR * (1.0 + abs(w)):
+            raise Refused(
+                f"W = {w!r} is no stationary point: h' is {slope(w):.3g} there, and none lies near"
+            )
+        if abs(following - x) <= 2.0**-50 * abs(x):
+            break
+        x = following
+    reach = math.ulp(x)
+    while reach < NEAR * (1.0 + abs(w)):
+        if slope(x - reach) < 0 < slope(x + reach):
+            return x - reach, x + reach
+        reach *= 4.0
+    raise Refused(f"h' does not rise through zero near W = {w!r}: no minimum there")
+
+
+def _slope_at(problem: Problem, w: float) -> Callable[[float], float]:
+    """h' as a float function near w."""
+    if problem.step.kind == "gradient":
+        objective = BallObjective(problem)
+
+        def gradient(x: float) -> float:
+            point = objective.point(arb(x))
+            if not point.inside:
+                raise Refused(f"W = {x!r} is not in the domain of h")
+            return float(point.d1.lo.mid())
+
+        return gradient
+    piece = piece_of(*pieces(problem), w, w)
+    return lambda x: float(piece_slope(problem, piece, arb(x)).lo.mid())

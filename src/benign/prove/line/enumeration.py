@@ -1,0 +1,183 @@
+"""The verb: from a meta-objective to its landscape, with a verdict and a certificate."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+
+import numpy as np
+
+from benign.errors import ProblemError
+from benign.exact import globality
+from benign.exact.likeness import is_one_task, is_proportional
+from benign.exact.plants import scalar_plants
+from benign.exact.problem import Problem, exact
+from benign.exact.surd import stabilising_set
+from benign.floats.intervals import Interval
+from benign.floats.scalar import GradientObjective
+from benign.prove.documents import enumeration_certificate
+from benign.prove.line.gradient import Enumeration, enumerate_gradient
+from benign.prove.line.normalized import enumerate_normalized
+from benign.results.landscape import Enclosure, Kind, Landscape, StationaryPoint, Status, Verdict
+
+
+def analyze(problem: Problem, *, epsilon: float | str | Fraction = 0) -> Landscape:
+    """Every stationary point of h(W) = Σ ω_τ f_τ(F_τ(W)), proved, and whether h is ε-global.
+
+    Args:
+        problem: one state, one input.
+        epsilon: the ε asked about, in units of the cost; 0 asks whether every local minimum is
+            global. The verdict is about this ε; `Landscape.epsilon` encloses the smallest one.
+
+    Returns:
+        The `Landscape`, its certificate included.
+
+    Raises:
+        NotScalarError: more than one state or input.
+        ProblemError: no gain is feasible, or a number is out of range.
+
+    Source: Definitions 1 and 2 of Molybog and Lavaei, arXiv 2006.00453; the enumeration is ours.
+    """
+    started = time.perf_counter()
+    wanted = asked(epsilon)
+    if problem.step.kind == "gradient":
+        found = enumerate_gradient(problem)
+    else:
+        found = enumerate_normalized(problem)
+    minima = [point for point in found.points if point.kind.is_minimum]
+    if not minima and not found.undecided:
+        raise _infeasible(problem)
+    values = [point.value for point in minima]
+    doubtful = [stretch.value for stretch in found.undecided]
+    minimum = Enclosure(*globality.infimum(values, doubtful))
+    bounds = Enclosure(*globality.epsilon(values, doubtful))
+    exactly = "" if found.undecided else _all_global(problem, minima)
+    if exactly:
+        bounds = Enclosure(0.0, 0.0)
+    verdict = _verdict(wanted, bounds, minima, found, exactly)
+    certificate = enumeration_certificate(
+        problem,
+        cover=found.cover,
+        domain=[(p.lo, p.hi) for p in found.domain],
+        points=[_point_record(point) for point in found.points],
+        undecided=[(u.W, u.value) for u in found.undecided],
+        minimum=minimum,
+        epsilon=bounds,
+        asked=wanted,
+        status=verdict.status.value,
+    )
+    return Landscape(
+        problem=problem,
+        domain=found.domain,
+        stationary_points=found.points,
+        undecided=found.undecided,
+        minimum=minimum,
+        epsilon=bounds,
+        verdict=verdict,
+        certificate=certificate,
+        facts={
+            "seconds": time.perf_counter() - started,
+            "boxes": float(len(found.cover.tags)) if found.cover else 0.0,
+        },
+    )
+
+
+def asked(epsilon: float | str | Fraction) -> Fraction:
+    """The ε asked about, as an exact number.
+
+    Raises:
+        ProblemError: it is negative, or no number.
+    """
+    try:
+        value = exact(epsilon)
+        float(value)
+    except (ProblemError, OverflowError) as error:
+        raise ProblemError(f"epsilon: {error}") from error
+    if value < 0:
+        raise ProblemError(f"epsilon: must not be negative, got {epsilon}")
+    return value
+
+
+def _infeasible(problem: Problem) -> ProblemError:
+    """Why no gain is feasible, decided exactly: before adaptation already, or by the step."""
+    rims = [
+        (rims, task.name)
+        for task, plant in zip(problem.tasks, scalar_plants(problem)[1], strict=True)
+        if (rims := stabilising_set(plant)) is not None
+    ]
+    (low, _), left = max(rims, key=lambda entry: entry[0][0])
+    (_, high), right = min(rims, key=lambda entry: entry[0][1])
+    if low < high:
+        return ProblemError(
+            "no gain is feasible: every gain that stabilises the tasks is thrown out by the "
+            f"adaptation step; lower eta (it is {float(problem.step.eta):g})"
+        )
+    return ProblemError(
+        f"no gain stabilises every task: `{left}` needs W > {low.bounds[0]:.6g}, `{right}` needs "
+        f"W < {high.bounds[1]:.6g}; split the family"
+    )
+
+
+def _point_record(point: StationaryPoint) -> dict[str, object]:
+    record: dict[str, object] = {"kind": point.kind.value, "W": point.W, "value": point.value}
+    if point.limits is not None:
+        record["limits"] = point.limits
+    return record
+
+
+# --- the verdict -----------------------------------------------------------------------------
+
+
+def _all_global(problem: Problem, minima: list[StationaryPoint]) -> str:
+    """Why every listed minimum is global *exactly*, or an empty string if that is not known.
+
+    For tasks that are one task, h = f∘F, and h' = f'(F)·F'. Where F' ≠ 0 a stationary point has
+    f'(F(W)) = 0, and the stationary points of an LQR cost are its global minima (the sharper form
+    of Theorem 2). For the normalised step F' = 1, and tasks may be proportional (Theorem 3).
+    """
+    if len(minima) == 1:
+        return "it has one local minimum"
+    if any(point.kind is not Kind.MINIMUM for point in minima):
+        return ""
+    if problem.step.kind == "normalized":
+        alike = is_one_task(problem.family) or is_proportional(problem.family)
+        return "Theorem 3: every minimum adapts to the one optimum of all tasks" if alike else ""
+    if not is_one_task(problem.family):
+        return ""
+    box = Interval(
+        np.array([point.W.lo for point in minima]), np.array([point.W.hi for point in minima])
+    )
+    jacobian = GradientObjective(problem).jacobian(box)
+    if bool(((jacobian.lo > 0) | (jacobian.hi < 0)).all()):
+        return "Theorem 2, sharper form: I − η∇²C is non-singular at every minimum"
+    return ""
+
+
+def _verdict(
+    asked: Fraction,
+    epsilon: Enclosure,
+    minima: list[StationaryPoint],
+    found: Enumeration,
+    exactly: str,
+) -> Verdict:
+    if asked == 0:
+        statement = "every local minimum of h is global"
+    else:
+        statement = f"every local minimum of h is within {float(asked):.6g} of the global one"
+    if Fraction(epsilon.hi) <= asked if epsilon.hi < np.inf else False:
+        return Verdict(Status.PROVED, statement, exactly or f"epsilon is at most {epsilon.hi:.3g}")
+    if Fraction(epsilon.lo) > asked:
+        worst = max(minima, key=lambda point: point.value.lo)
+        return Verdict(
+            Status.REFUTED,
+            statement,
+            f"{worst.kind} at W = {worst.W.mid:.9g} is spurious: it lies {epsilon.lo:.3g} above "
+            "the global minimum",
+        )
+    if found.undecided:
+        count = len(found.undecided)
+        reason = f"{count} stretch{'es' if count > 1 else ''} of gains could not be decided"
+    else:
+        reason = "the values of the minima could not be told apart"
+    gap = f"{epsilon.hi:.3g}" if epsilon.hi < np.inf else "unbounded"
+    return Verdict(Status.UNDECIDED, statement, f"{reason}; the gap left is {gap}")

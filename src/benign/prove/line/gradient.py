@@ -1,0 +1,233 @@
+"""Every stationary point of a scalar family under the gradient step, from a proved cover.
+
+`benign.prove.line.paving` tags boxes of the line, `benign.exact.cover` says what the tags imply.
+Roots of h' and rims of the domain are then sought in floating point, and the short interval offered
+is accepted only when interval arithmetic shows the sign of h' (or the feasibility) at both ends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from benign.exact.cover import Cover, Run, domain_pieces, known_signs, runs
+from benign.exact.problem import Problem
+from benign.floats.intervals import Floats, Interval
+from benign.floats.scalar import GradientObjective
+from benign.prove.line.paving import pave
+from benign.results.landscape import Enclosure, Kind, OpenInterval, StationaryPoint, Undecided
+
+
+@dataclass(frozen=True)
+class Enumeration:
+    """What an enumeration found, before it is judged: the parts of a `Landscape`."""
+
+    domain: tuple[OpenInterval, ...]
+    points: tuple[StationaryPoint, ...]
+    undecided: tuple[Undecided, ...]
+    cover: Cover | None
+
+
+def enumerate_gradient(problem: Problem) -> Enumeration:
+    """All stationary points of h for the gradient step, each enclosed.
+
+    Raises:
+        NotScalarError: more than one state or input.
+        ProblemError: no gain stabilises every task, or a number is out of range.
+    """
+    objective = GradientObjective(problem)
+    proof = pave(objective)
+    found = runs(proof)
+    brackets: list[tuple[Run, Kind]] = []
+    doubtful: list[tuple[float, float, str]] = []
+    for run, left, right in _with_signs(objective, found):
+        if run.tag == "?":
+            doubtful.append((run.lo, run.hi, "neither h' nor h'' could be bounded away from zero"))
+        elif run.tag in "v^":
+            if 0 in (left, right):
+                doubtful.append((run.lo, run.hi, "the sign of h' at an end could not be decided"))
+            elif left != right:
+                brackets.append((run, Kind.MINIMUM if run.tag == "v" else Kind.MAXIMUM))
+    points = _refine_roots(objective, brackets)
+    return Enumeration(_domain(objective, found), points, _undecided(objective, doubtful), proof)
+
+
+def _with_signs(objective: GradientObjective, found: list[Run]) -> list[tuple[Run, int, int]]:
+    """Each run with the proved signs of h' at its ends (0 where unknown)."""
+    signs = known_signs(found)
+    ends = np.array([run.lo for run in found] + [found[-1].hi])
+    slope, inside, _ = objective.slope(ends)
+    for i, sign in enumerate(signs):
+        if sign == 0 and inside[i]:
+            signs[i] = 1 if slope.lo[i] > 0 else -1 if slope.hi[i] < 0 else 0
+    return [(run, signs[i], signs[i + 1]) for i, run in enumerate(found)]
+
+
+def _undecided(
+    objective: GradientObjective, doubtful: list[tuple[float, float, str]]
+) -> tuple[Undecided, ...]:
+    if not doubtful:
+        return ()
+    lo, hi = np.array([d[0] for d in doubtful]), np.array([d[1] for d in doubtful])
+    value = objective.value(lo, hi)
+    low = np.nan_to_num(np.maximum(value.lo, 0.0), nan=0.0)  # a cost is never negative
+    high = np.nan_to_num(value.hi, nan=np.inf, posinf=np.inf)
+    return tuple(
+        Undecided(Enclosure(a, b), Enclosure(float(low[i]), float(high[i])), reason)
+        for i, (a, b, reason) in enumerate(doubtful)
+    )
+
+
+# --- stationary points -----------------------------------------------------------------------
+
+
+def _refine_roots(
+    objective: GradientObjective, brackets: list[tuple[Run, Kind]]
+) -> tuple[StationaryPoint, ...]:
+    if not brackets:
+        return ()
+    lo = np.array([run.lo for run, _ in brackets])
+    hi = np.array([run.hi for run, _ in brackets])
+    direction = np.array([1.0 if kind is Kind.MINIMUM else -1.0 for _, kind in brackets])
+
+    def derivatives(x: Floats) -> tuple[Floats, Floats]:
+        bounds = objective.bounds(x, x)
+        return bounds.d1_mid.mid, bounds.d2.mid
+
+    def sides(x: Floats) -> Floats:
+        slope, inside, _ = objective.slope(x)
+        sign = np.where(inside & (slope.lo > 0), 1.0, np.where(inside & (slope.hi < 0), -1.0, 0.0))
+        return np.tile(direction, x.size // direction.size) * sign
+
+    guess = newton(derivatives, lo, hi, direction)
+    lo, hi = shrink(sides, guess, lo, hi)
+    curvature = objective.bounds(lo, hi).d2
+    value = _values(objective, lo, hi)
+    return tuple(
+        StationaryPoint(
+            Enclosure(float(lo[i]), float(hi[i])),
+            Enclosure(float(value.lo[i]), float(value.hi[i])),
+            kind,
+            Enclosure(float(curvature.lo[i]), float(curvature.hi[i])),
+        )
+        for i, (_, kind) in enumerate(brackets)
+    )
+
+
+def _values(objective: GradientObjective, lo: Floats, hi: Floats) -> Interval:
+    """h over short boxes: the mean-value form h(mid) + h'(X)(X − mid), which h' ≈ 0 makes tight."""
+    box = Interval(lo, hi)
+    mid = box.mid
+    offset = box - Interval.point(mid)
+    centred = objective.value(mid, mid) + objective.bounds(lo, hi).d1 * offset
+    return centred.intersect(objective.value(lo, hi)).known()
+
+
+def newton(
+    derivatives: Callable[[Floats], tuple[Floats, Floats]],
+    lo: Floats,
+    hi: Floats,
+    direction: Floats,
+    iterations: int = 80,
+) -> Floats:
+    """Roots of monotone functions in brackets, in floating point: Newton, halved where it leaves."""
+    lo, hi = lo.copy(), hi.copy()
+    x = 0.5 * (lo + hi)
+    with np.errstate(all="ignore"):
+        for _ in range(iterations):
+            d1, d2 = derivatives(x)
+            below = direction * d1 < 0
+            lo, hi = np.where(below, x, lo), np.where(below, hi, x)
+            step = x - d1 / d2
+            middle = 0.5 * (lo + hi)
+            following = np.where((step > lo) & (step < hi), step, middle)
+            # Convergence is quadratic: a step this short leaves an error at the level of rounding.
+            done = np.abs(following - x) <= 2.0**-40 * np.abs(x)
+            x = following
+            if done.all():
+                break
+    return x
+
+
+def shrink(
+    sides: Callable[[Floats], Floats], guess: Floats, lo: Floats, hi: Floats
+) -> tuple[Floats, Floats]:
+    """The shortest interval around each guess whose ends are *proved* to lie on opposite sides.
+
+    `sides(x)` is −1 or +1 where a point is proved to lie left or right of what is sought, else 0.
+    Intervals widen eightfold until both ends are proved; [lo, hi] is what they fall back to.
+    """
+    unit = np.maximum(np.spacing(np.abs(guess)), 2.0**-60 * (hi - lo))
+    left, right = lo.copy(), hi.copy()
+    open_left, open_right = np.ones(lo.shape, bool), np.ones(lo.shape, bool)
+    for power in range(18):
+        reach = unit * 8.0**power
+        a, b = np.maximum(guess - reach, lo), np.minimum(guess + reach, hi)
+        proved_a, proved_b = np.split(sides(np.concatenate([a, b])), 2)
+        now = open_left & (proved_a < 0)
+        left[now], open_left = a[now], open_left & ~now
+        now = open_right & (proved_b > 0)
+        right[now], open_right = b[now], open_right & ~now
+        if not (open_left | open_right).any():
+            break
+    return left, right
+
+
+# --- the domain ------------------------------------------------------------------------------
+
+
+def _domain(objective: GradientObjective, found: list[Run]) -> tuple[OpenInterval, ...]:
+    pieces = domain_pieces(found)
+    if not pieces:
+        return ()
+    lefts = _rims(objective, pieces, leftward=True)
+    rights = _rims(objective, pieces, leftward=False)
+    return tuple(OpenInterval(a, b) for a, b in zip(lefts, rights, strict=True))
+
+
+def _rims(
+    objective: GradientObjective, pieces: list[tuple[Run, Run]], *, leftward: bool
+) -> list[Enclosure]:
+    """Where each piece of the domain begins (leftward) or ends.
+
+    A run of one sign whose inner side is in the domain holds just one rim, which is then sought. An
+    undecided run may hold several: it encloses the end as a whole. And where not even the inner side
+    of a run is known to be in the domain, the whole piece encloses its end.
+    """
+    runs_of_ends = [first if leftward else last for first, last in pieces]
+    inner = np.array([run.hi if leftward else run.lo for run in runs_of_ends])
+    _, inside, _ = objective.slope(inner)
+    lo = np.array([run.lo for run in runs_of_ends])
+    hi = np.array([run.hi for run in runs_of_ends])
+    for i, (first, last) in enumerate(pieces):
+        if not inside[i]:
+            lo[i], hi[i] = first.lo, last.hi
+    single = inside & np.array([run.tag in "+-" for run in runs_of_ends])
+    if single.any():
+        lo[single], hi[single] = _refine_rims(objective, lo[single], hi[single], leftward=leftward)
+    return [Enclosure(float(a), float(b)) for a, b in zip(lo, hi, strict=True)]
+
+
+def _refine_rims(
+    objective: GradientObjective, lo: Floats, hi: Floats, *, leftward: bool
+) -> tuple[Floats, Floats]:
+    """Where the domain begins (leftward) or ends within [lo, hi], by sections."""
+    # Few tasks: calls cost most, so cut in many parts; many tasks: evaluations do, so in few.
+    parts = int(np.clip(objective.chunk // (4 * lo.size), 2, 16))
+    for _ in range(math.ceil(56 / math.log2(parts))):
+        grid = lo[:, None] + (hi - lo)[:, None] * np.linspace(0.0, 1.0, parts + 1)
+        grid[:, -1] = hi
+        _, inside, outside = objective.slope(grid.ravel())
+        inside, outside = inside.reshape(grid.shape), outside.reshape(grid.shape)
+        if leftward:
+            inside, outside = outside, inside
+        # The rim lies right of the last point still on the near side, left of the first beyond it.
+        near = np.where(inside, grid, lo[:, None]).max(axis=1)
+        beyond = np.where(outside & (grid >= near[:, None]), grid, hi[:, None]).min(axis=1)
+        if ((near == lo) & (beyond == hi)).all():
+            break
+        lo, hi = near, beyond
+    return lo, hi

@@ -1,0 +1,1 @@
+"""What an analysis returns: small frozen values."""

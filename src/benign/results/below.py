@@ -1,0 +1,132 @@
+"""What a proof in a few parameters returns: the local minimisers of h at or below a level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from benign.results.landscape import Enclosure
+from benign.verdict import Status, Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benign.exact.problem import Problem
+    from benign.results.observed import ObservedLandscape
+
+__all__ = ["LandscapeBelow", "ProvedMinimum"]
+
+
+@dataclass(frozen=True, eq=False)
+class ProvedMinimum:
+    """A strict local minimiser of h, enclosed.
+
+    Attributes:
+        W: (m, n), the middle of the enclosure.
+        radius: (m, n), how far from there each entry can be.
+        value: h there.
+    """
+
+    W: Float[np.ndarray, "m n"]
+    radius: Float[np.ndarray, "m n"]
+    value: Enclosure
+
+
+@dataclass(frozen=True, eq=False)
+class LandscapeBelow:
+    """Every local minimiser of h with h ≤ level, proved, and what follows from the list.
+
+    A descent that starts below the level and never rises can end at none but these.
+
+    Attributes:
+        problem: the objective, in exact numbers.
+        asked: the level that was asked for, c; infinite for the whole domain.
+        level: what was reached: c, or less when boxes of gains were left. −∞ if nothing was proved.
+        bounded: whether the gains that were searched hold all of the domain; otherwise only those
+            within `region`.
+        region: (2, m, n), bounds of the entries of the gains that were searched.
+        minimizers: the list, by increasing value.
+        minimum: the least value, enclosed.
+        epsilon: the smallest ε such that every local minimum at or below the level is within ε of the
+            least, enclosed.
+        verdict: about ε, and why.
+        boxes, left: boxes looked at, and those left undecided.
+        interrupted: whether Ctrl-C ended the proof.
+        certificate: the document that `benign.check` proves again; None if nothing was proved.
+        observed: what a search met, which guided the proof; None if there was none.
+        facts: seconds and leaves by kind, for the curious.
+    """
+
+    problem: Problem
+    asked: float
+    level: float
+    bounded: bool
+    region: Float[np.ndarray, "2 m n"]
+    minimizers: tuple[ProvedMinimum, ...]
+    minimum: Enclosure
+    epsilon: Enclosure
+    verdict: Verdict
+    boxes: int
+    left: int
+    certificate: dict[str, Any] | None = field(repr=False)
+    observed: ObservedLandscape | None = field(default=None, repr=False)
+    interrupted: bool = False
+    facts: dict[str, float] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the list is proved complete below the level that was asked for."""
+        return self.left == 0
+
+    def save(self, directory: str | Path) -> list[Path]:
+        """Write landscape.json, certificate.json and the pictures to a directory."""
+        from benign.views.below import save_below
+
+        return save_below(self, directory)
+
+    def __str__(self) -> str:
+        lines = [f"{self.verdict}"]
+        for point in self.minimizers:
+            W = "; ".join(" ".join(f"{x:.9g}" for x in row) for row in point.W)
+            lines.append(f"  minimum  h = {point.value.mid:.9g}  W = [{W}]")
+        if self.level > 0:
+            lines.append(f"  complete for h ≤ {self.level:.6g}; {self.boxes} boxes, {self.left} left")
+        lines.append(f"  epsilon in [{self.epsilon.lo:.3g}, {self.epsilon.hi:.3g}]")
+        return "\n".join(lines)
+
+
+def verdict_below(
+    values: list[Enclosure],
+    epsilon: Enclosure,
+    *,
+    asked: Fraction,
+    wanted: float,
+    level: float,
+    left: int,
+    bounded: bool,
+) -> Verdict:
+    """The verdict on "every local minimum with h ≤ wanted is within ε = asked of the global one".
+
+    Two listed minima that differ by more refute it, whatever is not listed. It is proved of the minima
+    at or below the level that was reached, when no box is left.
+    """
+    where = "" if wanted == np.inf else f" with h ≤ {wanted:.6g}"
+    place = "" if bounded else ", among the gains searched,"
+    within = "is global" if asked == 0 else f"is within {float(asked):.6g} of the global one"
+    statement = f"every local minimum of h{where}{place} {within}"
+    if Fraction(epsilon.lo) > asked:
+        worst = max(values, key=lambda value: value.lo)
+        reason = f"the minimum of value {worst.mid:.9g} lies {epsilon.lo:.3g} above the lowest"
+        return Verdict(Status.REFUTED, statement, reason)
+    if left:
+        done = f"the list is complete for h ≤ {level:.6g}" if level > 0 else "nothing is known of them"
+        return Verdict(Status.UNDECIDED, statement, f"{left} boxes of gains are left; {done}")
+    if values and epsilon.hi < np.inf and Fraction(epsilon.hi) <= asked:
+        reason = "there is one" if len(values) == 1 else f"epsilon is at most {epsilon.hi:.3g}"
+        return Verdict(Status.PROVED, statement, reason)
+    reason = f"the values of the minima could not be told apart; the gap left is {epsilon.hi:.3g}"
+    return Verdict(Status.UNDECIDED, statement, reason)

@@ -1,1 +1,0 @@
-"""Proof arithmetic: exact numbers, outward-rounded intervals, balls. Never imports JAX."""

@@ -81,7 +81,7 @@ def _status(document: Document, epsilon: Bounds, doubts: int) -> str:
 
 def _cost(document: Document, problem: Problem) -> Cost:
     if problem.step.kind == "normalized":
-        return piece_cost(problem)
+        return piece_cost(document, problem)
     return cover_cost(document, problem)
 
 

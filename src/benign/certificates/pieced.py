@@ -6,7 +6,8 @@ proved in balls.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -23,15 +24,23 @@ from benign.exact.rounding import to_ball
 from benign.exact.surd import Surd
 
 
-def piece_cost(problem: Problem) -> Cost:
-    """2m − 1 breaks a task and 2m paths of m shots; between breaks, a piece with every task's shift."""
+def piece_cost(document: Document, problem: Problem) -> Cost:
+    """2m − 1 breaks a task and 2m paths of m shots; between breaks, a piece with every task's shift.
+
+    Each piece may be compared with all that a document lists.
+    """
     k, shots = len(problem.tasks), problem.step.shots
     windows = k * 2.0 * shots * (shots + 1)
-    pieces_at_most = k * 2.0 * shots
+    parts = k * 2.0 * shots
+    listed = sum(len(document[key]) for key in ("points", "undecided") if _is_list(document, key))
     return Cost(
-        seconds=2e-5 * windows + 1e-4 * k * pieces_at_most,
-        megabytes=5e-4 * windows + 1e-5 * k * pieces_at_most,
+        seconds=2e-5 * windows + 1e-4 * k * parts + 1e-6 * parts * listed,
+        megabytes=5e-4 * windows + 1e-5 * k * parts,
     )
+
+
+def _is_list(document: Document, key: str) -> bool:
+    return isinstance(document.get(key), list)
 
 
 class _Pieces:
@@ -77,72 +86,75 @@ def prove_normalized(
     claimed: Sequence[dict[str, Any]],
     doubtful: Sequence[tuple[Bounds, Bounds]],
 ) -> list[Found]:
-    """The minima, jumps and edge minima that follow from the pieces.
+    """The minima, jumps and edge minima that follow from the pieces and are listed.
+
+    Each of them has to be listed, or to lie in an undecided stretch that allows for its value.
 
     Raises:
         Refused: the list claimed is not that one.
     """
-    own = _Pieces(problem)
+    own, doubts = _Pieces(problem), _Doubts(doubtful)
     ends = [(own.end(piece, 0), own.end(piece, 1)) for piece in own.parts]
-    _compare_values_of_doubtful_pieces(own, ends, doubtful)
     minima = [claim for claim in claimed if claim.get("kind") == "minimum"]
     found = []
     queue = iter(minima)
     for piece, ((_, left), (_, right)) in zip(own.parts, ends, strict=True):
-        if left < 0 < right:
-            if _is_doubtful(piece, doubtful):
-                continue
-            found.append(_inside(own, piece, next(queue, None)))
-        elif 0 in (left, right) and not _is_doubtful(piece, doubtful):
+        inside = left < 0 < right
+        if not inside and 0 not in (left, right):
+            continue  # h' has one sign on the piece
+        if doubts.allow_piece(own, piece):
+            continue
+        if not inside:
             raise Refused(f"undecided: the piece from {piece.left.at.bounds[0]!r} is missing")
+        found.append(_inside(own, piece, next(queue, None)))
     if next(queue, None) is not None:
         raise Refused("points: more minima are claimed than there are")
-    found += _turns(own, ends, doubtful)
     others = [claim for claim in claimed if claim.get("kind") != "minimum"]
-    expected = sorted((f for f in found if f.kind != "minimum"), key=lambda f: f.W)
-    if len(others) != len(expected):
-        raise Refused(f"points: there are {len(expected)} jumps and edges")
-    for claim, point in zip(sorted(others, key=lambda c: interval(c, "W")), expected, strict=True):
-        _compare_end(claim, point)
+    found += _matched(others, _ends(own, ends), doubts)
     _compare_pieces_domain(document, own.parts)
     return found
 
 
-def _compare_values_of_doubtful_pieces(
-    own: _Pieces,
-    ends: Sequence[tuple[tuple[Bounds | None, int], tuple[Bounds | None, int]]],
-    doubtful: Sequence[tuple[Bounds, Bounds]],
-) -> None:
-    """Over a stretch, h is bounded piece by piece; at a break that is listed by itself, by the
-    lower of its two limits, at which a descent would end.
+class _Doubts:
+    """The undecided stretches of a document: what lies in one may be left out of the list.
+
+    Whatever local minimum may be there, the value claimed for the stretch has to allow for it. A
+    stretch in which there is nothing claims less than is true, and does no harm.
     """
-    breaks = {turn.at.bounds for turn in own.turns}
-    for (lo, hi), value in doubtful:
-        place = f"[{lo!r}, {hi!r}]"
-        first, last = Surd(Fraction(lo)), Surd(Fraction(hi))
-        limits = []
-        for piece, sides in zip(own.parts, ends, strict=True):
-            left, right = max(first, piece.left.at), min(last, piece.right.at)
-            whole = left == piece.left.at and right == piece.right.at
-            if left <= right and (whole or (lo, hi) not in breaks):
-                holds_doubt(own.at(piece, Span(left.ball(), right.ball()))[0], value, place)
-            limits += [
-                limit
-                for end, (limit, _) in zip((piece.left, piece.right), sides, strict=True)
-                if end.turn is not None and own.turns[end.turn].at.bounds == (lo, hi) and limit
-            ]
-        if limits and not (
-            value[0] <= max(min(low for low, _ in limits), 0.0)
-            and min(high for _, high in limits) <= value[1]
-        ):
-            raise Refused(
-                f"undecided: h falls below {value[0]!r} or ends above {value[1]!r} in {place}"
-            )
 
+    def __init__(self, doubtful: Sequence[tuple[Bounds, Bounds]]) -> None:
+        entries = sorted(doubtful)
+        self._entries = [(Surd(Fraction(lo)), Surd(Fraction(hi)), v) for (lo, hi), v in entries]
 
-def _is_doubtful(piece: Piece, doubtful: Sequence[tuple[Bounds, Bounds]]) -> bool:
-    lo, hi = piece.left.at.bounds[0], piece.right.at.bounds[1]
-    return any(a <= lo and hi <= b for (a, b), _ in doubtful)
+    def allow_piece(self, own: _Pieces, piece: Piece) -> bool:
+        """Whether a whole piece lies in a stretch, all values of h on it within those claimed.
+
+        Raises:
+            Refused: it lies in stretches, none of which allows for its values.
+        """
+        first, last = piece.left.at, piece.right.at
+        bounds = own.at(piece, Span(first.ball(), last.ball()))[0]
+        refusal: Refused | None = None
+        for value in self._around(first, last):
+            try:
+                holds_doubt(bounds, value, f"[{first.bounds[0]!r}, {last.bounds[1]!r}]")
+            except Refused as error:
+                refusal = error
+            else:
+                return True
+        if refusal is not None:
+            raise refusal
+        return False
+
+    def allow_end(self, at: Surd, value: Bounds) -> bool:
+        """Whether a break or a rim lies in a stretch whose values hold the lower of its limits."""
+        return any(
+            claimed[0] <= max(value[0], 0.0) and value[1] <= claimed[1]
+            for claimed in self._around(at, at)
+        )
+
+    def _around(self, first: Surd, last: Surd) -> Iterator[Bounds]:
+        return (value for lo, hi, value in self._entries if lo <= first and last <= hi)
 
 
 def _inside(own: _Pieces, piece: Piece, claim: dict[str, Any] | None) -> Found:
@@ -170,15 +182,17 @@ def _inside(own: _Pieces, piece: Piece, claim: dict[str, Any] | None) -> Found:
     return Found((lo, hi), "minimum", bounds)
 
 
-def _turns(
-    own: _Pieces,
-    ends: Sequence[tuple[tuple[Bounds | None, int], tuple[Bounds | None, int]]],
-    doubtful: Sequence[tuple[Bounds, Bounds]],
-) -> list[Found]:
-    """The jumps and edge minima that follow from the limits and signs at the ends of pieces."""
+def _ends(
+    own: _Pieces, ends: Sequence[tuple[tuple[Bounds | None, int], tuple[Bounds | None, int]]]
+) -> list[tuple[Surd, Found]]:
+    """What is at the ends of pieces: jumps and edge minima, from left to right, each at its own place.
+
+    A jump of which it is not known whether a descent ends there has the kind "?". Two breaks may lie
+    within one float64 interval: they are two, each with its own limits.
+    """
     begins = {p.left.turn: i for i, p in enumerate(own.parts) if p.left.turn is not None}
     finishes = {p.right.turn: i for i, p in enumerate(own.parts) if p.right.turn is not None}
-    found = []
+    found: list[tuple[Surd, Found]] = []
     for turn, at in enumerate(own.turns):
         sides: list[tuple[Bounds | None, bool | None]] = []
         for which, side, inward in ((finishes, 1, -1), (begins, 0, 1)):
@@ -194,19 +208,57 @@ def _turns(
         if stop is None and turn in finishes and turn in begins:
             equal = own.agree(own.parts[finishes[turn]], own.parts[begins[turn]])
             stop = is_trap(sides[0], sides[1], equal=equal)
-        place = at.at.bounds
-        if any(a <= place[0] and place[1] <= b and (a, b) == place for (a, b), _ in doubtful):
-            continue
-        if stop is None:
-            raise Refused(f"undecided: the jump at {place[0]!r} is missing")
-        found.append(Found(place, "jump minimum" if stop else "jump", value, limits))
+        kind = "?" if stop is None else "jump minimum" if stop else "jump"
+        found.append((at.at, Found(at.at.bounds, kind, value, limits)))
     for piece, sides_of in zip(own.parts, ends, strict=True):
         for side, end in enumerate((piece.left, piece.right)):
             limit, sign = sides_of[side]
             if end.turn is None and limit is not None and sign == (1 if side == 0 else -1):
                 limits = (None, limit) if side == 0 else (limit, None)
-                found.append(Found(end.at.bounds, "edge minimum", limit, limits))
+                found.append((end.at, Found(end.at.bounds, "edge minimum", limit, limits)))
+    return sorted(found, key=lambda entry: entry[0])
+
+
+def _matched(
+    claimed: Sequence[dict[str, Any]], expected: Sequence[tuple[Surd, Found]], doubts: _Doubts
+) -> list[Found]:
+    """The ends that are listed; each that is not has to lie in an undecided stretch."""
+    waiting = sorted(((interval(claim, "W"), claim) for claim in claimed), key=lambda entry: entry[0])
+    found: list[Found] = []
+    near: list[tuple[Bounds, dict[str, Any]]] = []
+    following = 0
+    for at, point in expected:
+        while following < len(waiting) and waiting[following][0][0] <= point.W[0]:
+            near.append(waiting[following])
+            following += 1
+        _require_none_passed(near, point.W[0])
+        fitting = next((i for i, (_, c) in enumerate(near) if not _mismatch(c, point)), None)
+        if fitting is not None:
+            del near[fitting]
+            found.append(point)
+        elif not doubts.allow_end(at, point.value):
+            if point.kind == "?":
+                raise Refused(f"undecided: the jump at {point.W[0]!r} is missing")
+            reason = _mismatch(near[0][1], point) if near else ""
+            raise Refused(reason or f"points: the {point.kind} at {point.W[0]!r} is missing")
+    _require_none_passed([*near, *waiting[following:]], math.inf)
     return found
+
+
+def _require_none_passed(near: Sequence[tuple[Bounds, dict[str, Any]]], w: float) -> None:
+    for (_, hi), claim in near:
+        if hi < w:
+            kind = str(claim.get("kind"))[:40]
+            raise Refused(f"points: there is no {kind!r} at {interval(claim, 'W')[0]!r}")
+
+
+def _mismatch(claim: dict[str, Any], point: Found) -> str:
+    """Why a claim does not say what was found; empty if it does."""
+    try:
+        _compare_end(claim, point)
+    except Refused as error:
+        return str(error)
+    return ""
 
 
 def _compare_end(claim: dict[str, Any], point: Found) -> None:

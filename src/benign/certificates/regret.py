@@ -52,7 +52,7 @@ def _prove(document: Document, problem: Problem, progress: Progress | None) -> s
 
 
 def _cost(document: Document, problem: Problem) -> Cost:
-    return scalar_cost(problem) if problem.family.is_scalar else gain_cost(problem)
+    return scalar_cost(document, problem) if problem.family.is_scalar else gain_cost(problem)
 
 
 CLAIM = Claim(REGRET, frozenset({"W", "gap"}), _cost, _prove)

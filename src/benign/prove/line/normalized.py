@@ -77,7 +77,9 @@ def enumerate_normalized(problem: Problem) -> Enumeration:
             signs[i] = sign_at_rest(f, problem.step.eta, parts[i], side)
 
     undecided = []
-    for i in np.flatnonzero((sign_left == 0) | (sign_right == 0) | (left.hi >= right.lo)):
+    # Between two breaks that no float64 separates a minimum cannot be told from the breaks.
+    narrow = (left.hi >= right.lo) & (sign_left < 0) & (sign_right > 0)
+    for i in np.flatnonzero((sign_left == 0) | (sign_right == 0) | narrow):
         undecided.append(_whole(objective, int(i), float(left.lo[i]), float(right.hi[i])))
         sign_left[i] = sign_right[i] = 0
     points = _interior(objective, np.flatnonzero((sign_left < 0) & (sign_right > 0)), left, right)

@@ -36,8 +36,9 @@ from benign.balls.matrices import (
 from benign.balls.polynomials import Exponents
 from benign.balls.taylor import Model, combination, dot
 
-HORIZONS = 12
-"""How often the finite horizon is doubled at most."""
+HORIZONS = 24
+"""How often the finite horizon is doubled at most: as often as in `benign.floats.rim`, which makes the
+leaves that are proved again with it."""
 
 SWEEPS = 4
 """How often `stage_bound` goes through the entries of the gain."""

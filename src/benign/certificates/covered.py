@@ -7,8 +7,9 @@ few tasks the list is compared with the real roots of an integer polynomial as w
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from flint import arb
@@ -17,7 +18,7 @@ from benign.balls.scalar import BallObjective
 from benign.certificates.claim import Cost, Document
 from benign.certificates.comparing import Bounds, Found, floats, holds_doubt, within
 from benign.certificates.reading import Refused, interval, number, pair
-from benign.exact import algebra as rational
+from benign.exact import algebra
 from benign.exact.cover import TAGS, Cover, Run, domain_pieces, known_signs, runs
 from benign.exact.plants import scalar_plants
 from benign.exact.problem import Problem
@@ -27,8 +28,8 @@ from benign.exact.surd import Surd, stabilising_set
 DEPTH = 12
 """How often a box may be halved when its tag is not proved at once."""
 
-RESOLUTION = Fraction(1, 2**60)
-"""To what part of the line real roots are narrowed before they are compared."""
+SPARE_HALVINGS, HALVINGS_A_BOX = 4096, 8
+"""What the boxes of a cover may be halved in all, besides `DEPTH` for each."""
 
 
 def prove_gradient(
@@ -45,34 +46,86 @@ def prove_gradient(
     cover = _read_cover(document)
     _prove_root_interval(problem, cover)
     objective = BallObjective(problem)
+    allowance = _Allowance(len(cover.tags))
     for i, tag in enumerate(cover.tags):
         lo, hi = cover.points[i], cover.points[i + 1]
-        if not _tag_holds(objective, lo, hi, tag, DEPTH):
+        if not _tag_holds(objective, lo, hi, tag, DEPTH, allowance):
             raise Refused(f"cover: box {i} [{lo!r}, {hi!r}] is not {tag!r}")
     joined = runs(cover)
     signs = known_signs(joined)
     for i, sign in enumerate(signs):
         if sign == 0:
             signs[i] = _sign(objective, joined[i].lo if i < len(joined) else joined[-1].hi)
+    roots = _Roots(problem, cover)
     found, jacobians = [], []
     points = iter(claimed)
     for i, run in enumerate(joined):
-        if run.tag in "v^?" and any(a <= run.lo and run.hi <= b for a, b in doubtful):
-            continue  # left out of the list, whatever could be shown here
-        if run.tag in "v^" and signs[i] and signs[i + 1]:
-            if signs[i] != signs[i + 1]:
-                point, regular = _stationary(objective, run, next(points, None))
-                found.append(point)
-                if point.kind == "minimum":
-                    jacobians.append(regular)
-        elif run.tag in "v^?":
+        if run.tag not in "v^a?" or any(a <= run.lo and run.hi <= b for a, b in doubtful):
+            continue  # nothing is here, or it is left out of the list, whatever could be shown
+        if run.tag == "?" or not (signs[i] and signs[i + 1]):
             raise Refused(f"undecided: [{run.lo!r}, {run.hi!r}] is missing")
+        if run.tag == "a":
+            made = _multiple(objective, run, roots.within(run), signs[i], signs[i + 1], points)
+        elif signs[i] != signs[i + 1]:
+            made = _stationary(objective, run, next(points, None))
+        else:
+            continue
+        if made is not None:
+            found.append(made[0])
+            if made[0].kind == "minimum":
+                jacobians.append(made[1])
     if next(points, None) is not None:
         raise Refused("points: more are claimed than there are")
     _compare_domain(objective, document, joined)
-    if problem.step.shots == 1 and len(problem.tasks) <= rational.MAX_TASKS and not doubtful:
-        _compare_algebra(objective, problem, cover, found)
+    if roots.are_known and not doubtful:
+        _compare_algebra(objective, roots, found)
     return found, jacobians
+
+
+class _Allowance:
+    """How often boxes may be halved in all: a few times each, so that a hostile cover cannot cost
+    thousands of evaluations a byte. An honest one needs next to none.
+    """
+
+    def __init__(self, boxes: int) -> None:
+        self.left = SPARE_HALVINGS + HALVINGS_A_BOX * boxes
+
+    def spend(self) -> bool:
+        """Whether one more halving is allowed."""
+        self.left -= 1
+        return self.left >= 0
+
+
+class _Roots:
+    """The real roots of the numerator of h', where exact algebra reaches: one shot and few tasks."""
+
+    def __init__(self, problem: Problem, cover: Cover) -> None:
+        self._problem, self._cover = problem, cover
+        self.are_known = problem.step.shots == 1 and len(problem.tasks) <= algebra.MAX_TASKS
+
+    @cached_property
+    def every(self) -> list[algebra.RealRoot]:
+        """All between the ends of the cover, narrowed.
+
+        Raises:
+            Refused: out of reach of exact algebra.
+        """
+        if not self.are_known:
+            raise Refused(f"cover: boxes 'a' are for one shot and at most {algebra.MAX_TASKS} tasks")
+        first, last = (Fraction(self._cover.points[i]) for i in (0, -1))
+        return algebra.narrowed_roots(self._problem, first, last)
+
+    def within(self, run: Run) -> algebra.RealRoot | None:
+        """The one root in a run; None if there is none.
+
+        Raises:
+            Refused: there are more.
+        """
+        lo, hi = Fraction(run.lo), Fraction(run.hi)
+        inside = [root for root in self.every if root.is_within(lo, hi)]
+        if len(inside) > 1:
+            raise Refused(f"cover: h' has {len(inside)} zeros in [{run.lo!r}, {run.hi!r}]")
+        return inside[0] if inside else None
 
 
 def cover_cost(document: Document, problem: Problem) -> Cost:
@@ -81,15 +134,15 @@ def cover_cost(document: Document, problem: Problem) -> Cost:
     tags = cover.get("tags") if isinstance(cover, dict) else None
     boxes = len(tags) if isinstance(tags, str) else 0
     k, shots = len(problem.tasks), problem.step.shots
-    algebra = 0.0
-    if shots == 1 and k <= rational.MAX_TASKS:
-        algebra = 1e-8 * (20 * k) ** 3 * (1 + problem.digits / 20) ** 1.5
+    exactly = 0.0
+    if shots == 1 and k <= algebra.MAX_TASKS:
+        exactly = 1e-8 * (20 * k) ** 3 * (1 + problem.digits / 20) ** 1.5
     doubts = document.get("undecided")
     stretches = len(doubts) if isinstance(doubts, list) else 0
     return Cost(
         seconds=1e-4 * (2 * boxes + 2 * stretches + 40) * k * shots
         + 1e-7 * boxes * stretches
-        + algebra,
+        + exactly,
         megabytes=1e-3 * k * shots,
     )
 
@@ -121,7 +174,9 @@ def _prove_root_interval(problem: Problem, cover: Cover) -> None:
         raise Refused("cover: it does not reach from rim to rim")
 
 
-def _tag_holds(objective: BallObjective, lo: float, hi: float, tag: str, depth: int) -> bool:
+def _tag_holds(
+    objective: BallObjective, lo: float, hi: float, tag: str, depth: int, allowance: _Allowance
+) -> bool:
     if tag == "?":
         return True
     bounds = objective.box(lo, hi)
@@ -133,13 +188,14 @@ def _tag_holds(objective: BallObjective, lo: float, hi: float, tag: str, depth: 
         or (tag == "-" and usable and bounds.d1.is_negative)
         or (tag == "v" and bounds.inside and bounds.d2.is_positive)
         or (tag == "^" and bounds.inside and bounds.d2.is_negative)
+        or (tag == "a" and bounds.inside)
     ):
         return True
     mid = lo + 0.5 * (hi - lo)
-    if depth == 0 or not lo < mid < hi:
+    if depth == 0 or not lo < mid < hi or not allowance.spend():
         return False
-    return _tag_holds(objective, lo, mid, tag, depth - 1) and _tag_holds(
-        objective, mid, hi, tag, depth - 1
+    return all(
+        _tag_holds(objective, a, b, tag, depth - 1, allowance) for a, b in ((lo, mid), (mid, hi))
     )
 
 
@@ -163,6 +219,40 @@ def _stationary(objective: BallObjective, run: Run, claim: dict[str, Any] | None
     right = rise if hi == run.hi else _sign(objective, hi)
     if left != -rise or right != rise:
         raise Refused(f"points: h' does not change sign between {lo!r} and {hi!r}")
+    if claim.get("multiplicity", 1) != 1:
+        raise Refused(f"points: h'' ≠ 0 at {lo!r}, so that the zero of h' is simple")
+    return _compared(objective, claim, lo, hi, kind)
+
+
+def _multiple(
+    objective: BallObjective,
+    run: Run,
+    root: algebra.RealRoot | None,
+    left: int,
+    right: int,
+    points: Iterator[dict[str, Any]],
+) -> tuple[Found, bool] | None:
+    """The stationary point in a box `a`, if there is one; its place is that of the root."""
+    if root is None:
+        return None
+    claim = next(points, None)
+    if claim is None:
+        raise Refused(f"points: the one in [{run.lo!r}, {run.hi!r}] is missing")
+    kind = "inflection" if left == right else "minimum" if left < 0 else "maximum"
+    lo, hi = interval(claim, "W")
+    if claim.get("kind") != kind or not run.lo <= lo <= hi <= run.hi:
+        raise Refused(f"points: [{lo!r}, {hi!r}] is not a {kind} in [{run.lo!r}, {run.hi!r}]")
+    if not root.is_within(Fraction(lo), Fraction(hi)):
+        raise Refused(f"points: the zero of h' is not between {lo!r} and {hi!r}")
+    if claim.get("multiplicity", 1) != root.multiplicity:
+        raise Refused(f"points: the zero of h' near {lo!r} has multiplicity {root.multiplicity}")
+    return _compared(objective, claim, lo, hi, kind)
+
+
+def _compared(
+    objective: BallObjective, claim: dict[str, Any], lo: float, hi: float, kind: str
+) -> tuple[Found, bool]:
+    """A point that is where it is claimed to be, its value compared; whether F' ≠ 0 for every task."""
     bounds = objective.box(lo, hi)
     value = floats(bounds.value)
     within(value, pair(claim, "value"), f"points: value at W = {lo!r}")
@@ -206,22 +296,13 @@ def compare_values_of_doubt(
         holds_doubt(own, value, f"[{lo!r}, {hi!r}]")
 
 
-def _compare_algebra(
-    objective: BallObjective, problem: Problem, cover: Cover, found: Sequence[Found]
-) -> None:
+def _compare_algebra(objective: BallObjective, roots: _Roots, found: Sequence[Found]) -> None:
     """The second route: the real roots of the numerator of h', one for each point found."""
-    # A little more than the cover, between short dyadic numbers, which keeps the integers small.
-    unit = Fraction(2) ** (math.frexp(cover.points[-1] - cover.points[0])[1] - 5)
-    first = math.floor(Fraction(cover.points[0]) / unit) * unit
-    last = math.ceil(Fraction(cover.points[-1]) / unit) * unit
-    roots = [
-        root.narrowed(RESOLUTION * (last - first)) for root in rational.real_roots(problem, first, last)
-    ]
     intervals = [(Fraction(p.W[0]), Fraction(p.W[1])) for p in found]
     for lo, hi in intervals:
-        if sum(root.lo <= hi and lo <= root.hi for root in roots) != 1:
+        if sum(root.is_within(lo, hi) for root in roots.every) != 1:
             raise Refused(f"points: not one root of the numerator of h' near {float(lo)!r}")
-    for root in roots:
-        listed = any(root.lo <= hi and lo <= root.hi for lo, hi in intervals)
+    for root in roots.every:
+        listed = any(root.is_within(lo, hi) for lo, hi in intervals)
         if not listed and not objective.box(to_ball(root.lo), to_ball(root.hi)).outside:
             raise Refused(f"points: the root near {float(root.lo)!r} is missing")

@@ -34,7 +34,7 @@ def prove_enumeration(document: Document, problem: Problem, progress: Progress |
         Refused: the document does not prove what it claims; the message says where.
     """
     scalar_plants(problem)  # refuses what is not scalar, of the wrong sign or out of range
-    claimed = records(document, "points", {"kind", "W", "value", "limits"})
+    claimed = records(document, "points", {"kind", "W", "value", "limits", "multiplicity"})
     stretches = records(document, "undecided", {"W", "value"})
     doubtful = [(interval(entry, "W"), pair(entry, "value")) for entry in stretches]
     if problem.step.kind == "gradient":

@@ -11,11 +11,12 @@ tag   proved of the box X
 `-`   h' < 0 on X ∩ D
 `v`   X ⊂ D and h'' > 0 on X
 `^`   X ⊂ D and h'' < 0 on X
+`a`   X ⊂ D and h' has at most one zero in X, by exact algebra
 `?`   nothing: the box could not be decided
 ====  ==========================================================
 
 The boxes reach from rim to rim of the set of gains that stabilise every task before adaptation.
-Three facts turn the tags into a complete list of stationary points:
+Four facts turn the tags into a complete list of stationary points:
 
 1.  On a run of `v` or `^`, h' is strictly monotone: it holds exactly one stationary point when h'
     has opposite signs at its ends, and none when it has equal ones.
@@ -27,6 +28,8 @@ Three facts turn the tags into a complete list of stationary points:
     which h falls the wrong way; likewise (l, x₁] for a run of `-`.
 3.  So a run of `+` after `O` is empty of D, and so is a run of `-` before `O`; and where `-` meets
     `+` the shared point cannot be in D, so both are.
+4.  A box `a` holds one stationary point when h' has opposite signs at its ends. When it has equal ones,
+    it holds none, or one at which h' does not change sign: an inflection. Such boxes are not joined.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-TAGS = "O+-v^?"
+TAGS = "O+-v^a?"
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,9 @@ def runs(cover: Cover) -> list[Run]:
     start = 0
     for tag, group in groupby(cover.tags):
         stop = start + len(list(group))
-        found.append(Run(tag, cover.points[start], cover.points[stop]))
+        ends = range(start, stop + 1) if tag == "a" else (start, stop)
+        for i, j in zip(ends, ends[1:], strict=False):
+            found.append(Run(tag, cover.points[i], cover.points[j]))
         start = stop
     tags = [run.tag for run in found]
     changed = True
@@ -74,7 +79,7 @@ def runs(cover: Cover) -> list[Run]:
                 tags[i], changed = "O", True
     merged: list[Run] = []
     for run, tag in zip(found, tags, strict=True):
-        if merged and merged[-1].tag == tag:
+        if merged and merged[-1].tag == tag != "a":
             merged[-1] = Run(tag, merged[-1].lo, run.hi)
         else:
             merged.append(Run(tag, run.lo, run.hi))

@@ -54,6 +54,8 @@ class Enclosure(NamedTuple):
 class Kind(StrEnum):
     """What a point of the landscape is.
 
+    At an inflection h' = 0 and does not change sign.
+
     A jump is a point where the normalised step changes sides (∇g_τ = 0): h is undefined there and
     has two one-sided limits. An edge is a rim of the domain at which h stays finite. A descent can
     end at either without h' = 0; where it must, the point is called a minimum, because it is a local
@@ -62,6 +64,7 @@ class Kind(StrEnum):
 
     MINIMUM = "minimum"
     MAXIMUM = "maximum"
+    INFLECTION = "inflection"
     JUMP = "jump"
     JUMP_MINIMUM = "jump minimum"
     EDGE_MINIMUM = "edge minimum"
@@ -83,6 +86,7 @@ class StationaryPoint:
         curvature: h'' there (None at a jump or an edge).
         limits: the limits of h from the left and from the right (jumps and edges only; None on the
             side that is outside the domain).
+        multiplicity: of the zero of h'; more than one where h'' = 0 as well, at a degenerate point.
     """
 
     W: Enclosure
@@ -90,6 +94,7 @@ class StationaryPoint:
     kind: Kind
     curvature: Enclosure | None = None
     limits: tuple[Enclosure | None, Enclosure | None] | None = None
+    multiplicity: int = 1
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,8 @@ def _point_record(point: StationaryPoint) -> dict[str, object]:
     record: dict[str, object] = {"kind": point.kind.value, "W": point.W, "value": point.value}
     if point.limits is not None:
         record["limits"] = point.limits
+    if point.multiplicity != 1:
+        record["multiplicity"] = point.multiplicity
     return record
 
 

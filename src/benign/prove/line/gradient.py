@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benign.exact.algebra import RealRoot
 from benign.exact.cover import Cover, Run, domain_pieces, known_signs, runs
 from benign.exact.problem import Problem
 from benign.floats.intervals import Floats, Interval
 from benign.floats.scalar import GradientObjective
+from benign.prove.line.algebraic import Algebra, floats_around
 from benign.prove.line.paving import pave
 from benign.results.landscape import Enclosure, Kind, OpenInterval, StationaryPoint, Undecided
 
@@ -40,22 +42,38 @@ def enumerate_gradient(problem: Problem) -> Enumeration:
     """
     objective = GradientObjective(problem)
     proof = pave(objective)
-    found = runs(proof)
+    found = _with_signs(objective, runs(proof), None)
+    if any(_is_open(entry) for entry in found) and (algebra := Algebra.of(problem, proof)):
+        proof = algebra.settled(proof)
+        found = _with_signs(objective, runs(proof), algebra)
+    else:
+        algebra = None
     brackets: list[tuple[Run, Kind]] = []
     doubtful: list[tuple[float, float, str]] = []
-    for run, left, right in _with_signs(objective, found):
+    multiple: list[StationaryPoint] = []
+    for run, left, right in found:
         if run.tag == "?":
             doubtful.append((run.lo, run.hi, "neither h' nor h'' could be bounded away from zero"))
-        elif run.tag in "v^":
-            if 0 in (left, right):
-                doubtful.append((run.lo, run.hi, "the sign of h' at an end could not be decided"))
-            elif left != right:
-                brackets.append((run, Kind.MINIMUM if run.tag == "v" else Kind.MAXIMUM))
-    points = _refine_roots(objective, brackets)
-    return Enumeration(_domain(objective, found), points, _undecided(objective, doubtful), proof)
+        elif run.tag in "v^a" and 0 in (left, right):
+            doubtful.append((run.lo, run.hi, "the sign of h' at an end could not be decided"))
+        elif run.tag == "a":
+            assert algebra is not None
+            multiple += _multiple(objective, algebra.within(run), left, right)
+        elif run.tag in "v^" and left != right:
+            brackets.append((run, Kind.MINIMUM if run.tag == "v" else Kind.MAXIMUM))
+    points = sorted((*_refine_roots(objective, brackets), *multiple), key=lambda point: point.W.mid)
+    ends = [run for run, _, _ in found]
+    return Enumeration(_domain(objective, ends), tuple(points), _undecided(objective, doubtful), proof)
 
 
-def _with_signs(objective: GradientObjective, found: list[Run]) -> list[tuple[Run, int, int]]:
+def _is_open(entry: tuple[Run, int, int]) -> bool:
+    run, left, right = entry
+    return run.tag == "?" or (run.tag in "v^" and 0 in (left, right))
+
+
+def _with_signs(
+    objective: GradientObjective, found: list[Run], algebra: Algebra | None
+) -> list[tuple[Run, int, int]]:
     """Each run with the proved signs of h' at its ends (0 where unknown)."""
     signs = known_signs(found)
     ends = np.array([run.lo for run in found] + [found[-1].hi])
@@ -63,7 +81,30 @@ def _with_signs(objective: GradientObjective, found: list[Run]) -> list[tuple[Ru
     for i, sign in enumerate(signs):
         if sign == 0 and inside[i]:
             signs[i] = 1 if slope.lo[i] > 0 else -1 if slope.hi[i] < 0 else 0
+        if signs[i] == 0 and algebra is not None:
+            signs[i] = algebra.sign(float(ends[i]))
     return [(run, signs[i], signs[i + 1]) for i, run in enumerate(found)]
+
+
+def _multiple(
+    objective: GradientObjective, root: RealRoot | None, left: int, right: int
+) -> list[StationaryPoint]:
+    """The stationary point of a box `a`, if there is one; `left` and `right` are the signs of h'."""
+    if root is None:
+        return []
+    lo, hi = floats_around(root)
+    box = np.array([lo]), np.array([hi])
+    value, curvature = _values(objective, *box), objective.bounds(*box).d2.known()
+    kind = Kind.INFLECTION if left == right else Kind.MINIMUM if left < 0 else Kind.MAXIMUM
+    return [
+        StationaryPoint(
+            Enclosure(lo, hi),
+            Enclosure(float(value.lo[0]), float(value.hi[0])),
+            kind,
+            Enclosure(float(curvature.lo[0]), float(curvature.hi[0])),
+            multiplicity=root.multiplicity,
+        )
+    ]
 
 
 def _undecided(

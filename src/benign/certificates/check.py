@@ -95,6 +95,15 @@ def _claim(body: dict[str, Any]) -> Claim:
     return claim
 
 
+def cost(document: Mapping[str, Any]) -> Cost:
+    """What `check` estimates that a certificate will cost it.
+
+    Raises:
+        ProblemError: the problem of the document is none.
+    """
+    return CLAIMS[document["claim"]].cost(document, problem_from_json(document["problem"]))
+
+
 def _too_dear(cost: Cost, limit: float) -> str:
     """Why a check is not begun; empty if it is."""
     if cost.megabytes > MOST_MEGABYTES:

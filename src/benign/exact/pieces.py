@@ -23,7 +23,7 @@ import numpy as np
 from benign.errors import ProblemError
 from benign.exact.plants import ScalarPlant, scalar_plants
 from benign.exact.problem import Problem
-from benign.exact.surd import Surd, optimum, stabilising_set
+from benign.exact.surd import Surd, is_steep, optimum, stabilising_set
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Windows:
             last = stage == len(path) - 1
             rims = stabilising_set(f if last else g)
             if rims is not None:
-                ends.append((rims[side] + -s * eta, last and f.is_coercive))
+                ends.append((rims[side] + -s * eta, last and is_steep(f, rims[side])))
         if not ends:
             return None
         pick = max if side == 0 else min

@@ -12,6 +12,9 @@ from math import inf, isfinite, nextafter
 
 from flint import arb, fmpq
 
+SHORT = 20
+"""Digits up to which an exact number is shown as a decimal."""
+
 
 def to_ball(x: Fraction) -> arb:
     """A ball around an exact number, at the working precision."""
@@ -50,6 +53,14 @@ def at_least(x: float, digits: int = 6) -> str:
 def between(lo: float, hi: float, digits: int = 17) -> str:
     """[lo, hi] in decimals, both rounded outward."""
     return f"[{at_least(lo, digits)}, {at_most(hi, digits)}]"
+
+
+def exactly(x: Fraction) -> str:
+    """The number itself: a decimal where a short one says it, else a fraction."""
+    if x.denominator == 1:
+        return str(x.numerator)
+    decimal = Context(prec=SHORT).divide(Decimal(x.numerator), Decimal(x.denominator))
+    return f"{decimal.normalize():g}" if Fraction(decimal) == x else str(x)
 
 
 def _decimal(x: float, digits: int, rounding: str) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from benign.exact import globality
+from benign.exact.rounding import at_least, at_most, between, exactly
 from benign.results.landscape import Enclosure
 from benign.verdict import Status, Verdict
 
@@ -59,6 +61,8 @@ class LandscapeBelow:
         certificate: the document that `benign.check` proves again; None if nothing was proved.
         observed: what a search met, which guided the proof; None if there was none.
         facts: seconds and leaves by kind, for the curious.
+        checked: whether `benign.check` proved the certificate again before the result was returned;
+            where that is dear it is left to whoever wants to know.
     """
 
     problem: Problem
@@ -76,6 +80,7 @@ class LandscapeBelow:
     observed: ObservedLandscape | None = field(default=None, repr=False)
     interrupted: bool = False
     facts: dict[str, float] = field(default_factory=dict, repr=False)
+    checked: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -101,7 +106,6 @@ class LandscapeBelow:
 
 def verdict_below(
     values: list[Enclosure],
-    epsilon: Enclosure,
     *,
     asked: Fraction,
     wanted: float,
@@ -109,24 +113,43 @@ def verdict_below(
     left: int,
     bounded: bool,
 ) -> Verdict:
-    """The verdict on "every local minimum with h ≤ wanted is within ε = asked of the global one".
+    """The verdict on "every local minimum with h ≤ wanted is within ε = asked of the lowest one".
 
-    Two listed minima that differ by more refute it, whatever is not listed. It is proved of the minima
-    at or below the level that was reached, when no box is left.
+    Two minima that are surely at or below `wanted` and differ by more refute it, whatever is not
+    listed. It is proved of the minima at or below the level that was reached, when no box is left.
+
+    Args:
+        values: of the minima that were proved and may be at or below `wanted`.
+        asked: ε.
+        wanted: the level that the statement is about.
+        level: what was reached.
+        left: boxes that are left.
+        bounded: whether the gains that were searched hold all of the domain.
     """
-    where = "" if wanted == np.inf else f" with h ≤ {wanted:.6g}"
+    where = "" if wanted == np.inf else f" with h ≤ {wanted!r}"
     place = "" if bounded else ", among the gains searched,"
-    within = "is global" if asked == 0 else f"is within {float(asked):.6g} of the global one"
+    least = "global" if bounded else "the lowest"
+    within = f"is {least}" if asked == 0 else f"is within {exactly(asked)} of the {_one(bounded)} one"
     statement = f"every local minimum of h{where}{place} {within}"
-    if Fraction(epsilon.lo) > asked:
-        worst = max(values, key=lambda value: value.lo)
-        reason = f"the minimum of value {worst.mid:.9g} lies {epsilon.lo:.3g} above the lowest"
+    witnesses = [value for value in values if value.hi <= wanted]
+    gap = globality.epsilon(witnesses, ())[0] if len(witnesses) > 1 else 0.0
+    if Fraction(gap) > asked:
+        worst = max(witnesses, key=lambda value: value.lo)
+        reason = (
+            f"one with h in {between(worst.lo, worst.hi, 10)} lies at least {at_least(gap, 3)} above "
+            "the lowest that was found"
+        )
         return Verdict(Status.REFUTED, statement, reason)
     if left:
-        done = f"the list is complete for h ≤ {level:.6g}" if level > 0 else "nothing is known of them"
+        done = f"the list is complete for h ≤ {at_least(level)}" if level > 0 else "nothing is known"
         return Verdict(Status.UNDECIDED, statement, f"{left} boxes of gains are left; {done}")
-    if values and epsilon.hi < np.inf and Fraction(epsilon.hi) <= asked:
-        reason = "there is one" if len(values) == 1 else f"epsilon is at most {epsilon.hi:.3g}"
+    epsilon = globality.epsilon(values, ())[1] if len(values) > 1 else 0.0
+    if values and Fraction(epsilon) <= asked:
+        reason = "there is one" if len(values) == 1 else f"epsilon is at most {at_most(epsilon, 3)}"
         return Verdict(Status.PROVED, statement, reason)
-    reason = f"the values of the minima could not be told apart; the gap left is {epsilon.hi:.3g}"
+    reason = f"the values of the minima could not be told apart; the gap left is {at_most(epsilon, 3)}"
     return Verdict(Status.UNDECIDED, statement, reason)
+
+
+def _one(bounded: bool) -> str:
+    return "global" if bounded else "lowest"

@@ -143,8 +143,10 @@ class Landscape:
         minimum: the infimum of h, enclosed.
         epsilon: the smallest ε for which h is ε-global, enclosed (Definition 2 of the paper).
         verdict: whether every local minimum is global (ε = 0), with the witness or the gap left.
-        certificate: the JSON document that `benign.check` proves again.
+        certificate: the JSON document that `benign.check` proves again; None if the checker refused it.
         facts: how it was found (boxes, seconds), for the curious.
+        checked: whether `benign.check` proved the certificate again before the result was returned;
+            where that is dear it is left to whoever wants to know.
     """
 
     problem: Problem
@@ -154,8 +156,9 @@ class Landscape:
     minimum: Enclosure
     epsilon: Enclosure
     verdict: Verdict
-    certificate: dict[str, Any] = field(repr=False)
+    certificate: dict[str, Any] | None = field(repr=False)
     facts: dict[str, float] = field(default_factory=dict, repr=False)
+    checked: bool = False
 
     @cached_property
     def optima(self) -> tuple[TaskOptimum, ...]:

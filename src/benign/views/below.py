@@ -46,7 +46,7 @@ def below_report(landscape: LandscapeBelow, title: str = "") -> Group:
     shots = f"{step.shots} shot{'s' if step.shots > 1 else ''}"
     parts: list[Any] = [
         Text(title, style="bold") if title else Text(""),
-        Text.assemble((status.upper(), COLOURS[status]), f": {landscape.verdict.statement}"),
+        Text.assemble((status.upper(), COLOURS[status]), f": {landscape.verdict.finding}"),
         Text(f"  {landscape.verdict.reason}"),
         Text(
             f"  gradient step, eta = {float(step.eta):g}, {shots}; {len(family.tasks)} tasks, "

@@ -58,7 +58,7 @@ def _verdict(landscape: Landscape) -> Text:
     verdict = landscape.verdict
     text = Text()
     text.append(verdict.status.value.upper(), style=f"bold {_COLOURS[verdict.status]}")
-    text.append(f": {verdict.statement}", style="bold")
+    text.append(f": {verdict.finding}", style="bold")
     if verdict.reason:
         text.append(f"\n  {verdict.reason}")
     return text
@@ -173,6 +173,8 @@ def _gap(landscape: Landscape, point: StationaryPoint) -> tuple[str, str]:
 def kind_in_words(landscape: Landscape, point: StationaryPoint) -> str:
     """global, spurious or tied, and where if not in the smooth part of h."""
     where = {Kind.JUMP_MINIMUM: ", jump", Kind.EDGE_MINIMUM: ", edge"}.get(point.kind, "")
+    if point.multiplicity > 1:
+        where += f", degenerate: h' has a zero of multiplicity {point.multiplicity}"
     if point.value.lo > landscape.minimum.hi:
         return "spurious" + where
     if landscape.epsilon.hi == 0 and landscape.is_complete:

@@ -154,21 +154,18 @@ class Pavement:
         lowest = float(left.bound.min())
         return min(self.level, lowest * (1.0 - 1e-9)), len(left)
 
-    def tree_text(self, listed: Sequence[Minimiser]) -> str:
-        """The tree of a certificate for the level that was reached; see `reached`.
-
-        Args:
-            listed: the minimisers that are not above it. What is left, and the convex boxes of the
-                others, have h above it.
-        """
+    def tree_text(self) -> str:
+        """The tree of a certificate for the level that was reached: on what is left h is above it."""
         saved = self.tree.tags.copy()
         self.tree.tags[self.left().node] = ord("l")
-        for nodes, point in self.around:
-            if not any(point is other for other in listed):
-                self.tree.tags[nodes] = ord("l")
         text = self.tree.text()
         self.tree.tags = saved
         return text
+
+    def needed(self, level: float) -> list[Minimiser]:
+        """The minimisers that a certificate names: not above the level, or with leaves around them."""
+        around = {id(point) for nodes, point in self.around if len(nodes)}
+        return [p for p in self.minimisers if p.value.lo <= level or id(p) in around]
 
     def leaves(self) -> dict[str, int]:
         """How many leaves have each tag."""

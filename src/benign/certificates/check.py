@@ -28,7 +28,7 @@ PRECISION = 128
 MAX_BYTES = 64_000_000
 """Largest document that is read: parsed, it may take twenty times as much memory."""
 
-LIMIT = 7200.0
+LIMIT = 600.0
 """Seconds that a check may be estimated to take, unless the caller says otherwise."""
 
 MOST_MEGABYTES = 4000.0

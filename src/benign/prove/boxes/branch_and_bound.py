@@ -5,7 +5,7 @@ shown of it (the letter is its tag in the certificate, see `benign.certificates.
 
     u   none of its gains stabilises some task before adaptation;
     o   for some task the first shot leads from all of its stabilising gains to none that stabilises;
-    r   it lies so near a rim of the stabilising set that no next gain can stabilise (`rigorous.rim`);
+    r   it lies so near a rim of the stabilising set that no next gain can stabilise (`floats.rim`);
     l   h exceeds the level, or is infinite, all over it;
     g   it is in the domain of h, and ∇h ≠ 0 all over it;
     s   its gains stabilise before adaptation, and where h is finite s∇h ≠ 0 for a factor s > 0;

@@ -212,7 +212,7 @@ def _prepared(
     objective: BoxObjective,
     points: list[Point],
     level: arb | None,
-    halvings: int,
+    halvings: float = math.inf,
 ) -> BoxTests:
     """The tests of leaves, with what they need to know of each task.
 

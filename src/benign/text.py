@@ -16,9 +16,9 @@ LONGEST = 60
 
 
 def clean(text: str, most: int | None = None) -> str:
-    """The text in one line of printable characters, cut to `most`; any other is written as its code.
+    """The text in one line of printable characters, cut to `most`.
 
-    "\\x1b[31m" becomes the visible characters \\x1b[31m. Spaces of all kinds become a space.
+    Any other character is written as its code, as Python would write it, and any space as " ".
     """
     shown = "".join(map(_shown, text))
     return shown if most is None or len(shown) <= most else f"{shown[: most - 1]}…"
@@ -51,7 +51,9 @@ def _shown(character: str) -> str:
     if unicodedata.category(character) == "Zs":
         return " "
     code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 _DOUBTFUL = re.compile("[^ -~\n]")

@@ -57,12 +57,6 @@ def near(value: Enclosure, digits: int = 9) -> str:
     return settled(value.lo, value.hi, digits)
 
 
-def about(W: float, radius: float, digits: int = 6) -> str:
-    """A number next to W, in as many digits as its distance from there leaves."""
-    lo, hi = (math.nextafter(W + side * radius, side * math.inf) for side in (-1, 1))
-    return settled(lo, hi, digits) if radius else shown(W, digits)
-
-
 def fixed(x: float, digits: int) -> str:
     """So many significant digits, plain where the number is of everyday size."""
     if not math.isfinite(x):

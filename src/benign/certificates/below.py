@@ -49,6 +49,8 @@ from benign.certificates.reading import Refused, number, pair
 from benign.exact import globality
 from benign.exact.definite import is_semidefinite
 from benign.exact.problem import Plant, Problem, exact
+from benign.exact.rounding import exactly, named
+from benign.text import quoted
 
 BELOW = "minimisers below a level"
 
@@ -193,7 +195,7 @@ def _require_semicontinuous(problem: Problem) -> None:
         if not _is_semicontinuous(task.f):
             raise Refused(
                 f"tree: leaves 's' bound the infimum only where S0 ≻ 0 and (A, Q) is observable, "
-                f"which task `{task.name}` is not"
+                f"which task {quoted(task.name)} is not"
             )
 
 
@@ -275,7 +277,7 @@ def _conclusion(document: Document, points: list[Point], level: float, bounded: 
     within(epsilon, pair(document, "epsilon"), "epsilon")
     finding = _finding(document, epsilon, level, bounded)
     listed = "local minimiser is" if len(values) == 1 else f"{len(values)} local minimisers are"
-    height = "" if level == math.inf else f" with h ≤ {level!r}"
+    height = "" if level == math.inf else f" with h ≤ {named(Fraction(level))}"
     where = "" if bounded else " in the box of gains that was searched"
     return f"{finding}; the {listed} all there are{height}{where}"
 
@@ -290,9 +292,9 @@ def _finding(document: Document, epsilon: Bounds, level: float, bounded: bool) -
     ):
         raise Refused(f"status: {status!r} does not follow from epsilon in {list(epsilon)}")
     least = "the global one" if bounded else "the lowest one"
-    what = f"is {least}" if asked == 0 else f"is within {float(asked):g} of {least}"
+    what = f"is {least}" if asked == 0 else f"is within {exactly(asked)} of {least}"
     # A listed minimiser may lie a little above the level: it refutes no claim about those below.
-    whose = "" if level == math.inf or status == "refuted" else f" with h ≤ {level!r}"
+    whose = "" if level == math.inf or status == "refuted" else f" with h ≤ {named(Fraction(level))}"
     place = "" if bounded else " in that box"
     every = f"every local minimum of h{whose}{place} {what}"
     if status == "proved":

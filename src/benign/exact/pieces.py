@@ -24,6 +24,7 @@ from benign.errors import ProblemError
 from benign.exact.plants import ScalarPlant, scalar_plants
 from benign.exact.problem import Problem
 from benign.exact.surd import Surd, is_steep, optimum, stabilising_set
+from benign.text import quoted
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def pieces(problem: Problem) -> tuple[list[Break], list[Piece]]:
     for task, plant in zip(problem.tasks, g, strict=True):
         if plant.s == 0:
             raise ProblemError(
-                f"task `{task.name}`: S0 = 0 makes its adaptation cost vanish, so a normalised "
+                f"task {quoted(task.name)}: S0 = 0 makes its adaptation cost vanish, so a normalised "
                 "step has no direction; give S0 a positive entry"
             )
     if all(plant.s == 0 for plant in f):

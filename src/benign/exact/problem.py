@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from benign.errors import ProblemError
+from benign.text import quoted
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 """A matrix of exact numbers, row by row."""
@@ -238,8 +239,8 @@ def make_family(tasks: Sequence[Task], weights: Sequence[Fraction] | None = None
         for plant in (task.f, task.g):
             if (plant.n, plant.m) != (n, m):
                 raise ProblemError(
-                    f"task {i} `{task.name}`: it has {plant.n} states and {plant.m} inputs, task 0 "
-                    f"`{tasks[0].name}` has {n} and {m}; one family holds one shape"
+                    f"task {i} {quoted(task.name)}: it has {plant.n} states and {plant.m} inputs, task "
+                    f"0 {quoted(tasks[0].name)} has {n} and {m}; one family holds one shape"
                 )
     if weights is None:
         weights = [Fraction(1)] * len(tasks)
@@ -248,7 +249,7 @@ def make_family(tasks: Sequence[Task], weights: Sequence[Fraction] | None = None
     for i, weight in enumerate(weights):
         if weight <= 0:
             raise ProblemError(
-                f"task {i} `{tasks[i].name}`: its weight must be positive, got {float(weight):g}"
+                f"task {i} {quoted(tasks[i].name)}: its weight must be positive, got {float(weight):g}"
             )
     total = sum(weights, Fraction(0))
     return Family(tuple(tasks), tuple(w / total for w in weights))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import inf, nextafter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
 from benign.exact import globality
-from benign.exact.rounding import at_least, at_most, between, exactly
+from benign.exact.rounding import at_least, at_most, between, exactly, named, settled
 from benign.results.landscape import Enclosure
 from benign.verdict import Status, Verdict
 
@@ -36,6 +37,17 @@ class ProvedMinimum:
     W: Float[np.ndarray, "m n"]
     radius: Float[np.ndarray, "m n"]
     value: Enclosure
+
+    def rows(self, digits: int) -> str:
+        """The gain, row by row, in so many digits at most, all of them settled."""
+
+        def entry(x: float, r: float) -> str:
+            return settled(nextafter(x - r, -inf), nextafter(x + r, inf), digits)
+
+        return "; ".join(
+            " ".join(map(entry, row, radius))
+            for row, radius in zip(self.W.tolist(), self.radius.tolist(), strict=True)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,12 +107,15 @@ class LandscapeBelow:
 
     def __str__(self) -> str:
         lines = [f"{self.verdict}"]
-        for point in self.minimizers:
-            W = "; ".join(" ".join(f"{x:.9g}" for x in row) for row in point.W)
-            lines.append(f"  minimum  h = {point.value.mid:.9g}  W = [{W}]")
+        lines += [
+            f"  minimum  h = {settled(*point.value)}  W = [{point.rows(9)}]"
+            for point in self.minimizers
+        ]
         if self.level > 0:
-            lines.append(f"  complete for h ≤ {self.level:.6g}; {self.boxes} boxes, {self.left} left")
-        lines.append(f"  epsilon in [{self.epsilon.lo:.3g}, {self.epsilon.hi:.3g}]")
+            lines.append(
+                f"  complete for h ≤ {at_least(self.level)}; {self.boxes} boxes, {self.left} left"
+            )
+        lines.append(f"  epsilon in {between(*self.epsilon, 3)}")
         return "\n".join(lines)
 
 
@@ -126,7 +141,7 @@ def verdict_below(
         left: boxes that are left.
         bounded: whether the gains that were searched hold all of the domain.
     """
-    where = "" if wanted == np.inf else f" with h ≤ {wanted!r}"
+    where = "" if wanted == np.inf else f" with h ≤ {named(Fraction(wanted))}"
     place = "" if bounded else ", among the gains searched,"
     least = "global" if bounded else "the lowest"
     within = f"is {least}" if asked == 0 else f"is within {exactly(asked)} of the {_one(bounded)} one"
@@ -147,7 +162,8 @@ def verdict_below(
     if values and Fraction(epsilon) <= asked:
         reason = "there is one" if len(values) == 1 else f"epsilon is at most {at_most(epsilon, 3)}"
         return Verdict(Status.PROVED, statement, reason)
-    reason = f"the values of the minima could not be told apart; the gap left is {at_most(epsilon, 3)}"
+    gap = f"at most {at_most(epsilon, 3)}"
+    reason = f"the values of the minima could not be told apart; the gap left is {gap}"
     return Verdict(Status.UNDECIDED, statement, reason)
 
 

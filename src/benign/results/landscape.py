@@ -8,6 +8,7 @@ from functools import cached_property
 from math import inf, nextafter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benign.exact.rounding import between, settled
 from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -200,9 +201,9 @@ class Landscape:
     def __str__(self) -> str:
         lines = [f"{self.verdict}"]
         lines += [
-            f"  {point.kind:13} W = {point.W.mid:.9g}  h = {point.value.mid:.9g}"
+            f"  {point.kind:13} W = {settled(*point.W)}  h = {settled(*point.value)}"
             for point in self.stationary_points
         ]
-        lines += [f"  undecided      W in [{u.W.lo:.9g}, {u.W.hi:.9g}]" for u in self.undecided]
-        lines.append(f"  epsilon in [{self.epsilon.lo:.3g}, {self.epsilon.hi:.3g}]")
+        lines += [f"  undecided      W in {between(*u.W, 9)}" for u in self.undecided]
+        lines.append(f"  epsilon in {between(*self.epsilon, 3)}")
         return "\n".join(lines)

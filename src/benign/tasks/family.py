@@ -19,6 +19,7 @@ from benign.linalg import require_x64
 from benign.tasks.checks import SYMMETRIC, check_finite, check_stack, check_symmetric
 from benign.tasks.lqr import ARRAYS, LQR, Label, bare, concrete
 from benign.tasks.numbers import Unseen, plant_of, rounds_to
+from benign.text import quoted
 
 Plants = tuple[Plant | None, Plant | None]
 """The exact evaluation and adaptation cost of a task; None where the floats say it all."""
@@ -74,8 +75,8 @@ class TaskFamily(eqx.Module):
         for i, task in enumerate(tasks):
             if (task.n, task.m) != (tasks[0].n, tasks[0].m):
                 raise ProblemError(
-                    f"task {i} `{names[i]}`: it has {task.n} states and {task.m} inputs, task 0 "
-                    f"`{names[0]}` has {tasks[0].n} and {tasks[0].m}; one family holds one shape"
+                    f"task {i} {quoted(names[i])}: it has {task.n} states and {task.m} inputs, task 0 "
+                    f"{quoted(names[0])} has {tasks[0].n} and {tasks[0].m}; one family holds one shape"
                 )
         adapting = tuple(task.adaptation is not None for task in tasks)
         plants: tuple[Plants, ...] | None = tuple(
@@ -255,7 +256,7 @@ def _exact_weights(weights: Sequence[Any], names: tuple[str, ...]) -> tuple[Frac
         raise ProblemError(f"weights: {len(weights)} weights for {len(names)} tasks")
     exact = []
     for i, weight in enumerate(weights):
-        place = f"task {i} `{names[i]}`"
+        place = f"task {i} {quoted(names[i])}"
         try:
             value = to_exact(weight.item() if hasattr(weight, "item") else weight)
         except ProblemError as error:
@@ -294,7 +295,7 @@ def _checked(arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> LQR:
     """Stacked tasks, refused if one of them is not well posed."""
 
     def place(i: int) -> str:
-        return f"task {i} `{names[i]}`"
+        return f"task {i} {quoted(names[i])}"
 
     for field, X in arrays.items():
         check_finite(place, field, X)

@@ -18,6 +18,7 @@ from benign.linalg import require_x64, spectral_radius
 from benign.tasks.checks import SYMMETRIC, check_finite, check_stack, check_symmetric
 from benign.tasks.numbers import Given, Unseen, plant_of, read, rounds_to, symmetrised
 from benign.tasks.regulator import Regulator
+from benign.text import quoted
 
 ARRAYS = ("A", "B", "Q", "R", "S0", "discount", "noise")
 """The numbers of a task, in the order of the constructor."""
@@ -123,7 +124,7 @@ class LQR(eqx.Module):
         name: str | None = None,
     ):
         require_x64("LQR")
-        place = "LQR" if name is None else f"task `{name}`"
+        place = "LQR" if name is None else f"task {quoted(name)}"
         given = _shaped(place, A, B, Q, R, S0, discount, noise)
         for field, value in given.items():
             if not value.traced:

@@ -22,6 +22,7 @@ from benign.results.landscape import (
     TaskOptimum,
     Undecided,
 )
+from benign.text import clean_json
 from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def render(figure: Figure) -> dict[str, bytes]:
 
 def to_text(document: Mapping[str, Any]) -> str:
     """A JSON document as text, ready for a file."""
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return clean_json(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def enclosure_to_json(value: Enclosure) -> list[float | str] | None:

@@ -48,7 +48,7 @@ from benign.certificates.gains import require_well_posed
 from benign.certificates.reading import Refused, number, pair
 from benign.exact import globality
 from benign.exact.definite import is_semidefinite
-from benign.exact.problem import Plant, Problem, exact
+from benign.exact.problem import Plant, Problem, read_written
 from benign.exact.rounding import exactly, named
 from benign.text import quoted
 
@@ -283,7 +283,7 @@ def _conclusion(document: Document, points: list[Point], level: float, bounded: 
 
 
 def _finding(document: Document, epsilon: Bounds, level: float, bounded: bool) -> str:
-    asked = exact(document["asked"]) if isinstance(document["asked"], str) else None
+    asked = read_written(document["asked"]) if isinstance(document["asked"], str) else None
     if asked is None or not 0 <= asked < 2**1000:
         raise Refused("asked: expected a number that is not negative nor huge, as a string")
     status = document["status"]

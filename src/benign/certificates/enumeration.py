@@ -19,7 +19,7 @@ from benign.certificates.reading import Refused, interval, pair, records
 from benign.exact import globality
 from benign.exact.likeness import is_one_task, is_proportional
 from benign.exact.plants import scalar_plants
-from benign.exact.problem import Problem, exact
+from benign.exact.problem import Problem, read_written
 from benign.exact.rounding import exactly
 
 ENUMERATION = "complete enumeration"
@@ -60,7 +60,7 @@ def prove_enumeration(document: Document, problem: Problem, progress: Progress |
 
 
 def _status(document: Document, epsilon: Bounds, doubts: int) -> str:
-    asked = exact(document["asked"]) if isinstance(document.get("asked"), str) else None
+    asked = read_written(document["asked"]) if isinstance(document.get("asked"), str) else None
     if asked is None or not 0 <= asked < 2**1000:
         raise Refused("asked: expected a number that is not negative nor huge, as a string")
     status = document.get("status")

@@ -14,7 +14,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from benign.errors import ProblemError
-from benign.exact.problem import Family, Plant, Task, make_family
+from benign.exact.problem import Family, Plant, Task, make_family, summed
 from benign.exact.problem import exact as to_exact
 from benign.linalg import require_x64
 from benign.tasks.checks import (
@@ -281,7 +281,7 @@ def _exact_weights(weights: Sequence[Any], names: tuple[str, ...]) -> tuple[Frac
 
 
 def _normalised(weights: tuple[Fraction, ...]) -> np.ndarray:
-    total = sum(weights, Fraction(0))
+    total = summed(weights)
     return np.array([float(w / total) for w in weights])
 
 

@@ -104,6 +104,7 @@ def prove(
     """
     if reason := applies(problem):
         raise ClaimError(reason)
+    problem.require_writable()
     if level is not None and not level > 0:
         raise ProblemError(f"level: must be positive, got {level}")
     began = time.perf_counter()

@@ -11,7 +11,7 @@ from benign.errors import ProblemError
 from benign.exact import globality
 from benign.exact.likeness import is_one_task, is_proportional
 from benign.exact.plants import scalar_plants
-from benign.exact.problem import Problem, exact
+from benign.exact.problem import Problem, exact, written
 from benign.exact.rounding import at_least, at_most, exactly, settled
 from benign.exact.surd import stabilising_set
 from benign.floats.intervals import Interval
@@ -41,6 +41,7 @@ def analyze(problem: Problem, *, epsilon: float | str | Fraction = 0) -> Landsca
     """
     started = time.perf_counter()
     wanted = asked(epsilon)
+    problem.require_writable()
     if problem.step.kind == "gradient":
         found = enumerate_gradient(problem)
     else:
@@ -92,6 +93,7 @@ def asked(epsilon: float | str | Fraction) -> Fraction:
     try:
         value = exact(epsilon)
         float(value)
+        written(value)
     except (ProblemError, OverflowError) as error:
         raise ProblemError(f"epsilon: {error}") from error
     if value < 0:

@@ -14,9 +14,12 @@ import numpy as np
 import scipy.linalg
 
 from benign.certificates.below import is_semicontinuous
+from benign.certificates.gains import require_well_posed
+from benign.certificates.reading import Refused
 from benign.errors import ClaimError, ProblemError
 from benign.exact import globality
 from benign.exact.problem import Plant, Problem
+from benign.exact.range import Balanced, balanced, require_range
 from benign.floats.fractions_of_gain import Frame
 from benign.floats.frames import frame_of, holds_all, root_frame
 from benign.floats.rim import as_fractions
@@ -100,14 +103,18 @@ def prove(
     Raises:
         ClaimError: the problem is not of this kind.
         ProblemError: no gain is feasible, which was proved; or none was found; a level that is not
-            positive, or below every minimum.
+            positive, or below every minimum; a number out of range (`benign.exact.range`).
     """
     if reason := applies(problem):
         raise ClaimError(reason)
     problem.require_writable()
     if level is not None and not level > 0:
         raise ProblemError(f"level: must be positive, got {level}")
+    _require_well_posed(problem)
     began = time.perf_counter()
+    scale = balanced(problem)
+    stated, problem = problem, scale.problem
+    require_range(problem)
     witnesses = [optimal_gain(task.g) for task in problem.tasks]
     frame, bounded = _frame(problem, [*witnesses, *seeds])
     pavement = Pavement(problem, frame, np.inf, [as_fractions(W.tolist()) for W in witnesses])
@@ -116,32 +123,43 @@ def prove(
     if pavement.minimisers:
         lowest = pavement.minimisers[0].value.hi
         highest = max(point.value.hi for point in pavement.minimisers)
-        asked = max(TIMES[pavement.p] * lowest, ABOVE * highest) if level is None else float(level)
+        asked = max(TIMES[pavement.p] * lowest, ABOVE * highest)
+        asked = asked if level is None else scale.into(float(level), "level")
         if asked < lowest:
             raise ProblemError(
-                f"level: {asked:g} is below every minimum that was found; the least is {lowest:.6g}"
+                f"level: {scale.below(asked):g} is below every minimum that was found; the least is "
+                f"{scale.below(lowest):.6g}"
             )
         pavement.set_level(asked)
     else:
-        asked = np.inf if level is None else float(level)
+        asked = np.inf if level is None else scale.into(float(level), "level")
         pavement.set_level(asked)
     if checkpoint is not None and checkpoint.exists():
         state.load(pavement, checkpoint)
     left = budget - (time.perf_counter() - began)
     _run(pavement, left, checkpoint, progress)
     if pavement.is_done and not pavement.minimisers:
-        raise ProblemError(_nothing(pavement, asked, bounded))
-    return _result(pavement, asked, bounded, epsilon, observed, time.perf_counter() - began)
+        raise ProblemError(_nothing(pavement, stated, scale.below(asked), bounded))
+    seconds = time.perf_counter() - began
+    return _result(pavement, stated, scale, asked, bounded, epsilon, observed, seconds)
 
 
-def _nothing(pavement: Pavement, asked: float, bounded: bool) -> str:
+def _require_well_posed(problem: Problem) -> None:
+    """R ≻ 0 and Q, S0, N ⪰ 0 exactly, as the checker demands: whoever made the problem."""
+    try:
+        require_well_posed(problem)
+    except Refused as error:
+        raise ProblemError(str(error)) from None
+
+
+def _nothing(pavement: Pavement, problem: Problem, asked: float, bounded: bool) -> str:
     """What it means that all boxes are excluded.
 
     If the root box holds all of the domain, h attains its least value wherever it is at most the level
     (see `benign.certificates.below`), and would have a minimiser. Otherwise h may fall towards the side
     of the box: then it has to be excluded box by box.
     """
-    eta = float(pavement.problem.step.eta)
+    eta = float(problem.step.eta)
     where = "" if bounded else " among those searched"
     if not bounded and any(letter in pavement.leaves() for letter in "gsn"):
         return (
@@ -251,28 +269,40 @@ def _frame(problem: Problem, gains: Sequence[Floats]) -> tuple[Frame, bool]:
 
 def _result(
     pavement: Pavement,
+    problem: Problem,
+    scale: Balanced,
     asked: float,
     bounded: bool,
     epsilon: Fraction,
     observed: ObservedLandscape | None,
     seconds: float,
 ) -> LandscapeBelow:
-    problem = pavement.problem
     m, n = problem.family.m, problem.family.n
     level, left = pavement.reached()
     listed = [point for point in pavement.minimisers if point.value.lo <= level]
     proved = bool(listed) and listed[0].value.hi <= level
     if not proved:  # what is known may still refute the statement about the level that was asked for
-        level = -np.inf
         listed = [point for point in pavement.minimisers if point.value.lo <= asked]
-    values = [point.value for point in listed]
+    known = [point for point in pavement.minimisers if point.value.lo <= asked]
+    named = pavement.needed(level)
+    # From here on costs are those of the problem as stated.
+    level = scale.below(level) if proved else -np.inf
+    asked = scale.below(asked)
+    values = _stated(scale, listed)
     bounds = _epsilon(values, complete=proved)
-    known = [point.value for point in pavement.minimisers if point.value.lo <= asked]
-    verdict = verdict_below(known, asked=epsilon, wanted=asked, level=level, left=left, bounded=bounded)
+    verdict = verdict_below(
+        _stated(scale, known),
+        asked=epsilon,
+        wanted=asked,
+        level=level,
+        left=left,
+        bounded=bounded,
+    )
     certificate = None
     if proved:
+        status = verdict.status.value
         certificate = _certificate(
-            pavement, level, bounded, listed, bounds, epsilon, verdict.status.value
+            problem, pavement, level, bounded, named, scale, values, bounds, epsilon, status
         )
     return LandscapeBelow(
         problem=problem,
@@ -280,8 +310,10 @@ def _result(
         level=level,
         bounded=bounded,
         region=_region(pavement.frame).reshape(2, m, n),
-        minimizers=tuple(_minimum(point, m, n) for point in listed),
-        minimum=_minimum_value(values, proved=proved, floor=pavement.floor),
+        minimizers=tuple(
+            _minimum(point, value, m, n) for point, value in zip(listed, values, strict=True)
+        ),
+        minimum=_minimum_value(values, proved=proved, floor=scale.below(pavement.floor)),
         epsilon=bounds,
         verdict=verdict,
         boxes=pavement.boxes,
@@ -291,6 +323,11 @@ def _result(
         interrupted=pavement.interrupted,
         facts={"seconds": seconds, **{f"leaves {k}": float(v) for k, v in pavement.leaves().items()}},
     )
+
+
+def _stated(scale: Balanced, points: Sequence[Minimiser]) -> list[Enclosure]:
+    """Values in the units of the problem as stated."""
+    return [Enclosure(scale.below(p.value.lo), scale.above(p.value.hi)) for p in points]
 
 
 def _epsilon(values: list[Enclosure], *, complete: bool) -> Enclosure:
@@ -307,11 +344,11 @@ def _minimum_value(values: list[Enclosure], *, proved: bool, floor: float) -> En
     return Enclosure(lo if proved else min(lo, floor), hi)
 
 
-def _minimum(point: Minimiser, m: int, n: int) -> ProvedMinimum:
+def _minimum(point: Minimiser, value: Enclosure, m: int, n: int) -> ProvedMinimum:
     lo, hi = point.W
     middle = 0.5 * (lo + hi)
     radius = np.nextafter(np.maximum(hi - middle, middle - lo), np.inf)
-    return ProvedMinimum(middle.reshape(m, n), radius.reshape(m, n), point.value)
+    return ProvedMinimum(middle.reshape(m, n), radius.reshape(m, n), value)
 
 
 def _region(frame: Frame) -> Floats:
@@ -322,18 +359,20 @@ def _region(frame: Frame) -> Floats:
 
 
 def _certificate(
+    problem: Problem,
     pavement: Pavement,
     level: float,
     bounded: bool,
-    listed: Sequence[Minimiser],
+    named: Sequence[Minimiser],
+    scale: Balanced,
+    values: Sequence[Enclosure],
     epsilon: Enclosure,
     asked: Fraction,
     status: str,
 ) -> dict[str, object]:
     frame = pavement.frame
-    values = [point.value for point in listed]
     return below_certificate(
-        pavement.problem,
+        problem,
         level=level,
         centre=[float(x) for x in frame.centre],
         axes=[[float(x) for x in row] for row in frame.axes],
@@ -343,11 +382,11 @@ def _certificate(
             minimiser_entry(
                 y=[(float(a), float(b)) for a, b in point.y.T],
                 W=[(float(a), float(b)) for a, b in point.W.T],
-                value=(point.value.lo, point.value.hi),
+                value=(value.lo, value.hi),
                 convex_centre=[float(x) for x in point.centre],
                 convex_radius=[float(x) for x in point.radius],
             )
-            for point in pavement.needed(level)
+            for point, value in zip(named, _stated(scale, named), strict=True)
         ],
         minimum=globality.infimum(values, ()),
         epsilon=(epsilon.lo, epsilon.hi),

@@ -15,20 +15,29 @@ import scipy.linalg
 
 from benign.certificates.below import is_semicontinuous
 from benign.certificates.gains import require_well_posed
+from benign.certificates.infeasible_tree import SLOPED, TREE
 from benign.certificates.reading import Refused
-from benign.errors import ClaimError, ProblemError
+from benign.errors import Cause, ClaimError, InfeasibleError, ProblemError
 from benign.exact import globality
 from benign.exact.problem import Plant, Problem
 from benign.exact.range import Balanced, balanced, require_range
+from benign.exact.rounding import at_least
 from benign.floats.fractions_of_gain import Frame
 from benign.floats.frames import frame_of, holds_all, root_frame
 from benign.floats.rim import as_fractions
 from benign.floats.taylor import Floats
 from benign.prove.boxes import state as state
 from benign.prove.boxes.branch_and_bound import Minimiser, Pavement
-from benign.prove.documents import below_certificate, minimiser_entry
+from benign.prove.documents import (
+    below_certificate,
+    infeasible_certificate,
+    minimiser_entry,
+    spurious_certificate,
+)
+from benign.prove.infeasible import conflict
 from benign.results.below import LandscapeBelow, ProvedMinimum, verdict_below
 from benign.results.landscape import Enclosure
+from benign.verdict import Status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,8 +111,9 @@ def prove(
 
     Raises:
         ClaimError: the problem is not of this kind.
-        ProblemError: no gain is feasible, which was proved; or none was found; a level that is not
-            positive, or below every minimum; a number out of range (`benign.exact.range`).
+        InfeasibleError: no gain is feasible, or h exceeds the level everywhere, which was proved.
+        ProblemError: a level that is not positive, or below every minimum; a number out of range
+            (`benign.exact.range`).
     """
     if reason := applies(problem):
         raise ClaimError(reason)
@@ -132,6 +142,8 @@ def prove(
             )
         pavement.set_level(asked)
     else:
+        if (found := conflict(stated)) is not None:
+            raise found
         asked = np.inf if level is None else scale.into(float(level), "level")
         pavement.set_level(asked)
     if checkpoint is not None and checkpoint.exists():
@@ -139,7 +151,7 @@ def prove(
     left = budget - (time.perf_counter() - began)
     _run(pavement, left, checkpoint, progress)
     if pavement.is_done and not pavement.minimisers:
-        raise ProblemError(_nothing(pavement, stated, scale.below(asked), bounded))
+        raise _nothing(pavement, stated, scale.below(asked), bounded, witnesses)
     seconds = time.perf_counter() - began
     return _result(pavement, stated, scale, asked, bounded, epsilon, observed, seconds)
 
@@ -152,27 +164,53 @@ def _require_well_posed(problem: Problem) -> None:
         raise ProblemError(str(error)) from None
 
 
-def _nothing(pavement: Pavement, problem: Problem, asked: float, bounded: bool) -> str:
-    """What it means that all boxes are excluded.
+def _nothing(
+    pavement: Pavement, problem: Problem, asked: float, bounded: bool, witnesses: Sequence[Floats]
+) -> InfeasibleError:
+    """What it means that all boxes are excluded, with the certificate.
 
     If the root box holds all of the domain, h attains its least value wherever it is at most the level
     (see `benign.certificates.below`), and would have a minimiser. Otherwise h may fall towards the side
     of the box: then it has to be excluded box by box.
     """
-    eta = float(problem.step.eta)
     where = "" if bounded else " among those searched"
-    if not bounded and any(letter in pavement.leaves() for letter in "gsn"):
-        return (
-            f"no gain{where} is a local minimiser with h ≤ {asked:g} (proved): h falls towards the "
-            "side of the box that was searched; give a gain beyond it as a seed"
+    found = set(pavement.leaves())
+    height = at_least(asked)
+    if not bounded and not SLOPED.isdisjoint(found):
+        cause = Cause.SLOPE
+        below = "" if asked == np.inf else f" with h ≤ {height}"
+        message = (
+            f"no gain{where} is a local minimiser{below}: h falls towards the side of the box that "
+            "was searched; give a gain beyond it as a seed"
         )
-    if asked < np.inf:
-        return f"level: h exceeds {asked:g} at every gain{where} (proved); give a higher level"
-    return (
-        f"no gain is feasible{where} (proved): every gain that stabilises the tasks is thrown out by "
-        f"the adaptation step, or none stabilises them all; lower eta (it is {eta:g}) or split the "
-        "family"
-    )
+    elif asked < np.inf:
+        cause = Cause.LEVEL
+        message = f"level: h exceeds {height} at every gain{where}; give a higher level"
+    elif found <= {"u"}:
+        cause = Cause.CONFLICT
+        message = f"no gain{where} is feasible: none stabilises all tasks; split the family"
+    else:
+        cause = Cause.STEP
+        message = (
+            f"no gain{where} is feasible: every gain that stabilises the tasks is thrown out by the "
+            "adaptation step, or none stabilises them all; lower eta (it is "
+            f"{exactly(problem.step.eta)}) or split the family"
+        )
+    centre, axes = _frame_rows(pavement.frame)
+    proof = {
+        "kind": TREE,
+        "frame": {"centre": centre, "axes": axes},
+        "bounded": bounded,
+        "tree": pavement.tree_text(),
+        "witnesses": [np.asarray(W, float).tolist() for W in witnesses],
+    }
+    certificate = infeasible_certificate(problem, proof=proof, level=asked)
+    return InfeasibleError(message, cause=cause, certificate=certificate)
+
+
+def _frame_rows(frame: Frame) -> tuple[list[float], list[list[float]]]:
+    """The frame as a certificate holds it; exact, its numbers are floats."""
+    return [float(x) for x in frame.centre], [[float(x) for x in row] for row in frame.axes]
 
 
 def _run(
@@ -304,6 +342,8 @@ def _result(
         certificate = _certificate(
             problem, pavement, level, bounded, named, scale, values, bounds, epsilon, status
         )
+    elif verdict.status is Status.REFUTED:
+        certificate = _refutation(problem, pavement, known, _stated(scale, known), asked, epsilon)
     return LandscapeBelow(
         problem=problem,
         asked=asked,
@@ -358,6 +398,33 @@ def _region(frame: Frame) -> Floats:
     return np.array([centre - reach, centre + reach])
 
 
+def _refutation(
+    problem: Problem,
+    pavement: Pavement,
+    known: Sequence[Minimiser],
+    values: Sequence[Enclosure],
+    level: float,
+    asked: Fraction,
+) -> dict[str, object]:
+    """That the highest of the minimisers at or below a level is spurious, whatever else there is."""
+    centre, axes = _frame_rows(pavement.frame)
+    pairs = [pair for pair in zip(known, values, strict=True) if pair[1].hi <= level]
+    low, high = min(pairs, key=lambda pair: pair[1].hi), max(pairs, key=lambda pair: pair[1].lo)
+    return spurious_certificate(
+        problem, centre=centre, axes=axes, low=_entry(*low), high=_entry(*high), asked=asked
+    )
+
+
+def _entry(point: Minimiser, value: Enclosure) -> dict[str, object]:
+    return minimiser_entry(
+        y=[(float(a), float(b)) for a, b in point.y.T],
+        W=[(float(a), float(b)) for a, b in point.W.T],
+        value=(value.lo, value.hi),
+        convex_centre=[float(x) for x in point.centre],
+        convex_radius=[float(x) for x in point.radius],
+    )
+
+
 def _certificate(
     problem: Problem,
     pavement: Pavement,
@@ -370,24 +437,15 @@ def _certificate(
     asked: Fraction,
     status: str,
 ) -> dict[str, object]:
-    frame = pavement.frame
+    centre, axes = _frame_rows(pavement.frame)
     return below_certificate(
         problem,
         level=level,
-        centre=[float(x) for x in frame.centre],
-        axes=[[float(x) for x in row] for row in frame.axes],
+        centre=centre,
+        axes=axes,
         bounded=bounded,
         tree=pavement.tree_text(),
-        minimisers=[
-            minimiser_entry(
-                y=[(float(a), float(b)) for a, b in point.y.T],
-                W=[(float(a), float(b)) for a, b in point.W.T],
-                value=(value.lo, value.hi),
-                convex_centre=[float(x) for x in point.centre],
-                convex_radius=[float(x) for x in point.radius],
-            )
-            for point, value in zip(named, _stated(scale, named), strict=True)
-        ],
+        minimisers=[_entry(p, value) for p, value in zip(named, _stated(scale, named), strict=True)],
         minimum=globality.infimum(values, ()),
         epsilon=(epsilon.lo, epsilon.hi),
         asked=asked,

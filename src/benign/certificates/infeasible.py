@@ -235,7 +235,7 @@ def _cost(document: Document, problem: Problem) -> Cost:
     if kind == "cover":
         return cover_cost(proof, problem)
     if kind == "pieces":
-        return piece_cost(problem)
+        return piece_cost(document, problem)
     return Cost(seconds=1e-4 * len(problem.tasks))
 
 

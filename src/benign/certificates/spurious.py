@@ -1,8 +1,8 @@
 """Proving again that some local minimum of h is not global: it lies above another gain.
 
 Two points are enough, whatever else is not known: a strict local minimiser W, and a gain V with
-h(V) < h(W). Then the smallest ε for which h is ε-global is h(W) − h(V) at least. How the two are shown is
-the proof's kind; each gives bounds of h(V) and of h(W).
+h(V) < h(W). Then the smallest ε for which h is ε-global is h(W) − h(V) at least. How the two are
+shown is the proof's kind; each gives bounds of h(V) and of h(W).
 
 `boxes`
     Two to four parameters, gradient step: two entries as in `benign.certificates.below_points`, both

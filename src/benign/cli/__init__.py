@@ -1,7 +1,8 @@
 """The command `benign`: its subcommands mirror the verbs of the library.
 
 Results go to stdout, progress and errors to stderr. Exit status: 0 done, 1 an assertion that the user
-asked for failed, 2 wrong usage or bad input, 3 undecided where a proof was required.
+asked for failed, 2 wrong usage or bad input (also: no gain is feasible, proved or not), 3 undecided
+where a proof was required.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from benign.cli.common import (
     ShotsOption,
     StepOption,
     app,
+    is_proved,
+    kept_proof,
     normalized,
 )
 from benign.cli.common import console as _console
 from benign.cli.common import read as _read
-from benign.errors import BenignError, OutputError, ProblemError
+from benign.errors import BenignError, InfeasibleError, OutputError, ProblemError
 from benign.version import __version__
 
 if TYPE_CHECKING:
@@ -47,6 +50,11 @@ def main() -> None:
     """Run the command; every error raised on purpose becomes one message and exit status 2."""
     try:
         app()
+    except InfeasibleError as error:
+        if error.certificate is None:
+            _fail(str(error))
+        print(f"benign: PROVED: {error}", file=sys.stderr)
+        sys.exit(USAGE)
     except BenignError as error:
         _fail(str(error))
     except BrokenPipeError:  # the reader of a pipe went away: nobody is left to tell
@@ -118,9 +126,10 @@ def analyze(
 
     One state and one input: every stationary point, proved. Two to four parameters: every local
     minimum below a level, proved, with a search as guide. Else a search, with a certified gap for
-    each minimum. With --epsilon the exit status is 1 if that is refuted and 3 if it is undecided. A
-    proof that is interrupted (Ctrl-C) writes what it has to --out, goes on from there when it is
-    called again, and exits with 3.
+    each minimum. With --epsilon the exit status is 1 if that is refuted and 3 if it is undecided. Where
+    it is proved that no gain is feasible, --out gets the certificate, and the status is 2 as for bad
+    input. A proof that is interrupted (Ctrl-C) writes what it has to --out, goes on from there when it
+    is called again, and exits with 3.
     """
     from benign.durations import parse_duration
     from benign.exact.problem import Problem
@@ -167,9 +176,15 @@ def analyze(
                     progress=report,
                 )
         except ProblemError as error:  # of this step size, it may be: the others are not lost for it
+            written += kept_proof(error, where)
             if len(problems) == 1:
-                raise
-            refused[f"{float(problem.step.eta):g}"] = str(error)
+                if json or not is_proved(error):
+                    raise
+                print(f"PROVED: {error}")
+                _list(written)
+                raise typer.Exit(USAGE) from None
+            reason = f"{error} (proved)" if is_proved(error) else str(error)
+            refused[f"{float(problem.step.eta):g}"] = reason
             continue
         results.append(found)
         if where is not None:  # at once: who interrupts the next step size keeps this one
@@ -177,16 +192,17 @@ def analyze(
         if getattr(found, "interrupted", False):
             break
     if refused and len(set(refused.values())) == 1 and not results:
+        _list(written if not json else [])
         raise ProblemError(next(iter(refused.values())))
     reasons = "".join(f"\n  eta = {size}: {reason}" for size, reason in refused.items())
     if not results:
+        _list(written if not json else [])
         raise ProblemError(f"no step size will do{reasons}")
     _show(file, family, results, as_json=json)
     if not json:
         _advise(file, family, problems[0], results, wanted=recommend)
-        if written:
-            _console().print("\nWritten:", *(f"  {path}" for path in written), sep="\n")
-            _say_what_was_checked(results)
+        _list(written)
+        _say_what_was_checked(results)
     if refused:
         raise ProblemError(f"no result for {len(refused)} of the step sizes{reasons}")
     observed = [isinstance(result, ObservedLandscape) for result in results]
@@ -197,6 +213,12 @@ def analyze(
         print(f"benign: no proof, an observation: {reason}", file=sys.stderr)
         raise typer.Exit(UNDECIDED)
     _exit(results, observed, asserted=epsilon is not None, required=proof == "required")
+
+
+def _list(written: list[Path]) -> None:
+    """The files that were written."""
+    if written:
+        _console().print("\nWritten:", *(f"  {path}" for path in written), sep="\n")
 
 
 def _say_what_was_checked(results: list[Any]) -> None:

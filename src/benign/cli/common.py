@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benign.errors import FileFormatError, ProblemError
+from benign.errors import FileFormatError, InfeasibleError, ProblemError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,3 +93,18 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, soft_wrap=False)
+
+
+def is_proved(error: ProblemError) -> bool:
+    """Whether an error says that no gain is feasible, and that is proved."""
+    return isinstance(error, InfeasibleError) and error.certificate is not None
+
+
+def kept_proof(error: ProblemError, folder: Path | None) -> list[Path]:
+    """The certificate of a proof that no gain is feasible, written to a directory; where it is."""
+    if folder is None or not isinstance(error, InfeasibleError) or error.certificate is None:
+        return []
+    from benign.views.save import make_directory, to_text, write_atomically
+
+    text = to_text(error.certificate)
+    return [write_atomically(make_directory(folder) / "certificate.json", text)]

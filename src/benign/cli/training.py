@@ -17,10 +17,11 @@ from benign.cli.common import (
     StepOption,
     app,
     console,
+    kept_proof,
     normalized,
     read,
 )
-from benign.errors import FileFormatError, ProblemError
+from benign.errors import FileFormatError, InfeasibleError, ProblemError
 
 if TYPE_CHECKING:
     from benign.exact.problem import Step
@@ -106,27 +107,32 @@ def train(
     if out is not None:
         make_directory(out)
     one = found[0]
-    with _Progress(algorithm, steps) as progress:
-        result = run(
-            file.family,
-            algorithm,
-            lam=lam,
-            beta=beta,
-            optimizer=optimizer,
-            armijo=armijo,
-            steps=steps,
-            batch=batch,
-            every=every,
-            start=_start(start),
-            seed=seed,
-            tolerance=tolerance,
-            gap=gap,
-            seconds=seconds,
-            checkpoint=None if out is None else out / "checkpoint.npz",
-            resume=resume,
-            progress=progress,
-            **_adaptation(one, algorithm),
-        )
+    try:
+        with _Progress(algorithm, steps) as progress:
+            result = run(
+                file.family,
+                algorithm,
+                lam=lam,
+                beta=beta,
+                optimizer=optimizer,
+                armijo=armijo,
+                steps=steps,
+                batch=batch,
+                every=every,
+                start=_start(start),
+                seed=seed,
+                tolerance=tolerance,
+                gap=gap,
+                seconds=seconds,
+                checkpoint=None if out is None else out / "checkpoint.npz",
+                resume=resume,
+                progress=progress,
+                **_adaptation(one, algorithm),
+            )
+    except InfeasibleError as error:
+        if (written := kept_proof(error, out)) and not json:
+            print("Written:", *(f"  {path}" for path in written), sep="\n")
+        raise
     written = [] if out is None else result.save(out)
     if json:
         print(json_module.dumps(training_document(result), indent=1, ensure_ascii=False))

@@ -8,11 +8,11 @@ Let R ≥ 1/√γ. W stabilises only if p has all zeros in |z| < R, and with z =
 
     q(s) = (1 − s)ⁿ p(z) = Σ_j p_j Rʲ(1 + s)ʲ(1 − s)ⁿ⁻ʲ
 
-has the same zeros in Re s < 0, n of them, as q has the degree n: its coefficient there is (−1)ⁿp(−R) ≠ 0.
-So q is a multiple of a product of factors s + a and s² + 2as + b, a, b > 0, and all its n + 1
-coefficients have one sign. It is positive: they sum to q(1) = (2R)ⁿ. So each coefficient gives one
-inequality g'W + h > 0. (They are the barycentric coordinates of p in the simplex with the corners
-(z − R)ᵏ(z + R)ⁿ⁻ᵏ.)
+has the same zeros, in Re s < 0; there are n of them, as the coefficient of sⁿ is (−1)ⁿp(−R) ≠ 0. So q
+is a multiple of a product of factors s + a and s² + as + b, a, b > 0, and all its n + 1 coefficients
+have one sign. It is positive: they sum to q(1) = (2R)ⁿ. So each coefficient gives one inequality
+g'W + h > 0. (Times (2R)⁻ⁿ they are the barycentric coordinates of p in the simplex with the corners
+(z − R)ᵏ(z + R)ⁿ⁻ᵏ, as z − R = 2Rs/(1 − s) and z + R = 2R/(1 − s).)
 
 Source: A. T. Fam and J. S. Meditch, IEEE Trans. Automatic Control 23 (1978), for the simplex.
 """

@@ -97,7 +97,7 @@ def _scaled(row: list[fmpq]) -> Floats:
 
 
 def _solved(rows: list[list[fmpq]]) -> list[int] | None:
-    """Whole numbers y ≥ 0, y ≠ 0, with Σ y (g, h) = (0, −t), t ≥ 0, if there is but one line of them."""
+    """Whole y ≥ 0, y ≠ 0, with Σ y (g, h) = (0, −t), t ≥ 0, if they are unique but for a factor."""
     if not rows:
         return None
     columns = fmpq_mat([row[:-1] for row in rows]).transpose()

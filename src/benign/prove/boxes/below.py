@@ -21,7 +21,7 @@ from benign.errors import Cause, ClaimError, InfeasibleError, ProblemError
 from benign.exact import globality
 from benign.exact.problem import Plant, Problem
 from benign.exact.range import Balanced, balanced, require_range
-from benign.exact.rounding import at_least
+from benign.exact.rounding import at_least, exactly
 from benign.floats.fractions_of_gain import Frame
 from benign.floats.frames import frame_of, holds_all, root_frame
 from benign.floats.rim import as_fractions

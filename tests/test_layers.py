@@ -1,6 +1,7 @@
 """The house keeps its layers, and the light parts stay light."""
 
 import ast
+import os
 import shutil
 import subprocess
 import sys
@@ -43,12 +44,44 @@ def test_nothing_that_proves_or_draws_imports_jax(statement):
     assert not {"jax", "equinox", "torch"} & loaded_by(statement)
 
 
-def test_the_checker_imports_nothing_that_searches():
+WORLD = ("exact", "balls", "certificates", "verdict", "errors", "text", "version")
+"""What `benign check` may load of the library."""
+
+
+def test_the_checkers_world_is_behind_the_wall():
     code = "import benign.certificates.check, sys; print('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    own = {m for m in done.stdout.split() if m.startswith("benign.")}
-    assert own
-    assert not [m for m in own if m.startswith(("benign.landscape", "benign.tasks", "benign.meta"))]
+    loaded = done.stdout.split()
+    own = {m for m in loaded if m.startswith("benign.")}
+    assert "benign.certificates.registry" in own
+    assert not [m for m in own if m.split(".")[1] not in WORLD]
+    assert not {"jax", "scipy", "matplotlib", "benign.floats"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("certificates/gains.py", "from benign.floats.intervals import Interval"),
+        ("balls/lqr.py", "from benign.prove.certify import certify"),
+        ("exact/surd.py", "from benign.tasks.files import load"),
+        ("certificates/check.py", "import scipy.optimize"),
+    ],
+)
+def test_a_line_that_breaks_the_wall_fails(tmp_path, place, line):
+    root = SRC.parent.parent
+    copy = tmp_path / "src" / "benign"
+    shutil.copytree(SRC, copy, ignore=shutil.ignore_patterns("__pycache__", "*.toml", "*.json"))
+    shutil.copy(root / "pyproject.toml", tmp_path)
+    broken = copy / place
+    broken.write_text(broken.read_text(encoding="utf-8") + f"\n{line}\n", encoding="utf-8")
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path / "src")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "The wall" in done.stdout
+    assert "BROKEN" in done.stdout
 
 
 def test_every_exported_name_exists_and_has_a_docstring():

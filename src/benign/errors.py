@@ -33,3 +33,7 @@ class CertificateError(BenignError, ValueError):
 
 class OutputError(BenignError, OSError):
     """A result could not be written."""
+
+
+class RoundingWarning(UserWarning):
+    """A matrix that was indefinite by a rounding was raised to one that is semidefinite exactly."""

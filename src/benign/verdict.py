@@ -16,15 +16,31 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """An answer: the status, the statement it is about, and why."""
+    """An answer.
+
+    Attributes:
+        status: the word.
+        statement: what was asked, as a sentence that may be true or false.
+        reason: why, or what is left.
+    """
 
     status: Status
     statement: str
     reason: str = ""
 
+    @property
+    def finding(self) -> str:
+        """What was found, as a sentence that is true: the statement, its denial, or that it is open."""
+        if self.status is Status.PROVED:
+            return self.statement
+        if self.status is Status.UNDECIDED:
+            return f"whether {self.statement} is left open"
+        is_general = self.statement.startswith("every ")
+        return f"not {self.statement}" if is_general else f"it is not true that {self.statement}"
+
     def __str__(self) -> str:
         tail = f" ({self.reason})" if self.reason else ""
-        return f"{self.status}: {self.statement}{tail}"
+        return f"{self.status}: {self.finding}{tail}"
 
     def __bool__(self) -> bool:
         return self.status is Status.PROVED

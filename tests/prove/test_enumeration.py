@@ -238,5 +238,5 @@ def test_what_is_not_scalar_or_no_epsilon_is_refused():
 
 def test_the_text_leads_with_the_verdict():
     text = str(analyze(paper_problem("1", "0.1")))
-    assert text.startswith("refuted: every local minimum of h is global")
+    assert text.startswith("refuted: not every local minimum of h is global")
     assert "W = 0.873963" in text

@@ -10,6 +10,7 @@ import pytest
 
 from benign.errors import ProblemError
 from benign.floats.scalar import GradientObjective
+from benign.prove.line import gradient
 from benign.prove.line.gradient import enumerate_gradient, newton, shrink
 from benign.prove.line.paving import pave, root_interval
 from benign.results.landscape import Kind
@@ -72,10 +73,10 @@ def fold() -> Fraction:
     return many
 
 
-def test_next_to_a_double_root_the_stretch_is_undecided_and_soon():
+def test_next_to_a_double_root_the_stretch_is_undecided_without_algebra_and_soon(monkeypatch):
+    monkeypatch.setattr(gradient.Algebra, "of", lambda *_: None)
     started = time.perf_counter()
-    eta = fold()
-    problem = paper_problem("3b", str(eta))
+    problem = paper_problem("3b", str(fold()))
     once = time.perf_counter()
     found = enumerate_gradient(problem)
     assert time.perf_counter() - once < SECONDS
@@ -88,6 +89,17 @@ def test_next_to_a_double_root_the_stretch_is_undecided_and_soon():
         assert all(stretch.value.lo <= height <= stretch.value.hi for height in heights)
     # What is far from the fold is decided all the same.
     assert sum(p.kind is Kind.MINIMUM for p in found.points) >= 2
+
+
+def test_next_to_a_double_root_algebra_decides():
+    problem = paper_problem("3b", str(fold()))
+    found = enumerate_gradient(problem)
+    assert not found.undecided
+    reference = Reference(problem)
+    for point in found.points:
+        low, high = (reference(w, 1)[1] for w in (point.W.lo - 1e-9, point.W.hi + 1e-9))
+        if point.multiplicity == 1 and point.curvature.lo > 1e-3:
+            assert low < 0 < high
 
 
 FLAT = {

@@ -23,7 +23,7 @@ from benign.exact.problem import Plant, Task, make_family
 from benign.tasks import files
 from benign.tasks.files import FamilyFile, SuggestedStep, bundled, bundled_path, dump, load, loads
 from benign.tasks.sampling import MAX_NORM, zero_order_hold
-from benign.tasks.wellposed import require_definite, require_stabilisable
+from benign.tasks.wellposed import definite, require_stabilisable
 
 F = Fraction
 SCALAR = "benign = 1\n[[tasks]]\nA = 1\nB = 1\nQ = 2\nR = 2\n"
@@ -134,7 +134,19 @@ def test_rounding_asymmetry_is_averaged_exactly():
 
 def test_a_singular_stage_cost_is_accepted_exactly():
     assert loads(two(Q="[[0.01, 0.03], [0.03, 0.09]]"))
-    assert "semidefinite" in refused(two(Q="[[0.01, 0.03], [0.03, 0.0899999999999999999999]]"))
+    assert "semidefinite" in refused(two(Q="[[0.01, 0.03], [0.03, 0.0899999999]]"))
+
+
+def test_a_stage_cost_indefinite_by_a_rounding_is_raised_and_that_is_said():
+    file = loads(two(Q="[[0.01, 0.03], [0.03, 0.0899999999999999999999]]"))
+    Q = file.family.tasks[0].f.Q
+    assert Q[0][0] - F("0.01") == Q[1][1] - F("0.0899999999999999999999") == F(1, 2**56)
+    assert Q[0][0] * Q[1][1] >= Q[0][1] ** 2
+    assert len(file.remarks) == 1
+    assert (
+        "task 0 `pitch`: `Q` was indefinite by a rounding; up to 1.4e-17 was added" in file.remarks[0]
+    )
+    assert loads(two(Q="[[0.01, 0.03], [0.03, 0.09]]")).remarks == ()
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path):
@@ -521,16 +533,16 @@ def test_definiteness_agrees_with_eigenvalues():
             factor = rng.integers(-3, 4, (n, rank)).astype(int)
             M = factor @ factor.T
             semidefinite = rational([[int(x) for x in row] for row in M])
-            require_definite(semidefinite, strict=False)
+            definite(semidefinite, strict=False)
             lowered = rational(
                 [[int(x) - (i == j) * F("1e-6") for j, x in enumerate(r)] for i, r in enumerate(M)]
             )
             singular = np.linalg.matrix_rank(M) < n
             if singular:
                 with pytest.raises(ProblemError, match=r"semidefinite|zero or positive"):
-                    require_definite(lowered, strict=False)
+                    definite(lowered, strict=False)
                 with pytest.raises(ProblemError):
-                    require_definite(semidefinite, strict=True)
+                    definite(semidefinite, strict=True)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ few times, along the side on which the costs of its gains depend most.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import TypeVar
 
 from flint import acb_mat, arb, arb_mat, ctx
@@ -35,6 +36,7 @@ class BoxTests:
         level: c, or None for no level.
         least: a lower bound of each task's f.
         rims: for each task its `Rim`, or None where the lemma does not apply.
+        halvings: how often boxes may be halved in all; what would need more is not shown.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class BoxTests:
         level: arb | None,
         least: Sequence[arb],
         rims: Sequence[Rim | None],
+        halvings: float = inf,
     ) -> None:
         self.objective, self.level, self.least = objective, level, list(least)
+        self.halvings = halvings
         self._rims = [rim for rim in rims if rim is not None]
         self._thrown = [Thrown(objective, task) for task in range(len(objective.f))]
         self._plants = list(dict.fromkeys(objective.g))
@@ -158,8 +162,9 @@ class BoxTests:
         """Whether a test holds on all of a box that may be halved `depth` times."""
         if self._at_once(test, box):
             return True
-        if depth == 0:
+        if depth == 0 or self.halvings <= 0:
             return False
+        self.halvings -= 1
         first, second = box.halves(_longest(box) if test in _PLAIN else self._side(box))
         return self.shown(test, first, depth - 1) and self.shown(test, second, depth - 1)
 

@@ -30,6 +30,7 @@ from benign.balls.matrices import (
 )
 from benign.exact.problem import Plant, Problem
 from benign.exact.rounding import to_ball
+from benign.text import quoted
 
 IMPROVEMENTS = 100
 """Most policy improvements; they converge quadratically where the optimum is attained."""
@@ -217,7 +218,7 @@ class LqrObjective:
             return Visit(tuple(loops), ClosedLoop(self.f[task], W))
         except (NotStabilising, Unproved) as error:
             where = "W itself" if not loops else f"the gain after shot {len(loops)}"
-            raise type(error)(f"task `{self.names[task]}`, {where}: {error}") from None
+            raise type(error)(f"task {quoted(self.names[task])}, {where}: {error}") from None
 
     def adapted(self, W: arb_mat) -> list[arb_mat]:
         """F_τ(W), task by task."""

@@ -6,24 +6,24 @@ closed boxes B; D is the domain of h, c the level. Each leaf of the tree carries
 ====  ============================================================================================
 `u`   for some task no W in B stabilises its adaptation plant
 `o`   for some task the first shot leads from every W in B that stabilises to one that does not
-`r`   for some task its adaptation cost is so large on B that no W in B has h ≤ c (`rim_balls`)
+`r`   for some task its adaptation cost is so large on B that no W in B has h ≤ c (`balls.rim`)
 `l`   no W in B is in D and has h ≤ c
 `g`   B ⊂ D, and ∇h ≠ 0 on B
 `s`   the gains that are adapted stabilise, from all W in B, and ∇h ≠ 0 wherever h is finite on B
 `n`   B ⊂ D, and v'∇²h v < 0 on B for one v
-`m`   B lies in the convex box of a listed minimiser: that box ⊂ D, and ∇²h ≻ 0 on it
+`m`   B lies in the convex box of a minimiser of the document: that box ⊂ D, and ∇²h ≻ 0 on it
 ====  ============================================================================================
 
-So a local minimiser in the root box with h ≤ c lies in a leaf `m`, where it is the listed one. If the
-root box holds every gain that stabilises all adaptation plants ("bounded"), {h ≤ c} lies in the union
-U of the leaves `g`, `s`, `n` and `m`, a compact set on which the adapted gains are continuous.
-Without leaves `s`, U ⊂ D and h is continuous on it. With them h may be infinite on U, but it is lower
-semicontinuous if every f is: f is the supremum of its finite horizons, continuous functions, if they
-diverge wherever F does not stabilise; they do for S0 ≻ 0 and (A, Q) observable, because a bounded
-sum has (Q + F'RF)v = 0 for each eigenvector v of L with √γ|λ| ≥ 1, and then Qv = 0, Fv = 0, Av = λv.
-So if h ≤ c anywhere, h attains its least value over U, at a local minimiser, as gains with smaller
-values are in U; it is in the list, and its value is inf h. Nothing else is assumed of how h behaves at
-the rim of D.
+So a local minimiser in the root box with h ≤ c lies in a leaf `m`, where it is the one of the
+document. If the root box holds every gain that stabilises all adaptation plants ("bounded"), {h ≤ c}
+lies in the union U of the leaves `g`, `s`, `n` and `m`, a compact set on which the adapted gains are
+continuous. Without leaves `s`, U ⊂ D and h is continuous on it. With them h may be infinite on U, but
+it is lower semicontinuous if every f is: f is the supremum of its finite horizons, continuous
+functions, if they diverge wherever F does not stabilise; they do for S0 ≻ 0 and (A, Q) observable,
+because a bounded sum has (Q + F'RF)v = 0 for each eigenvector v of L with √γ|λ| ≥ 1, and then Qv = 0,
+Fv = 0, Av = λv. So if h ≤ c anywhere, h attains its least value over U, at a local minimiser, as
+gains with smaller values are in U; it is in the list, and its value is inf h. Nothing else is assumed
+of how h behaves at the rim of D.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ from benign.certificates.gains import require_well_posed
 from benign.certificates.reading import Refused, number, pair
 from benign.exact import globality
 from benign.exact.definite import is_semidefinite
-from benign.exact.problem import Plant, Problem, exact
+from benign.exact.problem import Plant, Problem, read_written
+from benign.exact.rounding import exactly, named
+from benign.text import quoted
 
 BELOW = "minimisers below a level"
 
@@ -76,11 +78,15 @@ MAX_ENTRIES = 4
 MAX_SHOTS = 16
 """Most shots."""
 
-LEAF_SECONDS = {2: 0.005, 3: 0.03, 4: 0.2}
+LEAF_SECONDS = {2: 0.001, 3: 0.006, 4: 0.04}
 """What a leaf takes for each task and shot, by the number of the gain's entries."""
 
 DEPTH = 8
 """How often a leaf may be halved when what it says is not shown at once."""
+
+SPARE_HALVINGS, HALVINGS_A_LEAF, HALVINGS_A_POINT = 2000, 1, 200
+"""How often boxes may be halved in all, by the leaves and points that a document has: an honest one
+needs few, and a hostile one cannot cost thousands of tests a byte."""
 
 MEANING = {
     "u": "no gain of it stabilises some adaptation plant",
@@ -128,14 +134,18 @@ def prove_below(document: Document, problem: Problem, progress: Progress | None 
             _require_bounded(objective)
             if "s" in tree:
                 _require_semicontinuous(problem)
-        tests = BoxTests(objective, None, [arb(0)] * len(problem.tasks), [])
+        entries = document["minimisers"]
+        listed = len(entries) if isinstance(entries, list) else 0
+        spare = SPARE_HALVINGS + HALVINGS_A_POINT * listed
+        tests = BoxTests(objective, None, [arb(0)] * len(problem.tasks), [], spare)
         points = prove_points(document, objective, tests)
         ceiling = None if level == math.inf else arb(level)
-        if ceiling is not None:
-            _compare_level(points, document["minimisers"], level)
-        tests = _prepared(problem, objective, points, ceiling)
+        listed = _below_level(points, level)
+        tests = _prepared(
+            problem, objective, points, ceiling, SPARE_HALVINGS + HALVINGS_A_LEAF * len(tree)
+        )
     _prove_leaves(tree, points, tests, p, progress)
-    return _conclusion(document, points, level, bounded)
+    return _conclusion(document, listed, level, bounded)
 
 
 def _read_frame(value: Any, problem: Problem, p: int) -> Frame:
@@ -185,20 +195,26 @@ def _require_semicontinuous(problem: Problem) -> None:
         if not _is_semicontinuous(task.f):
             raise Refused(
                 f"tree: leaves 's' bound the infimum only where S0 ≻ 0 and (A, Q) is observable, "
-                f"which task `{task.name}` is not"
+                f"which task {quoted(task.name)} is not"
             )
 
 
-def _compare_level(points: list[Point], entries: list[dict[str, Any]], level: float) -> None:
+def _below_level(points: list[Point], level: float) -> list[Point]:
+    """The points that may be at or below the level: those that the claim lists.
+
+    The others, at the end, are there for the leaves in their convex boxes, on which h is above them.
+    """
     if not points[0].value[1] <= level:
         raise Refused("level: the least of the values listed is not below it")
-    for i, entry in enumerate(entries):
-        if pair(entry, "value")[0] > level:
-            raise Refused(f"minimisers[{i}]: its value is above the level")
+    return [point for point in points if point.value[0] <= level]
 
 
 def _prepared(
-    problem: Problem, objective: BoxObjective, points: list[Point], level: arb | None
+    problem: Problem,
+    objective: BoxObjective,
+    points: list[Point],
+    level: arb | None,
+    halvings: float = math.inf,
 ) -> BoxTests:
     """The tests of leaves, with what they need to know of each task.
 
@@ -227,7 +243,7 @@ def _prepared(
             rims.append(Rim(objective, task, witness, highest))
         except (Unproved, NotStabilising):
             rims.append(None)
-    return BoxTests(objective, level, least, rims)
+    return BoxTests(objective, level, least, rims, halvings)
 
 
 def _prove_leaves(
@@ -261,13 +277,13 @@ def _conclusion(document: Document, points: list[Point], level: float, bounded: 
     within(epsilon, pair(document, "epsilon"), "epsilon")
     finding = _finding(document, epsilon, level, bounded)
     listed = "local minimiser is" if len(values) == 1 else f"{len(values)} local minimisers are"
-    height = "" if level == math.inf else f" with h ≤ {level!r}"
+    height = "" if level == math.inf else f" with h ≤ {named(Fraction(level))}"
     where = "" if bounded else " in the box of gains that was searched"
     return f"{finding}; the {listed} all there are{height}{where}"
 
 
 def _finding(document: Document, epsilon: Bounds, level: float, bounded: bool) -> str:
-    asked = exact(document["asked"]) if isinstance(document["asked"], str) else None
+    asked = read_written(document["asked"]) if isinstance(document["asked"], str) else None
     if asked is None or not 0 <= asked < 2**1000:
         raise Refused("asked: expected a number that is not negative nor huge, as a string")
     status = document["status"]
@@ -276,9 +292,9 @@ def _finding(document: Document, epsilon: Bounds, level: float, bounded: bool) -
     ):
         raise Refused(f"status: {status!r} does not follow from epsilon in {list(epsilon)}")
     least = "the global one" if bounded else "the lowest one"
-    what = f"is {least}" if asked == 0 else f"is within {float(asked):g} of {least}"
+    what = f"is {least}" if asked == 0 else f"is within {exactly(asked)} of {least}"
     # A listed minimiser may lie a little above the level: it refutes no claim about those below.
-    whose = "" if level == math.inf or status == "refuted" else f" with h ≤ {level!r}"
+    whose = "" if level == math.inf or status == "refuted" else f" with h ≤ {named(Fraction(level))}"
     place = "" if bounded else " in that box"
     every = f"every local minimum of h{whose}{place} {what}"
     if status == "proved":

@@ -28,7 +28,7 @@ PRECISION = 128
 MAX_BYTES = 64_000_000
 """Largest document that is read: parsed, it may take twenty times as much memory."""
 
-LIMIT = 7200.0
+LIMIT = 600.0
 """Seconds that a check may be estimated to take, unless the caller says otherwise."""
 
 MOST_MEGABYTES = 4000.0
@@ -93,6 +93,15 @@ def _claim(body: dict[str, Any]) -> Claim:
     if body["digest"] != digest(body):
         raise Refused("digest: the document was altered after it was written")
     return claim
+
+
+def cost(document: Mapping[str, Any]) -> Cost:
+    """What `check` estimates that a certificate will cost it.
+
+    Raises:
+        ProblemError: the problem of the document is none.
+    """
+    return CLAIMS[document["claim"]].cost(document, problem_from_json(document["problem"]))
 
 
 def _too_dear(cost: Cost, limit: float) -> str:

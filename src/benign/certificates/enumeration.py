@@ -19,7 +19,8 @@ from benign.certificates.reading import Refused, interval, pair, records
 from benign.exact import globality
 from benign.exact.likeness import is_one_task, is_proportional
 from benign.exact.plants import scalar_plants
-from benign.exact.problem import Problem, exact
+from benign.exact.problem import Problem, read_written
+from benign.exact.rounding import exactly
 
 ENUMERATION = "complete enumeration"
 
@@ -51,15 +52,15 @@ def prove_enumeration(document: Document, problem: Problem, progress: Progress |
     if not minima and not doubtful:
         raise Refused("points: there is no minimum, so nothing is claimed")
     values = [value for _, value in doubtful]
-    exactly = not doubtful and (len(minima) == 1 or regular)
-    epsilon = (0.0, 0.0) if exactly else globality.epsilon(minima, values)
+    all_global = not doubtful and (len(minima) == 1 or regular)
+    epsilon = (0.0, 0.0) if all_global else globality.epsilon(minima, values)
     within(globality.infimum(minima, values), pair(document, "minimum"), "minimum")
     within(epsilon, pair(document, "epsilon"), "epsilon")
     return _status(document, epsilon, len(doubtful))
 
 
 def _status(document: Document, epsilon: Bounds, doubts: int) -> str:
-    asked = exact(document["asked"]) if isinstance(document.get("asked"), str) else None
+    asked = read_written(document["asked"]) if isinstance(document.get("asked"), str) else None
     if asked is None or not 0 <= asked < 2**1000:
         raise Refused("asked: expected a number that is not negative nor huge, as a string")
     status = document.get("status")
@@ -69,7 +70,7 @@ def _status(document: Document, epsilon: Bounds, doubts: int) -> str:
         raise Refused(f"status: {status!r} does not follow from epsilon in {list(epsilon)}")
     if status not in ("proved", "refuted", "undecided"):
         raise Refused(f"status: {status!r} is no verdict")
-    what = "global" if asked == 0 else f"within {float(asked):g} of the global one"
+    what = "global" if asked == 0 else f"within {exactly(asked)} of the global one"
     finding = {
         "proved": f"every local minimum of h is {what}",
         "refuted": f"not every local minimum of h is {what}",

@@ -15,6 +15,7 @@ from benign.certificates.reading import Refused, number
 from benign.exact.definite import is_semidefinite
 from benign.exact.problem import Problem
 from benign.exact.rounding import enclosing_floats
+from benign.text import quoted
 
 PRECISIONS = (192, 384, 768)
 """Bits of the balls, tried in turn: a gain near the rim of the stabilising set needs more. The first
@@ -56,7 +57,8 @@ def require_well_posed(problem: Problem) -> None:
                 strict = key == "R"
                 if M is not None and not is_semidefinite(M, strict=strict):
                     kind = "definite" if strict else "semidefinite"
-                    raise Refused(f"problem: task `{task.name}` needs {key} to be positive {kind}")
+                    place = f"problem: task {quoted(task.name)}"
+                    raise Refused(f"{place} needs {key} to be positive {kind}")
 
 
 def listed(W: Rows) -> str:

@@ -38,7 +38,7 @@ from benign.exact.likeness import is_one_task, is_proportional
 from benign.exact.pieces import Break, Piece, pieces
 from benign.exact.plants import scalar_plants
 from benign.exact.problem import Problem
-from benign.exact.rounding import between, to_ball
+from benign.exact.rounding import at_most, between, enclosing_floats, to_ball
 from benign.exact.surd import Surd
 
 THEOREM_1 = "theorem 1"
@@ -132,8 +132,8 @@ def _gradient_point(problem: Problem, claim: str, lo: float, hi: float) -> None:
         return
     for size in _hessian_sizes(problem, Span(arb(lo), arb(hi))):
         if not size < 1:
-            at = float(size.mid())
-            raise Refused(f"{claim} needs η‖∇²g‖ < 1 at the point; it is {at:.4g} there")
+            most = at_most(enclosing_floats(size)[1], 4)
+            raise Refused(f"{claim} needs η‖∇²g‖ < 1 at the point; all that is shown is ≤ {most}")
 
 
 def _hessian_sizes(problem: Problem, w: Span) -> list[arb]:

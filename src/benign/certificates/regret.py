@@ -31,6 +31,7 @@ from benign.exact.plants import scalar_plants
 from benign.exact.problem import Problem
 from benign.exact.rounding import at_most, enclosing_floats, to_ball
 from benign.exact.surd import optimum
+from benign.text import quoted
 
 REGRET = "regret bound"
 
@@ -90,7 +91,7 @@ def prove_scalar(problem: Problem, w: float) -> Proved:
     for task, plant, weight, gain in zip(problem.tasks, f, problem.weights, adapted, strict=True):
         cost, best = BallCost(plant), optimum(plant)
         if best is None:
-            raise Refused(f"task `{task.name}`: its optimal cost is not attained")
+            raise Refused(f"task {quoted(task.name)}: its optimal cost is not attained")
         star = best.ball()
         excess = cost.slopes(gain).value - cost.slopes(Span(star, star)).value
         regret += to_ball(weight) * excess.hi

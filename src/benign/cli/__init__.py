@@ -186,6 +186,7 @@ def analyze(
         _advise(file, family, problems[0], results, wanted=recommend)
         if written:
             _console().print("\nWritten:", *(f"  {path}" for path in written), sep="\n")
+            _say_what_was_checked(results)
     if refused:
         raise ProblemError(f"no result for {len(refused)} of the step sizes{reasons}")
     observed = [isinstance(result, ObservedLandscape) for result in results]
@@ -196,6 +197,18 @@ def analyze(
         print(f"benign: no proof, an observation: {reason}", file=sys.stderr)
         raise typer.Exit(UNDECIDED)
     _exit(results, observed, asserted=epsilon is not None, required=proof == "required")
+
+
+def _say_what_was_checked(results: list[Any]) -> None:
+    """Whether the certificates were proved again before they were written."""
+    proofs = [result for result in results if getattr(result, "certificate", None) is not None]
+    unchecked = sum(not result.checked for result in proofs)
+    if proofs and not unchecked:
+        _console().print("Checked: the checker has proved what the certificate says again.")
+    elif proofs:
+        _console().print(
+            f"Not checked: {unchecked} of {len(proofs)}, as that takes long; `benign check` does it."
+        )
 
 
 def _exit(results: list[Any], observed: list[bool], *, asserted: bool, required: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +60,8 @@ def read(
             f"{family}: neither a file nor a bundled family; `benign examples` lists those"
         )
     file = load(path)
+    for remark in file.remarks:
+        print(f"benign: note: {remark}", file=sys.stderr)
     suggested = file.step
     sizes: list[object]
     if eta is not None:

@@ -23,7 +23,8 @@ import numpy as np
 from benign.errors import ProblemError
 from benign.exact.plants import ScalarPlant, scalar_plants
 from benign.exact.problem import Problem
-from benign.exact.surd import Surd, optimum, stabilising_set
+from benign.exact.surd import Surd, is_steep, optimum, stabilising_set
+from benign.text import quoted
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Windows:
             last = stage == len(path) - 1
             rims = stabilising_set(f if last else g)
             if rims is not None:
-                ends.append((rims[side] + -s * eta, last and f.is_coercive))
+                ends.append((rims[side] + -s * eta, last and is_steep(f, rims[side])))
         if not ends:
             return None
         pick = max if side == 0 else min
@@ -138,7 +139,7 @@ def pieces(problem: Problem) -> tuple[list[Break], list[Piece]]:
     for task, plant in zip(problem.tasks, g, strict=True):
         if plant.s == 0:
             raise ProblemError(
-                f"task `{task.name}`: S0 = 0 makes its adaptation cost vanish, so a normalised "
+                f"task {quoted(task.name)}: S0 = 0 makes its adaptation cost vanish, so a normalised "
                 "step has no direction; give S0 a positive entry"
             )
     if all(plant.s == 0 for plant in f):

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from benign.errors import NotScalarError, ProblemError
 from benign.exact.problem import Plant, Problem
+from benign.text import quoted
 
 RANGE_BITS = 100
 """Numbers beyond 2¹⁰⁰ or, unless zero, below 2⁻¹⁰⁰ are refused, so that nothing under- or
@@ -74,7 +75,8 @@ def scalar_plants(problem: Problem) -> tuple[list[ScalarPlant], list[ScalarPlant
     for task, weight in zip(problem.tasks, problem.weights, strict=True):
         if not _in_range(weight):
             raise ProblemError(
-                f"task `{task.name}`: its weight is below 1e-30 of all weights; leave the task out"
+                f"task {quoted(task.name)}: its weight is below 1e-30 of all weights; leave the task "
+                "out"
             )
     if not _in_range(problem.step.eta):
         raise ProblemError(f"eta: {_shown(problem.step.eta)} is outside 1e-30 … 1e30")
@@ -92,17 +94,17 @@ def _plant(name: str, plant: Plant) -> ScalarPlant:
         value: Fraction = getattr(scalar, field)
         if value and not _in_range(value):
             raise ProblemError(
-                f"task `{name}`: {field.upper()} = {_shown(value)} is outside 1e-30 … 1e30, where "
-                "the proof's float64 bounds hold; rescale the units"
+                f"task {quoted(name)}: {field.upper()} = {_shown(value)} is outside 1e-30 … 1e30, "
+                "where the proof's float64 bounds hold; rescale the units"
             )
     # The proofs rest on these signs (α, β ≥ 0), whoever made the problem.
     noise = 0 if plant.noise is None else plant.noise[0][0]
     if scalar.r <= 0 or min(scalar.q, plant.S0[0][0], noise) < 0 or not 0 < scalar.discount <= 1:
         raise ProblemError(
-            f"task `{name}`: needs R > 0, Q ≥ 0, S0 ≥ 0, noise ≥ 0 and a discount in (0, 1]"
+            f"task {quoted(name)}: needs R > 0, Q ≥ 0, S0 ≥ 0, noise ≥ 0 and a discount in (0, 1]"
         )
     if scalar.b == 0 and scalar.discount * scalar.a**2 >= 1:
-        raise ProblemError(f"task `{name}`: B = 0 and √γ|A| ≥ 1, so that no gain stabilises it")
+        raise ProblemError(f"task {quoted(name)}: B = 0 and √γ|A| ≥ 1, so that no gain stabilises it")
     return scalar
 
 

@@ -9,6 +9,7 @@ nothing is lost between the machine that proved and the machine that checks.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -17,12 +18,20 @@ from functools import cached_property
 from typing import Any, Literal
 
 from benign.errors import ProblemError
+from benign.text import quoted
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 """A matrix of exact numbers, row by row."""
 
 MAX_DIGITS = 400
-"""Longest text of a number that is read: longer ones are a mistake or an attack."""
+"""Longest text of a number that a person writes: longer ones are a mistake or an attack."""
+
+MAX_WRITTEN = 4_000
+"""Most digits of a numerator or denominator in a certificate. What is written there is longer than what
+was read: a decimal becomes a quotient, a weight is divided by the sum of all. Python itself turns no
+integer of more than 4,300 digits into text or back."""
+
+_MAX_BITS = MAX_WRITTEN * 33_219 // 10_000  # log₂ 10 > 3.3219, so that 2^_MAX_BITS < 10^MAX_WRITTEN
 
 MAX_EXPONENT = 330
 """Largest power of ten that is read: a little more than the range of a float64."""
@@ -78,6 +87,69 @@ def _decimal(text: str) -> Fraction:
     if number != 0 and abs(number.adjusted()) > MAX_EXPONENT:
         raise ProblemError(f"the number {text.strip()!r} is beyond the range of a float64")
     return Fraction(number)
+
+
+def written(x: Fraction) -> str:
+    """A number as certificates hold it, "3/2" or "7"; `read_written` gives back just that number.
+
+    Raises:
+        ProblemError: it has more than `MAX_WRITTEN` digits.
+    """
+    if _is_long(x):
+        raise ProblemError(f"{_TOO_LONG}; round it")
+    try:
+        return str(x)
+    except ValueError as error:  # Python's own limit, which may have been set lower
+        raise ProblemError(f"a number cannot be written: {error}") from error
+
+
+def read_written(text: str) -> Fraction:
+    """The number that `written` wrote, or one as a person writes it (`exact`).
+
+    Raises:
+        ProblemError: it is none, or longer than what is written or read.
+    """
+    found = _QUOTIENT.fullmatch(text) if len(text) <= 2 * MAX_WRITTEN + 2 else None
+    if found is None:
+        return exact(text)
+    top, bottom = found["top"], found["bottom"] or "1"
+    if max(len(top.lstrip("-")), len(bottom)) > MAX_WRITTEN:
+        raise ProblemError(f"{_TOO_LONG}")
+    try:
+        return Fraction(int(top), int(bottom))
+    except ZeroDivisionError as error:
+        raise ProblemError(f"the fraction {text[:37]!r} divides by zero") from error
+    except ValueError as error:
+        raise ProblemError(f"a number cannot be read: {error}") from error
+
+
+_QUOTIENT = re.compile(r"(?P<top>-?[0-9]+)(?:/(?P<bottom>[0-9]+))?")
+_TOO_LONG = (
+    f"a numerator or denominator has more than the {MAX_WRITTEN} digits that a certificate holds"
+)
+
+
+def _is_long(x: Fraction) -> bool:
+    return max(x.numerator.bit_length(), x.denominator.bit_length()) > _MAX_BITS
+
+
+def summed(weights: Sequence[Fraction], most: int = MAX_WRITTEN) -> Fraction:
+    """Σ ω, refused where a sum of the first few has more than so many digits.
+
+    What it costs is then bounded, however many weights there are and however unrelated.
+
+    Raises:
+        ProblemError: it has.
+    """
+    total, bits = Fraction(0), _MAX_BITS * most // MAX_WRITTEN
+    for weight in weights:
+        total += weight
+        if max(total.numerator.bit_length(), total.denominator.bit_length()) > bits:
+            raise ProblemError(
+                f"weights: their common denominator has more than {most} digits; round them, or "
+                "give whole numbers"
+            )
+    return total
 
 
 @dataclass(frozen=True)
@@ -202,6 +274,24 @@ class Problem:
         bits = max(max(x.numerator.bit_length(), x.denominator.bit_length()) for x in numbers)
         return bits * 3 // 10 + 1
 
+    def require_writable(self) -> None:
+        """Refuse, before a proof is sought, a problem that no certificate could state.
+
+        Raises:
+            ProblemError: a number has more than `MAX_WRITTEN` digits; the message says which.
+        """
+        numbers = [("eta", self.step.eta)]
+        for task, weight in zip(self.tasks, self.weights, strict=True):
+            numbers.append((f"task `{task.name}`: its weight", weight))
+            for plant in {task.f, task.g}:
+                numbers.append((f"task `{task.name}`: its discount", plant.discount))
+                for key in ("A", "B", "Q", "R", "S0", "noise"):
+                    place = f"task `{task.name}`: `{key}`"
+                    numbers += [(place, x) for row in getattr(plant, key) or () for x in row]
+        for place, x in numbers:
+            if _is_long(x):
+                raise ProblemError(f"{place}: {_TOO_LONG}; round it")
+
 
 # --- making and validating -------------------------------------------------------------------
 
@@ -225,11 +315,22 @@ def make_step(kind: str, eta: int | float | str | Fraction | Decimal, shots: int
     return Step(kind, value, shots)
 
 
-def make_family(tasks: Sequence[Task], weights: Sequence[Fraction] | None = None) -> Family:
+def make_family(
+    tasks: Sequence[Task],
+    weights: Sequence[Fraction] | None = None,
+    *,
+    total: Fraction | None = None,
+) -> Family:
     """A checked `Family`: one shape, weights positive and normalised exactly (uniform if None).
 
+    Args:
+        tasks: the tasks.
+        weights: one a task.
+        total: the sum of the weights, where it is known.
+
     Raises:
-        ProblemError: no task, tasks of different shapes, weights of wrong number or sign.
+        ProblemError: no task, tasks of different shapes, weights of wrong number or sign, or whose
+            common denominator is too long.
     """
     if not tasks:
         raise ProblemError("the family has no task; give at least one")
@@ -238,8 +339,8 @@ def make_family(tasks: Sequence[Task], weights: Sequence[Fraction] | None = None
         for plant in (task.f, task.g):
             if (plant.n, plant.m) != (n, m):
                 raise ProblemError(
-                    f"task {i} `{task.name}`: it has {plant.n} states and {plant.m} inputs, task 0 "
-                    f"`{tasks[0].name}` has {n} and {m}; one family holds one shape"
+                    f"task {i} {quoted(task.name)}: it has {plant.n} states and {plant.m} inputs, task "
+                    f"0 {quoted(tasks[0].name)} has {n} and {m}; one family holds one shape"
                 )
     if weights is None:
         weights = [Fraction(1)] * len(tasks)
@@ -248,9 +349,9 @@ def make_family(tasks: Sequence[Task], weights: Sequence[Fraction] | None = None
     for i, weight in enumerate(weights):
         if weight <= 0:
             raise ProblemError(
-                f"task {i} `{tasks[i].name}`: its weight must be positive, got {float(weight):g}"
+                f"task {i} {quoted(tasks[i].name)}: its weight must be positive, got {float(weight):g}"
             )
-    total = sum(weights, Fraction(0))
+    total = summed(weights) if total is None else total
     return Family(tuple(tasks), tuple(w / total for w in weights))
 
 
@@ -258,7 +359,7 @@ def make_family(tasks: Sequence[Task], weights: Sequence[Fraction] | None = None
 
 
 def _matrix_to_json(matrix: Matrix) -> list[list[str]]:
-    return [[str(x) for x in row] for row in matrix]
+    return [[written(x) for x in row] for row in matrix]
 
 
 def _plant_to_json(plant: Plant) -> dict[str, Any]:
@@ -266,19 +367,23 @@ def _plant_to_json(plant: Plant) -> dict[str, Any]:
         key: _matrix_to_json(getattr(plant, key)) for key in ("A", "B", "Q", "R", "S0")
     }
     if plant.discount != 1:
-        document["discount"] = str(plant.discount)
+        document["discount"] = written(plant.discount)
     if plant.noise is not None:
         document["noise"] = _matrix_to_json(plant.noise)
     return document
 
 
 def problem_to_json(problem: Problem) -> dict[str, Any]:
-    """The problem as a JSON document, every number a string that is exactly that number."""
+    """The problem as a JSON document, every number a string that is exactly that number.
+
+    Raises:
+        ProblemError: a number has more than `MAX_WRITTEN` digits.
+    """
     tasks = []
     for task, weight in zip(problem.tasks, problem.weights, strict=True):
         entry: dict[str, Any] = {
             "name": task.name,
-            "weight": str(weight),
+            "weight": written(weight),
             "cost": _plant_to_json(task.evaluation),
         }
         if task.adaptation is not None:
@@ -287,7 +392,7 @@ def problem_to_json(problem: Problem) -> dict[str, Any]:
     step = problem.step
     return {
         "tasks": tasks,
-        "step": {"kind": step.kind, "eta": str(step.eta), "shots": step.shots},
+        "step": {"kind": step.kind, "eta": written(step.eta), "shots": step.shots},
     }
 
 
@@ -311,7 +416,7 @@ def _matrix_from_json(document: Any, place: str, shape: tuple[int | None, int | 
     rows = []
     for row in document:
         _expect(row, list, place)
-        rows.append(tuple(exact(_expect(x, str, place)) for x in row))
+        rows.append(tuple(read_written(_expect(x, str, place)) for x in row))
     wanted_rows = len(rows) if shape[0] is None else shape[0]
     wanted_columns = len(rows[0]) if rows and shape[1] is None else shape[1]
     if not rows or not rows[0] or len(rows) != wanted_rows:
@@ -337,7 +442,7 @@ def _plant_from_json(document: Any, place: str) -> Plant:
         if any(matrix[i][j] != matrix[j][i] for i in range(size) for j in range(i)):
             raise ProblemError(f"{place}.{key}: must be symmetric")
         symmetric[key] = matrix
-    discount = exact(_expect(document.get("discount", "1"), str, f"{place}.discount"))
+    discount = read_written(_expect(document.get("discount", "1"), str, f"{place}.discount"))
     if not 0 < discount <= 1:
         raise ProblemError(f"{place}.discount: must lie in (0, 1]")
     if "noise" in symmetric and discount == 1:
@@ -366,9 +471,12 @@ def problem_from_json(document: Any) -> Problem:
                 None if adaptation is None else _plant_from_json(adaptation, f"{place}.adaptation"),
             )
         )
-        weights.append(exact(_expect(entry["weight"], str, f"{place}.weight")))
-    if sum(weights, Fraction(0)) != 1:
+        weights.append(read_written(_expect(entry["weight"], str, f"{place}.weight")))
+    # Partial sums of ω/Σω: quotients of two sums that were within the limit when they were made.
+    total = summed(weights, 2 * MAX_WRITTEN)
+    if total != 1:
         raise ProblemError("problem.tasks: the weights do not sum to one")
     step = _keys(document["step"], "problem.step", {"kind", "eta", "shots"})
-    eta = _expect(step["eta"], str, "problem.step.eta")
-    return Problem(make_family(tasks, weights), make_step(step["kind"], eta, step["shots"]))
+    eta = read_written(_expect(step["eta"], str, "problem.step.eta"))
+    family = make_family(tasks, weights, total=total)
+    return Problem(family, make_step(step["kind"], eta, step["shots"]))

@@ -112,3 +112,8 @@ def stabilising_set(plant: ScalarPlant) -> tuple[Surd, Surd] | None:
         return None
     centre, square = plant.a / plant.b, 1 / (plant.discount * plant.b**2)
     return Surd.of(centre, -1, square), Surd.of(centre, 1, square)
+
+
+def is_steep(plant: ScalarPlant, rim: Surd) -> bool:
+    """Whether C → ∞ at a rim of the stabilising set: its numerator s(q + rW²) is not zero there."""
+    return plant.s > 0 and (plant.q > 0 or rim != Surd(Fraction(0)))

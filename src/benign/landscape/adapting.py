@@ -20,6 +20,7 @@ from benign.meta.points import Layout, Site, site
 from benign.tasks.family import TaskFamily
 from benign.tasks.stack import TaskStack
 from benign.tasks.task import as_task
+from benign.text import clean, quoted
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles over the tasks that a meta-test reports."""
@@ -51,7 +52,7 @@ class Adaptation:
 
     def __str__(self) -> str:
         steps = "  ".join(f"{cost:.6g}" for cost in self.costs)
-        return f"{self.name}: {steps}  (optimum {self.optimum:.6g})"
+        return f"{clean(self.name)}: {steps}  (optimum {self.optimum:.6g})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,7 @@ def meta_test(result: TrainingResult | Trained, tasks: Any, shots: int | None = 
         costs, ends = _courses(algorithm, f, g, W, shots)
     except TypeError as error:  # shapes that do not fit one another
         raise ProblemError(
-            f"task `{stack.names[0]}`: it is not on parameters of shape {layout.shape}"
+            f"task {quoted(stack.names[0])}: it is not on parameters of shape {layout.shape}"
         ) from error
     optimum = stack.tasks.optimum()
     best = np.full(len(stack), np.nan) if optimum is None else np.asarray(optimum.value)

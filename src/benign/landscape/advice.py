@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import isfinite, log
 
+from benign.exact.rounding import at_least, at_most
 from benign.landscape.recommended import Advice, Cell, Variant, Word
 
 WORTH = 5e-3
@@ -148,17 +149,18 @@ def _epsilon(cell: Cell) -> str:
         return f"proved: {'every local minimum is global' if every else f'the {cell.scope} are equal'}"
     if isfinite(epsilon.hi):
         return f"proved: the {cell.scope} lie within {_at_most(epsilon.hi)} of the least"
-    some = f", some lie {_percent(epsilon.lo)} above the least" if epsilon.lo > 0 else ""
+    some = f", some lie at least {_at_least(epsilon.lo)} above the least" if epsilon.lo > 0 else ""
     return f"the proof leaves open how far the {cell.scope} differ{some}"
 
 
 def _at_most(x: float) -> str:
     """A percentage of two digits that is no less than x."""
-    text = f"{100 * x:.1e}"
-    if Fraction(text) < 100 * Fraction(x):
-        digits, power = text.split("e")
-        text = f"{float(digits) + 0.1:.1f}e{power}"
-    return f"{float(text):.2g} %"
+    return f"{at_most(100 * Fraction(x), 2)} %"
+
+
+def _at_least(x: float) -> str:
+    """A percentage of two digits that is no more than x."""
+    return f"{at_least(100 * Fraction(x), 2)} %"
 
 
 def _capital(text: str) -> str:

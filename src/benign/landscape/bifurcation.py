@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from benign.errors import ProblemError
 from benign.exact.problem import Family, Problem, make_step
+from benign.exact.rounding import at_least, at_most, named
 from benign.prove.line.enumeration import analyze
 from benign.results.landscape import Enclosure, Kind, Landscape, StationaryPoint
 
@@ -137,18 +138,18 @@ class Bifurcation:
         return [write_atomically(where / name, content) for name, content in contents.items()]
 
     def __str__(self) -> str:
-        first, last = float(self.samples[0].eta), float(self.samples[-1].eta)
+        first, last = named(self.samples[0].eta), named(self.samples[-1].eta)
         undecided = sum(not sample.decided for sample in self.samples)
         lines = [
             f"proved at {len(self.samples) - undecided} of {len(self.samples)} step sizes, "
-            f"eta from {first:g} to {last:g}: {len(self.branches)} branches of minimisers"
+            f"eta from {first} to {last}: {len(self.branches)} branches of minimisers"
         ]
         lines += [f"  {line}" for line in _stretches(self.samples)]
         for event in self.events:
             word = "born" if event.birth else "dies"
             lines.append(
-                f"  a minimiser {word} at W = {event.W:.6g}, eta between {event.eta[0]:.6g} and "
-                f"{event.eta[1]:.6g}"
+                f"  a minimiser {word} near W = {event.W:.6g}, eta between "
+                f"{at_least(event.eta[0])} and {at_most(event.eta[1])}"
             )
         return "\n".join(lines)
 
@@ -312,8 +313,11 @@ def _stretches(samples: tuple[Sample, ...]) -> list[str]:
     first = 0
     for i in range(1, len(samples) + 1):
         if i == len(samples) or verdict(samples[i]) != verdict(samples[first]):
-            low, high = float(samples[first].eta), float(samples[i - 1].eta)
-            where = f"eta = {low:.6g}" if i - 1 == first else f"eta from {low:.6g} to {high:.6g}"
+            low, high = samples[first].eta, samples[i - 1].eta
+            # A range is rounded inward: of what lies beyond it something else may be true.
+            where = f"eta from {at_most(low)} to {at_least(high)}"
+            if i - 1 == first or at_most(low) == at_least(high):
+                where = f"eta = {named(low)}"
             lines.append(f"{where}: {verdict(samples[first])}")
             first = i
     return lines

@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from benign.errors import ProblemError
 from benign.exact.problem import Family, Problem, Task, make_step
+from benign.exact.rounding import at_least
 from benign.landscape.advice import decide
 from benign.landscape.gradient_descent import follow
 from benign.landscape.recommended import Cell, Recommendation, Variant, Word, variant_problem
@@ -353,7 +354,7 @@ def _listed(problem: Problem, seed: int, seconds: float) -> _Minima:
             W = np.concatenate([np.array([p.W for p in below.minimizers]).reshape(shape), W])
             values = np.concatenate([[p.value.mid for p in below.minimizers], values])
             among = "" if below.bounded else ", among the gains searched"
-            below_what = "" if below.level == math.inf else f" with h ≤ {below.level:.4g}"
+            below_what = "" if below.level == math.inf else f" with h ≤ {at_least(below.level, 4)}"
             scope = f"local minima{below_what}{among}"
             complete = below.bounded and below.level == math.inf
             return _Minima(Word.PROVED, scope, complete, below.epsilon, below.minimum, W, values)

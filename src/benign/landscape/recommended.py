@@ -13,6 +13,7 @@ from jaxtyping import Float
 from scipy.special import betaincinv
 
 from benign.exact.problem import Family, Problem, make_step
+from benign.exact.rounding import named
 from benign.results.landscape import Enclosure
 from benign.tasks.normalizing import normalize
 
@@ -120,7 +121,7 @@ class Cell:
         return (self.worst - self.best) / self.best if self.best > 0 else 0.0
 
     def __str__(self) -> str:
-        return f"{self.variant.words} at eta = {float(self.eta):g}"
+        return f"{self.variant.words} at eta = {named(self.eta)}"
 
 
 def binomial_interval(hits: int, trials: int) -> Enclosure:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from benign.errors import FileFormatError
+from benign.exact.rounding import at_most
 from benign.meta.algorithms import Algorithm, make_algorithm
 from benign.meta.ticks import Stop
 from benign.meta.train import Snapshot, Trace, is_key
@@ -91,7 +92,7 @@ class TrainingResult:
             return f"observed: {self.remark}"
         if self.gap == 0:
             return f"proved: W is next to a global minimiser of h ({self.claim})"
-        return f"proved: h(W) is within {self.gap:.3g} of its infimum ({self.claim})"
+        return f"proved: h(W) is within {at_most(self.gap, 3)} of its infimum ({self.claim})"
 
     def plot(self) -> Figure:
         """The picture of the run, a Matplotlib figure."""

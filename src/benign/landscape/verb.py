@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
+from benign.certificates.check import check, cost
 from benign.errors import ProblemError
 from benign.exact.problem import Problem
 from benign.prove.line.enumeration import analyze as enumerate_scalar
 from benign.prove.line.enumeration import asked
+from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
     from benign.meta.objective import MetaObjective
@@ -28,6 +32,11 @@ FOR_THE_GUIDE = 0.25
 
 GUIDING_STARTS = 128
 """Random starts of that search: the proof itself finds what it misses."""
+
+AT_ONCE = 2.0
+"""Seconds that a check of a result may be estimated to take, where no time is left over for it."""
+
+Proved = TypeVar("Proved", "Landscape", "LandscapeBelow")
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, how much of it is done, and how much is left or there is in all."""
@@ -75,7 +84,7 @@ def analyze(
         raise ProblemError(f"proof: expected required, try or off, got {proof!r}")
     problem = objective if isinstance(objective, Problem) else objective.problem
     if problem.family.is_scalar and proof != "off":
-        return enumerate_scalar(problem, epsilon=epsilon)
+        return confirmed(enumerate_scalar(problem, epsilon=epsilon), AT_ONCE)
     from benign.prove.boxes import (
         below as few_parameters,  # SciPy and the prover: not for a scalar family
     )
@@ -92,7 +101,8 @@ def analyze(
         budget = FOR_A_TRY if proof == "try" else float("inf")
     elif observed is not None:
         budget = max(budget - observed.facts["seconds"], 0.0)
-    return few_parameters.prove(
+    started = time.perf_counter()
+    found = few_parameters.prove(
         problem,
         level=level,
         epsilon=wanted,
@@ -102,6 +112,24 @@ def analyze(
         observed=observed,
         progress=_proving(progress),
     )
+    left = budget - (time.perf_counter() - started)
+    return confirmed(found, AT_ONCE if left == float("inf") else max(left, AT_ONCE))
+
+
+def confirmed(found: Proved, seconds: float) -> Proved:
+    """The result, its certificate proved again by the checker where that is estimated to be so short.
+
+    A certificate that is refused is taken back, and the verdict with it.
+    """
+    document = found.certificate
+    if document is None or cost(document).seconds > seconds:
+        return found
+    verdict = check(document)
+    if verdict:
+        return replace(found, checked=True)
+    reason = f"the checker does not confirm the proof ({verdict.reason}); please report this"
+    withdrawn = Verdict(Status.UNDECIDED, found.verdict.statement, reason)
+    return replace(found, certificate=None, verdict=withdrawn)
 
 
 def _searched(

@@ -70,7 +70,7 @@ def store(landscape: Landscape, path: Path) -> list[Path]:
     certificate = path.with_name(f"{path.stem}.certificate.json")
     return [
         write_atomically(path, to_text(landscape_document(landscape))),
-        write_atomically(certificate, to_text(landscape.certificate)),
+        write_atomically(certificate, to_text(landscape.certificate or {})),
     ]
 
 

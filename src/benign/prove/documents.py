@@ -11,7 +11,7 @@ from benign.certificates.document import plain, sealed
 from benign.certificates.enumeration import ENUMERATION
 from benign.certificates.reading import Bounds
 from benign.exact.cover import Cover
-from benign.exact.problem import Problem, problem_to_json
+from benign.exact.problem import Problem, problem_to_json, written
 
 
 def enumeration_certificate(
@@ -35,7 +35,7 @@ def enumeration_certificate(
         "undecided": [{"W": plain(w), "value": plain(v)} for w, v in undecided],
         "minimum": plain(minimum),
         "epsilon": plain(epsilon),
-        "asked": str(asked),
+        "asked": written(asked),
         "status": status,
     }
     if cover is not None:
@@ -106,7 +106,7 @@ def below_certificate(
             "minimisers": [dict(entry) for entry in minimisers],
             "minimum": plain(minimum),
             "epsilon": plain(epsilon),
-            "asked": str(asked),
+            "asked": written(asked),
             "status": status,
         }
     )

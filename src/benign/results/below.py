@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import inf, nextafter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
+from benign.exact import globality
+from benign.exact.rounding import at_least, at_most, between, exactly, named, settled
 from benign.results.landscape import Enclosure
 from benign.verdict import Status, Verdict
 
@@ -35,6 +38,17 @@ class ProvedMinimum:
     radius: Float[np.ndarray, "m n"]
     value: Enclosure
 
+    def rows(self, digits: int) -> str:
+        """The gain, row by row, in so many digits at most, all of them settled."""
+
+        def entry(x: float, r: float) -> str:
+            return settled(nextafter(x - r, -inf), nextafter(x + r, inf), digits)
+
+        return "; ".join(
+            " ".join(map(entry, row, radius))
+            for row, radius in zip(self.W.tolist(), self.radius.tolist(), strict=True)
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class LandscapeBelow:
@@ -59,6 +73,8 @@ class LandscapeBelow:
         certificate: the document that `benign.check` proves again; None if nothing was proved.
         observed: what a search met, which guided the proof; None if there was none.
         facts: seconds and leaves by kind, for the curious.
+        checked: whether `benign.check` proved the certificate again before the result was returned;
+            where that is dear it is left to whoever wants to know.
     """
 
     problem: Problem
@@ -76,6 +92,7 @@ class LandscapeBelow:
     observed: ObservedLandscape | None = field(default=None, repr=False)
     interrupted: bool = False
     facts: dict[str, float] = field(default_factory=dict, repr=False)
+    checked: bool = False
 
     @property
     def is_complete(self) -> bool:
@@ -90,18 +107,20 @@ class LandscapeBelow:
 
     def __str__(self) -> str:
         lines = [f"{self.verdict}"]
-        for point in self.minimizers:
-            W = "; ".join(" ".join(f"{x:.9g}" for x in row) for row in point.W)
-            lines.append(f"  minimum  h = {point.value.mid:.9g}  W = [{W}]")
+        lines += [
+            f"  minimum  h = {settled(*point.value)}  W = [{point.rows(9)}]"
+            for point in self.minimizers
+        ]
         if self.level > 0:
-            lines.append(f"  complete for h ≤ {self.level:.6g}; {self.boxes} boxes, {self.left} left")
-        lines.append(f"  epsilon in [{self.epsilon.lo:.3g}, {self.epsilon.hi:.3g}]")
+            lines.append(
+                f"  complete for h ≤ {at_least(self.level)}; {self.boxes} boxes, {self.left} left"
+            )
+        lines.append(f"  epsilon in {between(*self.epsilon, 3)}")
         return "\n".join(lines)
 
 
 def verdict_below(
     values: list[Enclosure],
-    epsilon: Enclosure,
     *,
     asked: Fraction,
     wanted: float,
@@ -109,24 +128,44 @@ def verdict_below(
     left: int,
     bounded: bool,
 ) -> Verdict:
-    """The verdict on "every local minimum with h ≤ wanted is within ε = asked of the global one".
+    """The verdict on "every local minimum with h ≤ wanted is within ε = asked of the lowest one".
 
-    Two listed minima that differ by more refute it, whatever is not listed. It is proved of the minima
-    at or below the level that was reached, when no box is left.
+    Two minima that are surely at or below `wanted` and differ by more refute it, whatever is not
+    listed. It is proved of the minima at or below the level that was reached, when no box is left.
+
+    Args:
+        values: of the minima that were proved and may be at or below `wanted`.
+        asked: ε.
+        wanted: the level that the statement is about.
+        level: what was reached.
+        left: boxes that are left.
+        bounded: whether the gains that were searched hold all of the domain.
     """
-    where = "" if wanted == np.inf else f" with h ≤ {wanted:.6g}"
+    where = "" if wanted == np.inf else f" with h ≤ {named(Fraction(wanted))}"
     place = "" if bounded else ", among the gains searched,"
-    within = "is global" if asked == 0 else f"is within {float(asked):.6g} of the global one"
+    least = "global" if bounded else "the lowest"
+    within = f"is {least}" if asked == 0 else f"is within {exactly(asked)} of the {_one(bounded)} one"
     statement = f"every local minimum of h{where}{place} {within}"
-    if Fraction(epsilon.lo) > asked:
-        worst = max(values, key=lambda value: value.lo)
-        reason = f"the minimum of value {worst.mid:.9g} lies {epsilon.lo:.3g} above the lowest"
+    witnesses = [value for value in values if value.hi <= wanted]
+    gap = globality.epsilon(witnesses, ())[0] if len(witnesses) > 1 else 0.0
+    if Fraction(gap) > asked:
+        worst = max(witnesses, key=lambda value: value.lo)
+        reason = (
+            f"one with h in {between(worst.lo, worst.hi, 10)} lies at least {at_least(gap, 3)} above "
+            "the lowest that was found"
+        )
         return Verdict(Status.REFUTED, statement, reason)
     if left:
-        done = f"the list is complete for h ≤ {level:.6g}" if level > 0 else "nothing is known of them"
+        done = f"the list is complete for h ≤ {at_least(level)}" if level > 0 else "nothing is known"
         return Verdict(Status.UNDECIDED, statement, f"{left} boxes of gains are left; {done}")
-    if values and epsilon.hi < np.inf and Fraction(epsilon.hi) <= asked:
-        reason = "there is one" if len(values) == 1 else f"epsilon is at most {epsilon.hi:.3g}"
+    epsilon = globality.epsilon(values, ())[1] if len(values) > 1 else 0.0
+    if values and Fraction(epsilon) <= asked:
+        reason = "there is one" if len(values) == 1 else f"epsilon is at most {at_most(epsilon, 3)}"
         return Verdict(Status.PROVED, statement, reason)
-    reason = f"the values of the minima could not be told apart; the gap left is {epsilon.hi:.3g}"
+    gap = f"at most {at_most(epsilon, 3)}"
+    reason = f"the values of the minima could not be told apart; the gap left is {gap}"
     return Verdict(Status.UNDECIDED, statement, reason)
+
+
+def _one(bounded: bool) -> str:
+    return "global" if bounded else "lowest"

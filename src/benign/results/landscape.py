@@ -8,6 +8,7 @@ from functools import cached_property
 from math import inf, nextafter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benign.exact.rounding import between, settled
 from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -143,8 +144,10 @@ class Landscape:
         minimum: the infimum of h, enclosed.
         epsilon: the smallest ε for which h is ε-global, enclosed (Definition 2 of the paper).
         verdict: whether every local minimum is global (ε = 0), with the witness or the gap left.
-        certificate: the JSON document that `benign.check` proves again.
+        certificate: the JSON document that `benign.check` proves again; None if the checker refused it.
         facts: how it was found (boxes, seconds), for the curious.
+        checked: whether `benign.check` proved the certificate again before the result was returned;
+            where that is dear it is left to whoever wants to know.
     """
 
     problem: Problem
@@ -154,8 +157,9 @@ class Landscape:
     minimum: Enclosure
     epsilon: Enclosure
     verdict: Verdict
-    certificate: dict[str, Any] = field(repr=False)
+    certificate: dict[str, Any] | None = field(repr=False)
     facts: dict[str, float] = field(default_factory=dict, repr=False)
+    checked: bool = False
 
     @cached_property
     def optima(self) -> tuple[TaskOptimum, ...]:
@@ -197,9 +201,9 @@ class Landscape:
     def __str__(self) -> str:
         lines = [f"{self.verdict}"]
         lines += [
-            f"  {point.kind:13} W = {point.W.mid:.9g}  h = {point.value.mid:.9g}"
+            f"  {point.kind:13} W = {settled(*point.W)}  h = {settled(*point.value)}"
             for point in self.stationary_points
         ]
-        lines += [f"  undecided      W in [{u.W.lo:.9g}, {u.W.hi:.9g}]" for u in self.undecided]
-        lines.append(f"  epsilon in [{self.epsilon.lo:.3g}, {self.epsilon.hi:.3g}]")
+        lines += [f"  undecided      W in {between(*u.W, 9)}" for u in self.undecided]
+        lines.append(f"  epsilon in {between(*self.epsilon, 3)}")
         return "\n".join(lines)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from benign.exact.rounding import at_least
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -174,7 +176,7 @@ class ObservedLandscape:
             return f"{len(minima)} local minima, all h = {low:.9g}, from {self.starts} starts"
         return (
             f"{len(minima)} local minima, h from {low:.9g} to {high:.9g} (epsilon at least "
-            f"{self.epsilon:.3g}), from {self.starts} starts"
+            f"{at_least(self.epsilon, 3)}), from {self.starts} starts"
         )
 
     def _unseen(self) -> str:

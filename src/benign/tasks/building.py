@@ -12,17 +12,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from benign.errors import FileFormatError, ProblemError
+from benign.exact.definite import said_of_raised
 from benign.exact.problem import Family, Matrix, Plant, Task, make_family
 from benign.tasks.sampling import zero_order_hold
 from benign.tasks.schema import task_place
-from benign.tasks.wellposed import require_definite, require_stabilisable, symmetrised
+from benign.tasks.wellposed import definite, require_stabilisable, symmetrised
 
 if TYPE_CHECKING:
     from benign.tasks.schema import Document, TaskTable
 
 
-def build(document: Document) -> tuple[Family, bool]:
-    """The family, and whether some plant of it was sampled from continuous time.
+def build(document: Document) -> tuple[Family, bool, tuple[str, ...]]:
+    """The family, whether some plant of it was sampled from continuous time, and what was changed.
 
     Raises:
         FileFormatError: a matrix is missing.
@@ -30,7 +31,8 @@ def build(document: Document) -> tuple[Family, bool]:
     """
     builder = _Builder(document)
     tasks = [builder.task(i, table) for i, table in enumerate(document.tasks)]
-    return make_family(tasks, [table.weight for table in document.tasks]), builder.sampled
+    family = make_family(tasks, [table.weight for table in document.tasks])
+    return family, builder.sampled, tuple(builder.remarks)
 
 
 @dataclass
@@ -39,6 +41,7 @@ class _Builder:
 
     document: Document
     sampled: bool = False
+    remarks: list[str] = field(default_factory=list)
     _done: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     def task(self, index: int, table: TaskTable) -> Task:
@@ -93,8 +96,12 @@ class _Builder:
         done = (key, id(M))
         if done not in self._done:
             try:
-                found = symmetrised(M)
-                require_definite(found, strict=key == "R")
+                exact = symmetrised(M)
+                found = definite(exact, strict=key == "R")
+                if found is not exact:
+                    remark = f"{place}: {said_of_raised(key, exact, found)}"
+                    # A name may hold line breaks or terminal codes; they never reach the screen.
+                    self.remarks.append("".join(c if c.isprintable() else "�" for c in remark))
             except ProblemError as error:
                 raise ProblemError(f"{place}: `{key}` {error}") from error
             self._done[done] = (found, M)

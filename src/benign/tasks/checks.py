@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benign.errors import ProblemError
-from benign.tasks.numbers import show
+from benign.errors import ProblemError, RoundingWarning
+from benign.exact.definite import is_semidefinite, raised, said_of_raised
+from benign.tasks.numbers import fractions_of, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from benign.exact.problem import Matrix, Plant
     from benign.tasks.numbers import Place
 
 ASYMMETRY = 1e-9
 """Relative difference of X and X' that is put down to rounding and averaged away."""
 
 NEGATIVE = 1e-12
-"""Relative size of a negative eigenvalue that is put down to rounding in a semidefinite matrix."""
+"""Relative size of a negative eigenvalue that is put down to rounding in a semidefinite matrix, and
+that `raised` then takes away; beyond it a matrix is refused."""
+
+LARGEST_EXACT = 64
+"""Most rows of a matrix whose definiteness is decided exactly here (a hundredth of a second for 40)."""
 
 SYMMETRIC = ("Q", "R", "S0", "noise")
 
 
-def check_stack(place: Place, arrays: dict[str, np.ndarray | None]) -> None:
+def check_stack(place: Place, arrays: dict[str, np.ndarray | None]) -> dict[str, np.ndarray]:
     """Refuse the first task that is not well posed.
 
     Args:
@@ -32,16 +40,23 @@ def check_stack(place: Place, arrays: dict[str, np.ndarray | None]) -> None:
             shape (k,). A field that is None is absent, or unknown while JAX traces, and what
             depends on it is not tested.
 
+    Returns:
+        For each of Q, S0 and noise the tasks, (k,), whose matrix may lie outside the cone by rounding:
+        `raised_stack` is for them.
+
     Raises:
         ProblemError: naming the task, the field, the value and the cure.
     """
+    doubtful = {}
     known = {field: value for field, value in arrays.items() if value is not None}
     _check_discount(place, known)
     for field in SYMMETRIC:
         if field in known:
-            check_definite(place, field, known[field], strict=field == "R")
+            doubtful[field] = check_definite(place, field, known[field], strict=field == "R")
     if {"A", "B", "discount"} <= set(known):
         check_stabilisable(place, known["A"], known["B"], known["discount"])
+    doubtful.pop("R", None)
+    return doubtful
 
 
 def check_finite(place: Place, field: str, X: np.ndarray) -> None:
@@ -90,8 +105,12 @@ def _check_discount(place: Place, known: dict[str, np.ndarray]) -> None:
         )
 
 
-def check_definite(place: Place, field: str, X: np.ndarray, *, strict: bool) -> None:
-    """Refuse a symmetric matrix of the stack X that is not ⪰ 0, or ≻ 0 where strict."""
+def check_definite(place: Place, field: str, X: np.ndarray, *, strict: bool) -> np.ndarray:
+    """Refuse a symmetric matrix of the stack X that is not ⪰ 0, or ≻ 0 where strict.
+
+    Returns:
+        (k,), where float64 cannot tell on which side of the cone's boundary a matrix is.
+    """
     smallest = np.linalg.eigvalsh(X)[:, 0].tolist()
     size = np.abs(X).max(axis=(-1, -2))
     if strict:
@@ -107,6 +126,73 @@ def check_definite(place: Place, field: str, X: np.ndarray, *, strict: bool) -> 
         place,
         lambda i: f"`{field}` must be {kind}; its smallest eigenvalue is {show(smallest[i])}; {cure}",
     )
+    # Eigenvalues err by some n u ‖X‖₂, and ‖X‖₂ ≤ n max |X|. A diagonal shows its own signs.
+    n = X.shape[-1]
+    doubtful = np.asarray(smallest) <= n * n * 2.0**-50 * size
+    diagonal = (np.where(np.eye(n, dtype=bool), 0.0, X) == 0).all(axis=(-1, -2))
+    doubtful &= ~(diagonal & (np.asarray(smallest) >= 0))
+    if strict and n <= LARGEST_EXACT:
+        wrong = [
+            bool(d) and not is_semidefinite(fractions_of(x), strict=True)
+            for d, x in zip(doubtful, X, strict=True)
+        ]
+        _refuse(wrong, place, lambda i: f"`{field}` must be {kind}; it is not, by a rounding; {cure}")
+    return doubtful
+
+
+def raised_stack(place: Place, field: str, X: np.ndarray, doubtful: np.ndarray) -> np.ndarray:
+    """The stack of float64 matrices, each that is doubtful ⪰ 0 exactly; see `exact.definite.raised`.
+
+    Beyond `LARGEST_EXACT` rows nothing is changed. What is changed is said in a `RoundingWarning`.
+
+    Raises:
+        ProblemError: one is indefinite by more than rounding.
+    """
+    found = X
+    for i in np.flatnonzero(doubtful).tolist():
+        before = fractions_of(X[i])
+        after = raised_or_refused(place(i), field, before, floats=True)
+        if after is not before:
+            found = found.copy() if found is X else found
+            found[i] = np.array(after, dtype=object).astype(float)
+    return found
+
+
+def raised_or_refused(place: str, field: str, M: Matrix, *, floats: bool = False) -> Matrix:
+    """A matrix as `exact.definite.raised` makes it, with a `RoundingWarning` if it was changed.
+
+    Raises:
+        ProblemError: it is indefinite by more than rounding.
+    """
+    if len(M) > LARGEST_EXACT:
+        return M
+    found = raised(M, floats=floats)
+    if found is None:
+        raise ProblemError(
+            f"{place}: `{field}` must be positive semidefinite; it is not, by more than rounding; "
+            "check its signs"
+        )
+    if found is not M:
+        warnings.warn(f"{place}: {said_of_raised(field, M, found)}", RoundingWarning, stacklevel=2)
+    return found
+
+
+def raised_plant(place: str, plant: Plant) -> Plant:
+    """An exact problem made of arrays that may have been replaced since they were checked.
+
+    Raises:
+        ProblemError: Q, S0 or the noise is indefinite by more than rounding.
+    """
+    changed = {}
+    for field in ("Q", "S0", "noise"):
+        M = getattr(plant, field)
+        if M is None or not np.any(X := np.array(M, dtype=object).astype(float)):
+            continue
+        if check_definite(lambda _: place, field, X[None], strict=False)[0]:
+            found = raised_or_refused(place, field, M, floats=True)
+            if found is not M:
+                changed[field] = found
+    return replace(plant, **changed) if changed else plant
 
 
 def check_stabilisable(place: Place, A: np.ndarray, B: np.ndarray, discount: np.ndarray) -> None:

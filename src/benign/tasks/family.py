@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -13,12 +14,21 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from benign.errors import ProblemError
-from benign.exact.problem import Family, Plant, Task, make_family
+from benign.exact.problem import Family, Plant, Task, make_family, summed
 from benign.exact.problem import exact as to_exact
 from benign.linalg import require_x64
-from benign.tasks.checks import SYMMETRIC, check_finite, check_stack, check_symmetric
+from benign.tasks.checks import (
+    SYMMETRIC,
+    check_finite,
+    check_stack,
+    check_symmetric,
+    raised_or_refused,
+    raised_plant,
+    raised_stack,
+)
 from benign.tasks.lqr import ARRAYS, LQR, Label, bare, concrete
-from benign.tasks.numbers import Unseen, plant_of, rounds_to
+from benign.tasks.numbers import Place, Unseen, plant_of, rounds_to
+from benign.text import quoted
 
 Plants = tuple[Plant | None, Plant | None]
 """The exact evaluation and adaptation cost of a task; None where the floats say it all."""
@@ -74,8 +84,8 @@ class TaskFamily(eqx.Module):
         for i, task in enumerate(tasks):
             if (task.n, task.m) != (tasks[0].n, tasks[0].m):
                 raise ProblemError(
-                    f"task {i} `{names[i]}`: it has {task.n} states and {task.m} inputs, task 0 "
-                    f"`{names[0]}` has {tasks[0].n} and {tasks[0].m}; one family holds one shape"
+                    f"task {i} {quoted(names[i])}: it has {task.n} states and {task.m} inputs, task 0 "
+                    f"{quoted(names[0])} has {tasks[0].n} and {tasks[0].m}; one family holds one shape"
                 )
         adapting = tuple(task.adaptation is not None for task in tasks)
         plants: tuple[Plants, ...] | None = tuple(
@@ -172,13 +182,16 @@ class TaskFamily(eqx.Module):
         require_x64("TaskFamily.from_exact")
         names = tuple(task.name for task in family.tasks)
         adapting = tuple(task.adaptation is not None for task in family.tasks)
-        tasks = _checked(_stacked_plants([task.f for task in family.tasks]), names)
+        f, g = [task.f for task in family.tasks], [task.g for task in family.tasks]
+        tasks = _checked(_stacked_plants(f), names, f)
         if any(adapting):
-            other = _checked(_stacked_plants([task.g for task in family.tasks]), names)
+            other = _checked(_stacked_plants(g), names, g)
             tasks = bare({f: getattr(tasks, f) for f in ARRAYS}, other)
         made = object.__new__(cls)
         object.__setattr__(made, "tasks", tasks)
-        plants = tuple((task.evaluation, task.adaptation) for task in family.tasks)
+        plants = tuple(
+            (mine, own if has else None) for mine, own, has in zip(f, g, adapting, strict=True)
+        )
         made._set_weights(names, family.weights, adapting, plants)
         return made
 
@@ -237,8 +250,9 @@ class TaskFamily(eqx.Module):
         tasks = []
         for i, name in enumerate(self.names):
             given = label.plants[i] if label.plants is not None else (None, None)
-            other = _exact_slice(g, i, given[1]) if g is not None and label.adapting[i] else None
-            tasks.append(Task(name, _exact_slice(f, i, given[0]), other))
+            place = f"task {i} `{name}`"
+            other = _exact_slice(place, g, i, given[1]) if g is not None and label.adapting[i] else None
+            tasks.append(Task(name, _exact_slice(place, f, i, given[0]), other))
         weights = np.asarray(self.weights)
         if label.weights is not None and np.array_equal(_normalised(label.weights), weights):
             return make_family(tasks, label.weights)
@@ -255,7 +269,7 @@ def _exact_weights(weights: Sequence[Any], names: tuple[str, ...]) -> tuple[Frac
         raise ProblemError(f"weights: {len(weights)} weights for {len(names)} tasks")
     exact = []
     for i, weight in enumerate(weights):
-        place = f"task {i} `{names[i]}`"
+        place = f"task {i} {quoted(names[i])}"
         try:
             value = to_exact(weight.item() if hasattr(weight, "item") else weight)
         except ProblemError as error:
@@ -267,7 +281,7 @@ def _exact_weights(weights: Sequence[Any], names: tuple[str, ...]) -> tuple[Frac
 
 
 def _normalised(weights: tuple[Fraction, ...]) -> np.ndarray:
-    total = sum(weights, Fraction(0))
+    total = summed(weights)
     return np.array([float(w / total) for w in weights])
 
 
@@ -290,19 +304,47 @@ def _broadcast(X: np.ndarray, field: str, k: int, core: tuple[int, ...]) -> np.n
     raise ProblemError(f"family: `{field}` must have shape {(k, *core)} or {core}, got {X.shape}")
 
 
-def _checked(arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> LQR:
-    """Stacked tasks, refused if one of them is not well posed."""
+def _checked(
+    arrays: dict[str, np.ndarray], names: tuple[str, ...], plants: list[Plant] | None = None
+) -> LQR:
+    """Stacked tasks, refused if one of them is not well posed.
+
+    Args:
+        arrays: float64, one matrix a task.
+        names: for messages.
+        plants: the exact numbers that the arrays are the rounding of; raised with them, in place.
+    """
 
     def place(i: int) -> str:
-        return f"task {i} `{names[i]}`"
+        return f"task {i} {quoted(names[i])}"
 
     for field, X in arrays.items():
         check_finite(place, field, X)
         if field in SYMMETRIC:
             check_symmetric(place, field, X)
             arrays[field] = (X + X.swapaxes(-1, -2)) / 2
-    check_stack(place, dict(arrays))
+    doubtful = check_stack(place, dict(arrays))
+    if plants is not None:
+        _raise_plants(place, plants, arrays, doubtful)
+    else:
+        for field, doubt in doubtful.items():
+            arrays[field] = raised_stack(place, field, arrays[field], doubt)
     return bare({field: jnp.asarray(X, float) for field, X in arrays.items()})
+
+
+def _raise_plants(
+    place: Place, plants: list[Plant], arrays: dict[str, np.ndarray], doubtful: dict[str, np.ndarray]
+) -> None:
+    """Raise what may be indefinite by a rounding in exact problems and in their arrays, in place."""
+    for field, doubt in doubtful.items():
+        for i in np.flatnonzero(doubt).tolist():
+            before = getattr(plants[i], field)
+            if before is None:
+                continue
+            after = raised_or_refused(place(i), field, before)
+            if after is not before:
+                plants[i] = replace(plants[i], **{field: after})
+                arrays[field][i] = np.array(after, dtype=object).astype(float)
 
 
 def _stacked(tasks: list[LQR]) -> dict[str, Array | None]:
@@ -348,11 +390,13 @@ def _slice(tasks: LQR, i: int) -> dict[str, Array | None]:
     return arrays
 
 
-def _exact_slice(arrays: dict[str, np.ndarray | None], i: int, plant: Plant | None) -> Plant:
+def _exact_slice(
+    place: str, arrays: dict[str, np.ndarray | None], i: int, plant: Plant | None
+) -> Plant:
     mine = {field: None if x is None else x[i] for field, x in arrays.items()}
     if plant is not None and rounds_to(plant, mine):
         return plant
     noise = mine["noise"]
     if noise is not None and not noise.any():
         mine["noise"] = None
-    return plant_of(mine)
+    return raised_plant(place, plant_of(mine))

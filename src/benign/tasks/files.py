@@ -63,6 +63,7 @@ class FamilyFile:
         title, source, licence, notes: text for people; empty where the file is silent.
         step: the suggested adaptation step, or None.
         sampled: whether some plant was sampled, so that proofs speak of its rounded sampled form.
+        remarks: what was changed: a matrix that was indefinite by a rounding and was raised.
     """
 
     family: Family
@@ -72,6 +73,7 @@ class FamilyFile:
     notes: str = ""
     step: SuggestedStep | None = None
     sampled: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 # --- reading ---------------------------------------------------------------------------------
@@ -115,7 +117,7 @@ def _file(document: Any) -> FamilyFile:
     from benign.tasks.schema import parse
 
     tables = parse(document)
-    family, sampled = build(tables)
+    family, sampled, remarks = build(tables)
     step = tables.step
     return FamilyFile(
         family,
@@ -125,6 +127,7 @@ def _file(document: Any) -> FamilyFile:
         tables.notes,
         step and SuggestedStep(step.step, step.eta, step.shots),
         sampled,
+        remarks,
     )
 
 

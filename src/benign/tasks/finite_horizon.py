@@ -26,6 +26,7 @@ from benign.linalg import matmul, optimal_gain, transpose
 from benign.tasks.fields import gains, matrix, sizes, steps
 from benign.tasks.numbers import Unseen, read
 from benign.tasks.task import AbstractCost, Minimum
+from benign.text import quoted
 
 
 class FiniteHorizon(AbstractCost):
@@ -84,7 +85,7 @@ class FiniteHorizon(AbstractCost):
         per_step: bool = False,
         name: str | None = None,
     ):
-        place = "FiniteHorizon" if name is None else f"task `{name}`"
+        place = "FiniteHorizon" if name is None else f"task {quoted(name)}"
         if isinstance(horizon, bool) or not isinstance(horizon, int | np.integer) or horizon < 1:
             raise ProblemError(f"{place}: `horizon` must be an integer of at least 1, got {horizon!r}")
         T = int(horizon)

@@ -15,9 +15,18 @@ from benign.errors import ProblemError
 from benign.exact.problem import Matrix, Plant
 from benign.exact.problem import exact as to_exact
 from benign.linalg import require_x64, spectral_radius
-from benign.tasks.checks import SYMMETRIC, check_finite, check_stack, check_symmetric
-from benign.tasks.numbers import Given, Unseen, plant_of, read, rounds_to, symmetrised
+from benign.tasks.checks import (
+    SYMMETRIC,
+    check_finite,
+    check_stack,
+    check_symmetric,
+    raised_or_refused,
+    raised_plant,
+    raised_stack,
+)
+from benign.tasks.numbers import Given, Unseen, plant_of, read, rounded, rounds_to, symmetrised
 from benign.tasks.regulator import Regulator
+from benign.text import quoted
 
 ARRAYS = ("A", "B", "Q", "R", "S0", "discount", "noise")
 """The numbers of a task, in the order of the constructor."""
@@ -91,6 +100,10 @@ class LQR(eqx.Module):
         Numbers may be strings ("0.1", "1/3"), `Fraction` or `Decimal` as well: a proof then is
         about exactly those. A Python float is the binary number it is.
 
+        A Q, S0 or noise that is indefinite by no more than rounding, such as C'C in floats, is raised
+        to one that is ⪰ 0 exactly, with a `benign.errors.RoundingWarning`: an ulp of its largest entry,
+        or a few, are added to its diagonal.
+
     Raises:
         ProblemError: a field has the wrong shape, sign, definiteness or symmetry, or is not finite,
             or no gain stabilises. Only what is concrete is tested: nothing while JAX traces.
@@ -123,7 +136,7 @@ class LQR(eqx.Module):
         name: str | None = None,
     ):
         require_x64("LQR")
-        place = "LQR" if name is None else f"task `{name}`"
+        place = "LQR" if name is None else f"task {quoted(name)}"
         given = _shaped(place, A, B, Q, R, S0, discount, noise)
         for field, value in given.items():
             if not value.traced:
@@ -132,10 +145,13 @@ class LQR(eqx.Module):
                 if not value.traced:
                     check_symmetric(lambda _: place, field, value.floats[None])
                 given[field] = symmetrised(value)
-        check_stack(
+        doubtful = check_stack(
             lambda _: place,
             {f: None if x.traced else np.asarray(x.floats)[None] for f, x in given.items()},
         )
+        for field, doubt in doubtful.items():
+            if doubt.any():
+                given[field] = _raised(place, field, given[field])
         for field in ARRAYS:
             present = field in given
             setattr(self, field, jnp.asarray(given[field].floats, float) if present else None)
@@ -285,7 +301,7 @@ class LQR(eqx.Module):
         plant = self.label.value.plant
         if plant is not None and rounds_to(plant, arrays):
             return plant
-        return plant_of(arrays)
+        return raised_plant(self.name or "LQR", plant_of(arrays))
 
 
 def bare(arrays: dict[str, Any], adaptation: LQR | None = None, label: Label | None = None) -> LQR:
@@ -391,6 +407,15 @@ def _shaped(
     if given["discount"].floats.shape != ():
         raise ProblemError(f"{place}: `discount` must be one number, got {discount!r}")
     return given
+
+
+def _raised(place: str, field: str, given: Given) -> Given:
+    """A matrix that may be indefinite by a rounding, ⪰ 0 exactly: as floats, if these say it all."""
+    if given.fractions is None:
+        X = np.asarray(given.floats)[None]
+        return Given(raised_stack(lambda _: place, field, X, np.ones(1, bool))[0])
+    rows = tuple(map(tuple, given.fractions.tolist()))
+    return rounded(np.array(raised_or_refused(place, field, rows), dtype=object))
 
 
 def _exact_plant(given: dict[str, Given]) -> Plant | None:

@@ -17,6 +17,7 @@ import scipy.linalg
 
 from benign.errors import ProblemError
 from benign.exact.problem import Family, Matrix, Plant, Task, exact
+from benign.text import quoted
 
 MEASURES = ("optimum", "curvature")
 
@@ -130,7 +131,8 @@ def _sizes(family: Family, plants: Sequence[Plant], by: str | Sequence[Any]) -> 
             what = "least cost" if by == "optimum" else "curvature at the optimum"
             why = f"its {what} is zero to rounding" if size == 0 else "its optimum is not attained"
             cure = "normalise by curvature, or give" if size == 0 and by == "optimum" else "give"
-            raise ProblemError(f"task `{task.name}`: {why}; {cure} one number a task to divide by")
+            place = f"task {quoted(task.name)}"
+            raise ProblemError(f"{place}: {why}; {cure} one number a task to divide by")
         found.append((unit, Fraction(size)))
     return found
 

@@ -31,7 +31,7 @@ from scipy.linalg import solve_continuous_are
 from benign.errors import FileFormatError, ProblemError
 from benign.exact.problem import Family, Matrix, Plant, Task, exact, make_family
 from benign.tasks.sampling import zero_order_hold
-from benign.tasks.wellposed import require_definite, require_stabilisable, symmetrised
+from benign.tasks.wellposed import definite, require_stabilisable, symmetrised
 
 SAMPLES = 10
 """Samples within the time constant of the fastest mode."""
@@ -227,7 +227,8 @@ def _identity(n: int) -> Matrix:
 def _checked(name: str, key: str, M: Matrix) -> Matrix:
     try:
         M = symmetrised(M)
-        require_definite(M, strict=key == "R")
+        if definite(M, strict=key == "R") is not M:
+            raise ProblemError("must be positive semidefinite; it is not, by a rounding")
     except ProblemError as error:
         raise ProblemError(f"`{name}`: `{key}` {error}") from error
     return M

@@ -40,6 +40,7 @@ from benign.tasks.checks import check_stabilisable
 from benign.tasks.fields import gains, matrix, sizes
 from benign.tasks.numbers import Unseen, read, show
 from benign.tasks.task import AbstractCost, Minimum
+from benign.text import quoted
 
 
 class RobustStatus(IntEnum):
@@ -94,7 +95,7 @@ class MixedH2Hinf(AbstractCost):
     label: Unseen[str | None] = eqx.field(static=True, repr=False)
 
     def __init__(self, A: Any, B: Any, D: Any, Q: Any, R: Any, *, gamma: Any, name: str | None = None):
-        place = "MixedH2Hinf" if name is None else f"task `{name}`"
+        place = "MixedH2Hinf" if name is None else f"task {quoted(name)}"
         n, m = sizes(place, A, B)
         self.A = matrix(place, "A", A, (n, n))
         self.B = matrix(place, "B", B, (n, m))

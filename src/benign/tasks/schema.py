@@ -24,6 +24,7 @@ from pydantic import (
 from benign.errors import FileFormatError, ProblemError
 from benign.exact.problem import MAX_EXPONENT, Matrix, StepKind, exact
 from benign.tasks.wellposed import show
+from benign.text import clean
 
 MAX_SHOTS = 1000
 MAX_NAME = 80
@@ -206,7 +207,7 @@ def task_place(index: int, name: Any) -> str:
     """How messages name a task: "task 3 `pitch`"."""
     if not isinstance(name, str) or not name or name == f"task {index}":
         return f"task {index}"
-    return f"task {index} `{name if len(name) <= 24 else name[:23] + '…'}`"
+    return f"task {index} `{clean(name, 24)}`"
 
 
 def parse(document: Any) -> Document:

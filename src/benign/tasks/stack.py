@@ -17,6 +17,7 @@ from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
 from benign.tasks.numbers import Unseen
 from benign.tasks.task import AbstractCost, AbstractTask, as_task
+from benign.text import quoted
 
 
 class TaskStack(eqx.Module):
@@ -128,18 +129,19 @@ def _stacked(tasks: list[AbstractTask], names: tuple[str, ...]) -> AbstractTask:
     first = jax.tree.structure(tasks[0])
     shapes = [np.shape(x) for x in jax.tree.leaves(tasks[0])]
     for i, task in enumerate(tasks):
-        place = f"task {i} `{names[i]}`"
+        place = f"task {i} {quoted(names[i])}"
         if jax.tree.structure(task) != first:
             raise ProblemError(
-                f"{place}: it is not of the kind of task 0 `{names[0]}`: another class, or another "
-                "function or setting in it; tasks of one stack share these and differ in arrays only"
+                f"{place}: it is not of the kind of task 0 {quoted(names[0])}: another class, or "
+                "another function or setting in it; tasks of one stack share these and differ in "
+                "arrays only"
             )
         mine = [np.shape(x) for x in jax.tree.leaves(task)]
         for own, other in zip(mine, shapes, strict=True):
             if own != other:
                 raise ProblemError(
-                    f"{place}: it has an array of shape {own} where task 0 `{names[0]}` has {other}; "
-                    "one stack holds one shape"
+                    f"{place}: it has an array of shape {own} where task 0 {quoted(names[0])} has "
+                    f"{other}; one stack holds one shape"
                 )
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *tasks)
 
@@ -153,5 +155,5 @@ def _normalised(weights: Any, names: tuple[str, ...]) -> Float[Array, " k"]:
     bad = np.flatnonzero(~(np.isfinite(given) & (given > 0)))
     if bad.size:
         i = int(bad[0])
-        raise ProblemError(f"task {i} `{names[i]}`: its weight must be positive, got {given[i]}")
+        raise ProblemError(f"task {i} {quoted(names[i])}: its weight must be positive, got {given[i]}")
     return jnp.asarray(given / given.sum())

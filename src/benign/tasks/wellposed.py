@@ -1,8 +1,8 @@
 """What makes an LQR task well posed: symmetry, definiteness, stabilisability.
 
-Up to `EXACT_SIZE` states the tests are exact, in rational arithmetic; beyond, they are float64
-eigenvalues with a tolerance, which is a heuristic. Messages carry the value and the cure; the
-caller adds the place.
+Definiteness is decided exactly up to `LARGEST_EXACT` rows and stabilisability up to `EXACT_SIZE`
+states, in rational arithmetic; beyond, by float64 eigenvalues with a tolerance, which is a heuristic.
+Messages carry the value and the cure; the caller adds the place.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from benign.errors import ProblemError
+from benign.exact.definite import is_semidefinite, raised
 
 if TYPE_CHECKING:
     from benign.exact.problem import Matrix
 
 EXACT_SIZE = 12
-"""Largest matrix whose definiteness and stabilisability are decided exactly."""
+"""Largest plant whose stabilisability is decided exactly."""
+
+LARGEST_EXACT = 64
+"""Largest matrix whose definiteness is decided exactly: a tenth of a second at most."""
 
 ASYMMETRY = Fraction(1, 10**9)
 """Largest |M − M'| relative to max |M| that is taken for rounding and averaged away."""
@@ -53,22 +57,30 @@ def symmetrised(M: Matrix) -> Matrix:
     return tuple(tuple((M[i][j] + M[j][i]) / 2 for j in range(n)) for i in range(n))
 
 
-def require_definite(M: Matrix, *, strict: bool) -> None:
-    """M ≻ 0 (strict) or M ⪰ 0, for a symmetric M.
+def definite(M: Matrix, *, strict: bool) -> Matrix:
+    """M if M ≻ 0 (strict) or M ⪰ 0, for a symmetric M; raised if only a rounding is in the way of ⪰ 0.
+
+    The rule is that of `benign.exact.definite.raised`, as for tasks made of floats.
 
     Raises:
         ProblemError: it is not; the message gives the smallest eigenvalue.
     """
-    if len(M) <= EXACT_SIZE:
-        good = _is_positive(M, strict=strict)
-    else:
+    if len(M) > LARGEST_EXACT:
         smallest, scale = _smallest_eigenvalue(M)
         tolerance = _FLOAT_TOLERANCE * scale
-        good = smallest > tolerance if strict else smallest >= -tolerance
-    if good:
-        return
+        found = M if (smallest > tolerance if strict else smallest >= -tolerance) else None
+    elif strict:
+        found = M if is_semidefinite(M, strict=True) else None
+    else:
+        found = raised(M) if len(M) > 1 or M[0][0] >= 0 else None
+    if found is None:
+        raise _indefinite(M, strict=strict)
+    return found
+
+
+def _indefinite(M: Matrix, *, strict: bool) -> ProblemError:
     if len(M) == 1:
-        raise ProblemError(
+        return ProblemError(
             f"must be {'positive' if strict else 'zero or positive'}, got {show(M[0][0])}"
         )
     kind = "definite" if strict else "semidefinite"
@@ -80,28 +92,7 @@ def require_definite(M: Matrix, *, strict: bool) -> None:
     else:
         found = f"its smallest eigenvalue is {smallest:.3g}"
     cure = f"adding {max(-smallest, scale * 1e-12) * 1.1:.2g} to its diagonal would do"
-    raise ProblemError(f"must be positive {kind}; {found} ({cure})")
-
-
-def _is_positive(M: Matrix, *, strict: bool) -> bool:
-    """Exact symmetric elimination: M ⪰ 0 iff every pivot is positive, or its whole row zero."""
-    rows = [list(row) for row in M]
-    n = len(rows)
-    for k in range(n):
-        pivot = rows[k][k]
-        if pivot < 0 or (strict and pivot == 0):
-            return False
-        if pivot == 0:
-            # A zero on the diagonal of a semidefinite matrix forces its row to vanish.
-            if any(rows[k][j] != 0 for j in range(k + 1, n)):
-                return False
-            continue
-        for i in range(k + 1, n):
-            factor = rows[i][k] / pivot
-            if factor:
-                for j in range(k + 1, n):
-                    rows[i][j] -= factor * rows[k][j]
-    return True
+    return ProblemError(f"must be positive {kind}; {found} ({cure})")
 
 
 def _smallest_eigenvalue(M: Matrix) -> tuple[float, float]:
@@ -188,7 +179,7 @@ def _is_stabilisable_exactly(A: Matrix, B: Matrix, discount: Fraction) -> bool:
     except ZeroDivisionError:
         return False
     entries = [Fraction(int(x.p), int(x.q)) for x in X.entries()]
-    return _is_positive(
+    return is_semidefinite(
         tuple(tuple(entries[i * k + j] for j in range(k)) for i in range(k)), strict=True
     )
 

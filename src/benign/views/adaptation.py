@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benign.text import clean
+
 if TYPE_CHECKING:
     from rich.console import Group
 
@@ -32,12 +34,12 @@ def adaptation_report(found: MetaTest, title: str = "") -> Group:
     for task in found.tasks[:MOST_ROWS]:
         excess = float(task.excess[-1])
         table.add_row(
-            task.name + ("" if task.seen is not False else " (unseen)"),
+            Text(clean(task.name, 28) + ("" if task.seen is not False else " (unseen)")),
             *(_cost(float(task.costs[i])) for i in shown),
             "–" if math.isnan(task.optimum) else f"{task.optimum:.6g}",
             _percent(excess),
         )
-    parts: list[Text | Table] = [Text(title, style="bold")] if title else []
+    parts: list[Text | Table] = [Text(clean(title), style="bold")] if title else []
     parts.append(table)
     if len(found.tasks) > MOST_ROWS:
         parts.append(Text(f"… and {len(found.tasks) - MOST_ROWS} more tasks"))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benign.views.numbers import outward, short
+from benign.text import clean
+from benign.views.numbers import above, near, outward, span, step_size
 from benign.views.save import enclosure_to_json, make_directory, render, to_text, write_atomically
 
 if TYPE_CHECKING:
@@ -39,17 +40,16 @@ def below_report(landscape: LandscapeBelow, title: str = "") -> Group:
     for name in ("", "h", least, "W, row by row"):
         table.add_column(name, justify="left" if name.startswith("W") else "right", no_wrap=True)
     for number, point in enumerate(minima[:MOST_ROWS], start=1):
-        W = "; ".join(" ".join(f"{x:.6g}" for x in row) for row in point.W)
-        above = short(point.value.mid - minima[0].value.mid) if number > 1 else "–"
-        table.add_row(str(number), f"{point.value.mid:.9g}", above, W)
+        rise = near(above(point.value, minima[0].value), 3) if number > 1 else "–"
+        table.add_row(str(number), near(point.value), rise, point.rows(6))
     status = landscape.verdict.status.value
     shots = f"{step.shots} shot{'s' if step.shots > 1 else ''}"
     parts: list[Any] = [
-        Text(title, style="bold") if title else Text(""),
-        Text.assemble((status.upper(), COLOURS[status]), f": {landscape.verdict.statement}"),
+        Text(clean(title), style="bold") if title else Text(""),
+        Text.assemble((status.upper(), COLOURS[status]), f": {landscape.verdict.finding}"),
         Text(f"  {landscape.verdict.reason}"),
         Text(
-            f"  gradient step, eta = {float(step.eta):g}, {shots}; {len(family.tasks)} tasks, "
+            f"  gradient step, eta = {step_size(step.eta)}, {shots}; {len(family.tasks)} tasks, "
             f"{family.n} states, {family.m} input{'s' if family.m > 1 else ''}"
         ),
         table,
@@ -82,14 +82,12 @@ def coverage(landscape: LandscapeBelow) -> list[str]:
         )
     if not landscape.bounded:
         lo, hi = landscape.region.reshape(2, -1)
-        spans = ", ".join(f"[{a:.4g}, {b:.4g}]" for a, b in zip(lo, hi, strict=True))
+        spans = ", ".join(span(a, b, 4) for a, b in zip(lo.tolist(), hi.tolist(), strict=True))
         lines.append(
             f"Only gains with entries in {spans} were searched: no bound of the domain is known."
         )
     if landscape.minimizers:
-        lo, hi = landscape.epsilon
-        high = "∞" if hi == np.inf else outward(hi, 3, down=False)
-        lines.append(f"epsilon in [{outward(lo, 3, down=True)}, {high}]   {landscape.boxes} boxes")
+        lines.append(f"epsilon in {span(*landscape.epsilon)}   {landscape.boxes} boxes")
     return lines
 
 
@@ -176,7 +174,9 @@ def below_scene(landscape: LandscapeBelow) -> Scene:
     count, status = len(listed), landscape.verdict.status.value
     headline = f"{status.capitalize()}: {count} local minim{'um' if count == 1 else 'a'}"
     if landscape.level > 0:
-        headline += "" if landscape.level == np.inf else f" below h = {short(landscape.level, 4)}"
+        headline += (
+            "" if landscape.level == np.inf else f" below h = {outward(landscape.level, 4, down=True)}"
+        )
     elif met:
         headline += f" proved, {len(met)} more met"
     if landscape.epsilon.lo > 0:

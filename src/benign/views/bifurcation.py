@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benign.text import for_picture
 from benign.views.plots import BLUE, GREY, INFEASIBLE, INK, ORANGE, TASK_COLOURS, style
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _draw_places(axes: Axes, found: Bifurcation) -> None:
         if low <= optimum.W.mid <= high:
             axes.axhline(
                 optimum.W.mid, color=TASK_COLOURS[i % 6], lw=1.0, ls=(0, (4, 3)), zorder=1,
-                label=f"optimum of {optimum.name[:24]}",
+                label=f"optimum of {for_picture(optimum.name, 24)}",
             )  # fmt: skip
     axes.set_ylim(low, high)
     axes.set_ylabel("minimisers W")

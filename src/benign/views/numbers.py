@@ -1,10 +1,16 @@
-"""Numbers for people: as many digits as tell different values apart, and no more than are proved."""
+"""Numbers for people: as many digits as tell different values apart, and no more than are proved.
+
+Every digit comes from `benign.exact.rounding`, the one place where numbers are rounded.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING
+
+from benign.exact.rounding import at_least, at_most, between, digits_known, named, settled, shown
 
 if TYPE_CHECKING:
     from benign.results.landscape import Enclosure
@@ -15,41 +21,60 @@ LEAST, MOST = 7, 16
 def distinct(values: Sequence[Enclosure], least: int = LEAST) -> list[str]:
     """Each enclosure as one number, with one common count of digits for all.
 
-    The count is the smallest, from `least` up, at which values proved different look different; it
-    never goes beyond what the enclosures settle.
+    The count is the smallest, from `least` up, at which values proved different look different; a
+    value of which fewer digits are settled shows those, and its bounds where none is.
     """
-    mids = [value.mid for value in values]
-    order = sorted(range(len(values)), key=lambda i: mids[i])
+    known = [0 if math.isnan(v.lo) else digits_known(v.lo, v.hi, MOST) for v in values]
+    order = sorted(range(len(values)), key=lambda i: values[i].mid)
     apart = [(i, j) for i, j in zip(order, order[1:], strict=False) if values[i].hi < values[j].lo]
-    for digits in range(least, MOST + 1):
-        texts = [fixed(mid, digits) for mid in mids]
-        if all(texts[i] != texts[j] for i, j in apart):
-            return texts
-    return [fixed(mid, MOST) for mid in mids]
+
+    def texts(digits: int) -> list[str]:
+        return [
+            settled(value.lo, value.hi, min(digits, most)) if most else _wide(value)
+            for value, most in zip(values, known, strict=True)
+        ]
+
+    for digits in range(least, MOST):
+        found = texts(digits)
+        if all(found[i] != found[j] for i, j in apart):
+            return found
+    return texts(MOST)
+
+
+def _wide(value: Enclosure) -> str:
+    """An enclosure that settles no digit."""
+    if math.isnan(value.lo) or math.isnan(value.hi):
+        return "none"
+    if value.lo == value.hi:
+        return fixed(value.lo, LEAST)
+    return f"[{outward(value.lo, 3, down=True)}, {outward(value.hi, 3, down=False)}]"
+
+
+def near(value: Enclosure, digits: int = 9) -> str:
+    """An enclosure as one number of so many digits at most, all of them settled, or its bounds."""
+    if not (math.isfinite(value.lo) and math.isfinite(value.hi)):
+        return _wide(value)
+    return settled(value.lo, value.hi, digits)
 
 
 def fixed(x: float, digits: int) -> str:
     """So many significant digits, plain where the number is of everyday size."""
     if not math.isfinite(x):
         return "∞" if x > 0 else "−∞" if x < 0 else "none"
-    if x == 0:
-        return "0"
-    size = math.floor(math.log10(abs(x)))
-    if -4 <= size < max(digits, 6):
-        return f"{x:.{max(digits - 1 - size, 0)}f}"
-    return _tidy(f"{x:.{digits - 1}e}")
+    return shown(x, digits)
 
 
 def short(x: float, digits: int = 3) -> str:
-    """A number of a few digits: 0.1, 3.46e-4, 0, ∞."""
+    """A number of a few digits, to nearest: 0.1, 3.46e-4, 0, ∞. For what is observed or drawn."""
     if not math.isfinite(x):
         return fixed(x, digits)
-    return _tidy(f"{x:.{digits}g}")
+    return f"{x:.{digits}g}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
 
 
-def _tidy(text: str) -> str:
-    """1.5e-07 as 1.5e-7, 1e+10 as 1e10."""
-    return text.replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
+def step_size(eta: Fraction, digits: int = 6) -> str:
+    """η as it was typed: exact, or, where that is long, a decimal next to it with "≈"."""
+    text = named(eta).removesuffix(" (as float64)")
+    return text if len(text) <= 20 else f"≈ {shown(eta, digits)}"
 
 
 def bounds(value: Enclosure, digits: int = 3) -> str:
@@ -68,29 +93,52 @@ def bounds(value: Enclosure, digits: int = 3) -> str:
     return f"[{outward(value.lo, digits, down=True)}, {outward(value.hi, digits, down=False)}]"
 
 
-def outward(x: float, digits: int, *, down: bool) -> str:
+def outward(x: float | Fraction, digits: int, *, down: bool) -> str:
     """A bound that stays one when rounded to a few digits."""
-    if x == 0 or not math.isfinite(x):
-        return short(x, digits)
-    unit = 10.0 ** (math.floor(math.log10(abs(x))) - digits + 1)
-    rounded = float(f"{x:.{digits - 1}e}")
-    if down and rounded > x:
-        rounded -= unit
-    if not down and rounded < x:
-        rounded += unit
-    return short(rounded, digits)
+    if isinstance(x, float) and not math.isfinite(x):
+        return fixed(x, digits)
+    return at_least(x, digits) if down else at_most(x, digits)
+
+
+def span(lo: float, hi: float, digits: int = 3) -> str:
+    """[lo, hi], rounded outward, ∞ where there is no bound."""
+    if math.isfinite(lo) and math.isfinite(hi):
+        return between(lo, hi, digits)
+    return f"[{outward(lo, digits, down=True)}, {outward(hi, digits, down=False)}]"
 
 
 def width(value: Enclosure) -> str:
     """How tight an enclosure is: "3e-14", rounded up, or "exact"."""
-    size = value.hi - value.lo
-    if size == 0:
+    if value.hi == value.lo:
         return "exact"
-    return outward(size, 1, down=False) if math.isfinite(size) else "∞"
+    if not (math.isfinite(value.lo) and math.isfinite(value.hi)):
+        return "∞"
+    return at_most(Fraction(value.hi) - Fraction(value.lo), 1)
 
 
-def percent(value: Enclosure) -> str:
-    """A ratio in per cent."""
+def above(value: Enclosure, least: Enclosure) -> Enclosure:
+    """How far one number lies above another that is not larger."""
+    lo = max(math.nextafter(value.lo - least.hi, -math.inf), 0.0)
+    return type(value)(lo, max(math.nextafter(value.hi - least.lo, math.inf), 0.0))
+
+
+def percent(value: Enclosure, digits: int = 3) -> str:
+    """A ratio in per cent, all digits of which are settled."""
     if value.lo == value.hi == 0:
         return "0 %"
-    return f"{short(100 * value.mid, 3)} %" if value.hi < math.inf else "unbounded"
+    if not value.hi < math.inf:
+        return "unbounded"
+    if value.lo == 0:
+        return f"at most {percent_at_most(value.hi, digits)}"
+    lo, hi = (100 * Fraction(x) for x in value)
+    return f"{settled(lo, hi, digits)} %" if digits_known(lo, hi, digits) else f"{between(lo, hi, 2)} %"
+
+
+def percent_at_most(x: float, digits: int = 3) -> str:
+    """An upper bound of a ratio, in per cent."""
+    return f"{outward(100 * Fraction(x) if math.isfinite(x) else x, digits, down=False)} %"
+
+
+def percent_at_least(x: float, digits: int = 3) -> str:
+    """A lower bound of a ratio, in per cent."""
+    return f"{outward(100 * Fraction(x) if math.isfinite(x) else x, digits, down=True)} %"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benign.views.numbers import outward
+from benign.text import clean
+from benign.views.numbers import outward, step_size
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -45,10 +46,10 @@ def observed_report(landscape: ObservedLandscape, title: str = "") -> Group:
             rows if len(rows) <= 24 else rows[:22] + " …",
         )
     parts = [
-        Text(title, style="bold") if title else Text(""),
+        Text(clean(title), style="bold") if title else Text(""),
         Text.assemble((word.upper(), "bold yellow"), f": {rest}"),
         Text(
-            f"  {step.kind} step, eta = {float(step.eta):g}, {step.shots} shot"
+            f"  {step.kind} step, eta = {step_size(step.eta)}, {step.shots} shot"
             f"{'s' if step.shots > 1 else ''}; {len(family.tasks)} tasks, {family.n} states, "
             f"{family.m} input{'s' if family.m > 1 else ''}"
         ),

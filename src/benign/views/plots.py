@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benign.results.landscape import Kind, Landscape, StationaryPoint
+from benign.text import for_picture
 from benign.views.curves import Curves, Floats, sample
 from benign.views.numbers import distinct
 from benign.views.window import Window, choose_window
@@ -45,6 +46,7 @@ _STYLE: dict[Any, Any] = {
     "axes.formatter.use_mathtext": False,
     "axes.formatter.offset_threshold": 6,
     "legend.frameon": False,
+    "text.usetex": False,  # names are no TeX
     "svg.fonttype": "path",  # the same letters on every machine
     "svg.hashsalt": "benign",  # the same file for the same landscape
     "path.simplify": True,
@@ -199,8 +201,7 @@ def _tasks(axes: Axes, landscape: Landscape, curves: Curves, window: Window) -> 
 
 
 def _shortened(name: str, length: int = 30) -> str:
-    name = "".join(c if c.isprintable() else " " for c in name).replace("$", r"\$")
-    name = name if len(name) <= length else f"{name[: length - 1]}…"
+    name = for_picture(name, length)
     # A leading underscore would hide the line from the legend.
     return f" {name}" if name.startswith("_") else name
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benign.landscape.recommended import Advice, Cell, Recommendation, Variant, Word
-from benign.views.numbers import outward, short
+from benign.text import clean
+from benign.views.numbers import percent_at_least, percent_at_most, short, step_size
 from benign.views.plots import BLUE, GREEN, INK, ORANGE, style
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def recommendation_report(found: Recommendation, title: str = "") -> Group:
         for cell in cells:
             table.add_row(*_row(found, cell))
         tables.append(table)
-    parts: list[Text | Table] = [Text(title, style="bold")] if title else []
+    parts: list[Text | Table] = [Text(clean(title), style="bold")] if title else []
     parts += [
         Text(_capital(found.headline), style="bold"),
         Text(found.reason),
@@ -114,7 +115,7 @@ def recommendation_report(found: Recommendation, title: str = "") -> Group:
 
 def _row(found: Recommendation, cell: Cell) -> list[str]:
     mark = "→ " if cell is found.chosen else "• " if cell is found.present else ""
-    eta = f"{mark}{short(float(cell.eta), 3)}"
+    eta = f"{mark}{step_size(cell.eta, 3)}"
     if cell.word is Word.INFEASIBLE:
         return [eta, "", "infeasible", "", "", ""]
     low, high = cell.interval
@@ -123,10 +124,10 @@ def _row(found: Recommendation, cell: Cell) -> list[str]:
 
 
 def _epsilon(cell: Cell) -> str:
-    lo, hi = (100 * x for x in cell.relative_epsilon)
+    lo, hi = cell.relative_epsilon
     if cell.word is Word.OBSERVED or not isfinite(hi):
-        return f"≥ {outward(lo, 2, down=True)}"
-    return outward(hi, 3, down=False)
+        return f"≥ {percent_at_least(lo, 2)}".removesuffix(" %")
+    return percent_at_most(hi).removesuffix(" %")
 
 
 def _draw_variant(
@@ -232,16 +233,16 @@ def _legend(figure: Figure, axes: Axes, found: Recommendation) -> None:
 
 def _headline(found: Recommendation) -> str:
     cell = found.chosen
-    where = f"{cell.variant.words}, η = {short(float(cell.eta), 3)}"
+    where = f"{cell.variant.words}, η = {step_size(cell.eta, 3)}"
     if found.advice is Advice.DISTINCT:
         return f"{_capital(found.advice)}; best here: {where}"
     if found.advice is Advice.KEEP:
         return f"Keep {where}"
     if found.advice is Advice.NORMALIZE:
-        return f"Normalise the costs, η = {short(float(cell.eta), 3)}"
+        return f"Normalise the costs, η = {step_size(cell.eta, 3)}"
     if found.advice is Advice.STEP:
-        return f"Use the normalised step, η = {short(float(cell.eta), 3)}"
-    return f"{_capital(found.advice.replace('eta', 'η'))} to {short(float(cell.eta), 3)}"
+        return f"Use the normalised step, η = {step_size(cell.eta, 3)}"
+    return f"{_capital(found.advice.replace('eta', 'η'))} to {step_size(cell.eta, 3)}"
 
 
 def _subtitle(found: Recommendation) -> str:

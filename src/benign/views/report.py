@@ -13,9 +13,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benign.results.landscape import Enclosure, Kind, Landscape, StationaryPoint, TaskOptimum
+from benign.text import clean
 from benign.verdict import Status
 from benign.views.curves import PlainObjective
-from benign.views.numbers import bounds, distinct, percent, short, width
+from benign.views.numbers import (
+    above,
+    bounds,
+    distinct,
+    near,
+    outward,
+    percent,
+    percent_at_least,
+    percent_at_most,
+    short,
+    step_size,
+    width,
+)
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -24,6 +37,9 @@ if TYPE_CHECKING:
 
 FEW_TASKS, FEW_MINIMA = 12, 12
 """Longer lists are abbreviated."""
+
+LONGEST_TITLE = 100
+"""Characters of a title; more would push the verdict out of sight."""
 
 ADAPTED = 1e-6
 """A task that ends within this of its optimum, relative to the optimum's size, has adapted fully."""
@@ -43,7 +59,7 @@ def report(landscape: Landscape, title: str = "") -> Group:
 
     parts: list[Text | Table] = []
     if title:
-        parts.append(Text(title, style="bold"))
+        parts.append(Text(clean(title, LONGEST_TITLE), style="bold"))
     space = Text("")
     parts += [_verdict(landscape), _facts(landscape), space]
     parts += [_tasks(landscape), space, _minima(landscape), space]
@@ -58,7 +74,7 @@ def _verdict(landscape: Landscape) -> Text:
     verdict = landscape.verdict
     text = Text()
     text.append(verdict.status.value.upper(), style=f"bold {_COLOURS[verdict.status]}")
-    text.append(f": {verdict.statement}", style="bold")
+    text.append(f": {verdict.finding}", style="bold")
     if verdict.reason:
         text.append(f"\n  {verdict.reason}")
     return text
@@ -82,7 +98,7 @@ def _facts(landscape: Landscape) -> Text:
     pieces = ", ".join(f"({a}, {b})" for a, b in ends)
     more = f" and {len(landscape.domain) - 4} more" if len(landscape.domain) > 4 else ""
     return Text(
-        f"  {smallest}\n  {rule}, eta = {short(float(step.eta), 6)}, {shots}; "
+        f"  {smallest}\n  {rule}, eta = {step_size(step.eta)}, {shots}; "
         f"h is finite on W in {pieces}{more}"
     )
 
@@ -114,15 +130,18 @@ def _tasks(landscape: Landscape) -> Table:
     W, C = distinct([o.W for o in shown]), distinct([o.cost for o in shown])
     for optimum, w_text, c_text in zip(shown, W, C, strict=True):
         radius = short(optimum.spectral_radius, 5)
-        table.add_row(Text(_plain(optimum.name)), radius, w_text, c_text)
+        table.add_row(Text(clean(optimum.name, 32)), radius, w_text, c_text)
     if k > len(shown):
         table.add_row(f"… {k - len(shown)} more", "", _spread(landscape.optima), "")
     return table
 
 
 def _spread(optima: tuple[TaskOptimum, ...]) -> str:
-    W = [o.W.mid for o in optima if math.isfinite(o.W.mid)]
-    return f"all in {short(min(W), 4)} … {short(max(W), 4)}" if W else ""
+    W = [o.W for o in optima if math.isfinite(o.W.mid)]
+    if not W:
+        return ""
+    low, high = min(w.lo for w in W), max(w.hi for w in W)
+    return f"all in {outward(low, 4, down=True)} … {outward(high, 4, down=False)}"
 
 
 def _minima(landscape: Landscape) -> Table:
@@ -159,20 +178,25 @@ def _gap(landscape: Landscape, point: StationaryPoint) -> tuple[str, str]:
     """How far a minimum lies above the global one, and how many per cent of min h that is."""
     if landscape.epsilon.hi == 0:
         return "0", "0"
-    low = max(point.value.lo - landscape.minimum.hi, 0.0)
-    high = max(point.value.hi - landscape.minimum.lo, 0.0)
-    if low == 0:
+    gap = above(point.value, landscape.minimum)
+    if gap.lo == 0:
         tied = [p for p in landscape.minimizers if p.value.lo <= landscape.minimum.hi]
         alone = len(tied) == 1 and landscape.is_complete
-        return ("0", "0") if alone else (f"< {short(2 * high, 1)}", "")
+        return ("0", "0") if alone else (f"≤ {outward(gap.hi, 1, down=False)}", "")
     if landscape.minimum.lo <= 0:
-        return short(low), ""
-    return short(low), short(100 * low / landscape.minimum.hi, 2)
+        return near(gap, 3), ""
+    part = Enclosure(
+        math.nextafter(gap.lo / landscape.minimum.hi, 0.0),
+        math.nextafter(gap.hi / landscape.minimum.lo, math.inf),
+    )
+    return near(gap, 3), percent(part, 2).removesuffix(" %")
 
 
 def kind_in_words(landscape: Landscape, point: StationaryPoint) -> str:
     """global, spurious or tied, and where if not in the smooth part of h."""
     where = {Kind.JUMP_MINIMUM: ", jump", Kind.EDGE_MINIMUM: ", edge"}.get(point.kind, "")
+    if point.multiplicity > 1:
+        where += f", degenerate: h' has a zero of multiplicity {point.multiplicity}"
     if point.value.lo > landscape.minimum.hi:
         return "spurious" + where
     if landscape.epsilon.hi == 0 and landscape.is_complete:
@@ -202,12 +226,12 @@ def _goals(landscape: Landscape, points: list[StationaryPoint]) -> list[Text]:
         elif reached.size == k:
             text = "all" if k > 1 else "W*"
         elif 0 < reached.size <= 2:
-            text = ", ".join(_plain(landscape.optima[i].name, 18) for i in reached)
+            text = ", ".join(clean(landscape.optima[i].name, 18) for i in reached)
         elif reached.size:
             text = f"{reached.size} of {k} tasks"
         else:
             i = int(np.nanargmin(miss[:, column]))
-            name = _plain(landscape.optima[i].name, 14) if k > 1 else "W*"
+            name = clean(landscape.optima[i].name, 14) if k > 1 else "W*"
             text = f"{name} ({float(miss[i, column]):.0e})".replace("e-0", "e-").replace("e+0", "e")
         texts.append(Text(text))
     return texts
@@ -220,18 +244,11 @@ def _undecided(landscape: Landscape) -> Table:
         ("W from", "right"), ("to", "right"), ("h at least", "right"), ("why", "left"),
     )  # fmt: skip
     for stretch in shown:
-        lo, hi = (Enclosure(x, x) for x in stretch.W)
-        a, b = distinct([lo, hi], 9)
-        table.add_row(a, b, short(stretch.value.lo, 5), stretch.reason)
+        a, b = outward(stretch.W.lo, 9, down=True), outward(stretch.W.hi, 9, down=False)
+        table.add_row(a, b, outward(stretch.value.lo, 5, down=True), stretch.reason)
     if len(landscape.undecided) > len(shown):
         table.add_row(f"… {len(landscape.undecided) - len(shown)} more", "", "", "")
     return table
-
-
-def _plain(name: str, length: int = 32) -> str:
-    """A name without control characters, cut to length: it comes from a file."""
-    name = "".join(c if c.isprintable() else "�" for c in name)
-    return name if len(name) <= length else f"{name[: length - 1]}…"
 
 
 # --- advice ----------------------------------------------------------------------------------
@@ -257,18 +274,21 @@ def advice(landscape: Landscape) -> str:
             "no difference that matters in practice."
         )
     worst = max(spurious, key=lambda p: p.value.lo)
-    loss = percent(landscape.relative_epsilon)
+    most = percent_at_most(landscape.relative_epsilon.hi)
     if landscape.relative_epsilon.hi < 0.01:
         return (
-            f"Advice: a descent can stop at a minimum that is not global, but loses at most {loss} "
+            f"Advice: a descent can stop at a minimum that is not global, but loses at most {most} "
             "by it."
         )
+    loss = percent(landscape.relative_epsilon)
+    if math.isinf(landscape.relative_epsilon.hi):
+        loss = f"at least {percent_at_least(landscape.relative_epsilon.lo)}"
     other = (
         "try another eta, several starts, or the normalised step"
         if step.kind == "gradient"
         else "try another eta or several starts"
     )
     return (
-        f"Advice: a descent that starts near W = {short(worst.W.mid, 4)} stays there and loses "
+        f"Advice: a descent that starts near W = {near(worst.W, 4)} stays there and loses "
         f"{loss}; {other}."
     )

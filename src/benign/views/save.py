@@ -22,6 +22,7 @@ from benign.results.landscape import (
     TaskOptimum,
     Undecided,
 )
+from benign.text import clean_json
 from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -50,10 +51,9 @@ def save_landscape(landscape: Landscape, directory: str | os.PathLike[str]) -> l
     from benign.views.plots import draw_landscape
 
     folder = make_directory(directory)
-    contents: dict[str, str | bytes] = {
-        "landscape.json": to_text(landscape_document(landscape)),
-        "certificate.json": to_text(landscape.certificate),
-    }
+    contents: dict[str, str | bytes] = {"landscape.json": to_text(landscape_document(landscape))}
+    if landscape.certificate:
+        contents["certificate.json"] = to_text(landscape.certificate)
     for suffix, picture in render(draw_landscape(landscape)).items():
         contents[f"landscape.{suffix}"] = picture
     return [write_atomically(folder / name, content) for name, content in contents.items()]
@@ -141,7 +141,7 @@ def render(figure: Figure) -> dict[str, bytes]:
 
 def to_text(document: Mapping[str, Any]) -> str:
     """A JSON document as text, ready for a file."""
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return clean_json(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def enclosure_to_json(value: Enclosure) -> list[float | str] | None:
@@ -200,6 +200,8 @@ def _point_to_json(point: StationaryPoint) -> dict[str, Any]:
         record["curvature"] = enclosure_to_json(point.curvature)
     if point.limits is not None:
         record["limits"] = [None if x is None else enclosure_to_json(x) for x in point.limits]
+    if point.multiplicity != 1:
+        record["multiplicity"] = point.multiplicity
     return record
 
 
@@ -265,6 +267,7 @@ def _point_from_json(record: Mapping[str, Any]) -> StationaryPoint:
         Kind(record["kind"]),
         None if curvature is None else number(curvature),
         sides,
+        int(record.get("multiplicity", 1)),
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benign.views.numbers import short
+from benign.views.numbers import outward, step_size
 
 if TYPE_CHECKING:
     from benign.meta.objective import MetaObjective
@@ -79,7 +79,11 @@ def observed_scene(landscape: ObservedLandscape) -> Scene:
             others.append(Mark(point.W, point.value, kind))
     count = len(minima)
     if count:
-        rise = f", epsilon at least {short(landscape.epsilon)}" if landscape.epsilon > 0 else ""
+        rise = (
+            f", epsilon at least {outward(landscape.epsilon, 3, down=True)}"
+            if landscape.epsilon > 0
+            else ""
+        )
         headline = f"Observed: {count} local minim{'um' if count == 1 else 'a'}{rise}"
     else:
         headline = "Observed: no local minimum"
@@ -110,7 +114,7 @@ def setting_of(objective: MetaObjective) -> str:
     rule = "gradient step" if step.kind == "gradient" else "normalised step"
     k = len(family)
     return "   ·   ".join([
-        f"{rule}, η = {short(float(step.eta), 6)}, {step.shots} shot{'s' if step.shots > 1 else ''}",
+        f"{rule}, η = {step_size(step.eta)}, {step.shots} shot{'s' if step.shots > 1 else ''}",
         f"{k} task{'s' if k > 1 else ''}, {family.n} state{'s' if family.n > 1 else ''}, "
         f"{family.m} input{'s' if family.m > 1 else ''}",
     ])  # fmt: skip

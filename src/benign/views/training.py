@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, nextafter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benign.views.numbers import outward, short
+from benign.text import for_picture
+from benign.views.numbers import outward, percent_at_most, short
 from benign.views.plots import BLUE, GREEN, GREY, INK, ORANGE, style
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def _headline(result: TrainingResult) -> str:
         return f"Observed: cost after adaptation {short(result.value, 6)}"
     if result.gap == 0:
         return f"Proved: trained to a global minimum of h ({result.claim})"
-    percent = 100 * result.gap / result.value if result.value > 0 else inf
-    share = f" ({outward(percent, 2, down=False)} %)" if percent < 1000 else ""
+    part = nextafter(result.gap / result.value, inf) if result.value > 0 else inf
+    share = f" ({percent_at_most(part, 2)})" if part < 10 else ""
     return (
         f"Proved: h(W) is within {outward(result.gap, 3, down=False)}{share} of the best possible "
         f"({result.claim})"
@@ -177,7 +178,7 @@ def _draw_tasks(axes: Axes, result: TrainingResult) -> None:
         axes.set_ylabel(f"{len(value)} tasks, by cost")
     else:
         names = [result.tasks.names[i] for i in order]
-        axes.set_yticks(place, [n if len(n) <= 22 else f"{n[:21]}…" for n in names], fontsize=9.5)
+        axes.set_yticks(place, [for_picture(name, 22) for name in names], fontsize=9.5)
         axes.tick_params(axis="y", length=0)
     axes.set_xlabel("cost")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=9.5)

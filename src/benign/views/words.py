@@ -6,7 +6,7 @@ from math import inf
 
 from benign.results.landscape import Landscape, StationaryPoint
 from benign.verdict import Status
-from benign.views.numbers import bounds, percent, short
+from benign.views.numbers import bounds, percent, step_size
 
 _WORDS = {
     Status.PROVED: "Proved",
@@ -47,7 +47,7 @@ def subtitle(landscape: Landscape) -> str:
     shots = f"{step.shots} shot{'s' if step.shots > 1 else ''}"
     k = len(landscape.problem.tasks)
     parts = [
-        f"{rule}, η = {short(float(step.eta), 6)}, {shots}",
+        f"{rule}, η = {step_size(step.eta)}, {shots}",
         f"{k} task{'s' if k > 1 else ''}",
         f"smallest ε: {bounds(landscape.epsilon)}",
     ]

@@ -104,6 +104,7 @@ def prove(
     """
     if reason := applies(problem):
         raise ClaimError(reason)
+    problem.require_writable()
     if level is not None and not level > 0:
         raise ProblemError(f"level: must be positive, got {level}")
     began = time.perf_counter()
@@ -261,13 +262,13 @@ def _result(
     level, left = pavement.reached()
     listed = [point for point in pavement.minimisers if point.value.lo <= level]
     proved = bool(listed) and listed[0].value.hi <= level
-    if not proved:
-        level, listed = -np.inf, pavement.minimisers
+    if not proved:  # what is known may still refute the statement about the level that was asked for
+        level = -np.inf
+        listed = [point for point in pavement.minimisers if point.value.lo <= asked]
     values = [point.value for point in listed]
     bounds = _epsilon(values, complete=proved)
-    verdict = verdict_below(
-        values, bounds, asked=epsilon, wanted=asked, level=level, left=left, bounded=bounded
-    )
+    known = [point.value for point in pavement.minimisers if point.value.lo <= asked]
+    verdict = verdict_below(known, asked=epsilon, wanted=asked, level=level, left=left, bounded=bounded)
     certificate = None
     if proved:
         certificate = _certificate(
@@ -337,7 +338,7 @@ def _certificate(
         centre=[float(x) for x in frame.centre],
         axes=[[float(x) for x in row] for row in frame.axes],
         bounded=bounded,
-        tree=pavement.tree_text(listed),
+        tree=pavement.tree_text(),
         minimisers=[
             minimiser_entry(
                 y=[(float(a), float(b)) for a, b in point.y.T],
@@ -346,7 +347,7 @@ def _certificate(
                 convex_centre=[float(x) for x in point.centre],
                 convex_radius=[float(x) for x in point.radius],
             )
-            for point in listed
+            for point in pavement.needed(level)
         ],
         minimum=globality.infimum(values, ()),
         epsilon=(epsilon.lo, epsilon.hi),

@@ -5,7 +5,7 @@ shown of it (the letter is its tag in the certificate, see `benign.certificates.
 
     u   none of its gains stabilises some task before adaptation;
     o   for some task the first shot leads from all of its stabilising gains to none that stabilises;
-    r   it lies so near a rim of the stabilising set that no next gain can stabilise (`rigorous.rim`);
+    r   it lies so near a rim of the stabilising set that no next gain can stabilise (`floats.rim`);
     l   h exceeds the level, or is infinite, all over it;
     g   it is in the domain of h, and ∇h ≠ 0 all over it;
     s   its gains stabilise before adaptation, and where h is finite s∇h ≠ 0 for a factor s > 0;
@@ -154,21 +154,18 @@ class Pavement:
         lowest = float(left.bound.min())
         return min(self.level, lowest * (1.0 - 1e-9)), len(left)
 
-    def tree_text(self, listed: Sequence[Minimiser]) -> str:
-        """The tree of a certificate for the level that was reached; see `reached`.
-
-        Args:
-            listed: the minimisers that are not above it. What is left, and the convex boxes of the
-                others, have h above it.
-        """
+    def tree_text(self) -> str:
+        """The tree of a certificate for the level that was reached: on what is left h is above it."""
         saved = self.tree.tags.copy()
         self.tree.tags[self.left().node] = ord("l")
-        for nodes, point in self.around:
-            if not any(point is other for other in listed):
-                self.tree.tags[nodes] = ord("l")
         text = self.tree.text()
         self.tree.tags = saved
         return text
+
+    def needed(self, level: float) -> list[Minimiser]:
+        """The minimisers that a certificate names: not above the level, or with leaves around them."""
+        around = {id(point) for nodes, point in self.around if len(nodes)}
+        return [p for p in self.minimisers if p.value.lo <= level or id(p) in around]
 
     def leaves(self) -> dict[str, int]:
         """How many leaves have each tag."""

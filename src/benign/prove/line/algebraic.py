@@ -32,7 +32,8 @@ class Algebra:
     """The stationary points of a one-shot h by exact algebra, and signs of h' in balls."""
 
     def __init__(self, problem: Problem, cover: Cover) -> None:
-        self._objective = BallObjective(problem)
+        with ctx.workprec(BITS):
+            self._objective = BallObjective(problem)
         first, last = (Fraction(cover.points[i]) for i in (0, -1))
         self.roots = algebra.narrowed_roots(problem, first, last)
 

@@ -11,7 +11,8 @@ from benign.errors import ProblemError
 from benign.exact import globality
 from benign.exact.likeness import is_one_task, is_proportional
 from benign.exact.plants import scalar_plants
-from benign.exact.problem import Problem, exact
+from benign.exact.problem import Problem, exact, written
+from benign.exact.rounding import at_least, at_most, exactly, settled
 from benign.exact.surd import stabilising_set
 from benign.floats.intervals import Interval
 from benign.floats.scalar import GradientObjective
@@ -40,6 +41,7 @@ def analyze(problem: Problem, *, epsilon: float | str | Fraction = 0) -> Landsca
     """
     started = time.perf_counter()
     wanted = asked(epsilon)
+    problem.require_writable()
     if problem.step.kind == "gradient":
         found = enumerate_gradient(problem)
     else:
@@ -51,10 +53,10 @@ def analyze(problem: Problem, *, epsilon: float | str | Fraction = 0) -> Landsca
     doubtful = [stretch.value for stretch in found.undecided]
     minimum = Enclosure(*globality.infimum(values, doubtful))
     bounds = Enclosure(*globality.epsilon(values, doubtful))
-    exactly = "" if found.undecided else _all_global(problem, minima)
-    if exactly:
+    why = "" if found.undecided else _all_global(problem, minima)
+    if why:
         bounds = Enclosure(0.0, 0.0)
-    verdict = _verdict(wanted, bounds, minima, found, exactly)
+    verdict = _verdict(wanted, bounds, minima, found, why)
     certificate = enumeration_certificate(
         problem,
         cover=found.cover,
@@ -91,6 +93,7 @@ def asked(epsilon: float | str | Fraction) -> Fraction:
     try:
         value = exact(epsilon)
         float(value)
+        written(value)
     except (ProblemError, OverflowError) as error:
         raise ProblemError(f"epsilon: {error}") from error
     if value < 0:
@@ -160,26 +163,26 @@ def _verdict(
     epsilon: Enclosure,
     minima: list[StationaryPoint],
     found: Enumeration,
-    exactly: str,
+    why: str,
 ) -> Verdict:
     if asked == 0:
         statement = "every local minimum of h is global"
     else:
-        statement = f"every local minimum of h is within {float(asked):.6g} of the global one"
+        statement = f"every local minimum of h is within {exactly(asked)} of the global one"
     if Fraction(epsilon.hi) <= asked if epsilon.hi < np.inf else False:
-        return Verdict(Status.PROVED, statement, exactly or f"epsilon is at most {epsilon.hi:.3g}")
+        return Verdict(Status.PROVED, statement, why or f"epsilon is at most {at_most(epsilon.hi, 3)}")
     if Fraction(epsilon.lo) > asked:
         worst = max(minima, key=lambda point: point.value.lo)
         return Verdict(
             Status.REFUTED,
             statement,
-            f"{worst.kind} at W = {worst.W.mid:.9g} is spurious: it lies {epsilon.lo:.3g} above "
-            "the global minimum",
+            f"{worst.kind} at W = {settled(*worst.W)} is spurious: it lies at least "
+            f"{at_least(epsilon.lo, 3)} above the global minimum",
         )
     if found.undecided:
         count = len(found.undecided)
         reason = f"{count} stretch{'es' if count > 1 else ''} of gains could not be decided"
     else:
         reason = "the values of the minima could not be told apart"
-    gap = f"{epsilon.hi:.3g}" if epsilon.hi < np.inf else "unbounded"
+    gap = f"at most {at_most(epsilon.hi, 3)}" if epsilon.hi < np.inf else "unbounded"
     return Verdict(Status.UNDECIDED, statement, f"{reason}; the gap left is {gap}")

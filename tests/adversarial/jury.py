@@ -73,7 +73,7 @@ class Question:
 
 def text_number(value: Any) -> Fraction:
     """A number that is written as text."""
-    if not isinstance(value, str) or len(value) > 1000:
+    if not isinstance(value, str) or len(value) > 10_000:
         raise NoClaimError(f"{str(value)[:40]!r} is no number")
     try:
         top, bar, bottom = value.partition("/")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benign.errors import FileFormatError, ProblemError
+from benign.text import clean
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,4 +91,10 @@ def console(*, stderr: bool = False) -> Console:
     """Where a subcommand prints."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=False)
+    # What is printed are names and numbers: brackets and colons in them are no markup.
+    return Console(stderr=stderr, highlight=False, soft_wrap=False, markup=False, emoji=False)
+
+
+def tell_written(paths: Sequence[Path]) -> None:
+    """The files that were written."""
+    print("Written:", *(f"  {clean(str(path))}" for path in paths), sep="\n")

@@ -47,7 +47,7 @@ def check(
     limit: Annotated[
         str | None,
         typer.Option(
-            help="Leave out what would take longer by estimate, e.g. 30s, 1h; 2h if not given."
+            help="Leave out what would take longer by estimate, e.g. 30s, 5h (2h if not given)."
         ),
     ] = None,
 ) -> None:

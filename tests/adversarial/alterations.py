@@ -57,7 +57,7 @@ def _each(M: list[list[str]], change: Callable[[str], str]) -> None:
 
 
 def entry_changed(d: Document, rng: Rng) -> None:
-    M = pick(rng, _costs(d))[pick(rng, "A B Q R S0".split())]
+    M = pick(rng, _costs(d))[pick(rng, ["A", "B", "Q", "R", "S0"])]
     i, j = rng.integers(len(M)), rng.integers(len(M[0]))
     M[i][j] = scaled(M[i][j], 1 + slight(rng))
     if len(M) == len(M[0]):
@@ -202,7 +202,13 @@ def places(value: Any, holder: Any = None, key: Any = None) -> Iterator[tuple[An
     """(holder, key) of everything in a document but the document itself."""
     if holder is not None:
         yield holder, key
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for k, item in list(items):
         yield from places(item, value, k)
 
@@ -214,7 +220,7 @@ def no_problem(d: Document, rng: Rng) -> None:
     if kind == 0:
         pick(rng, tasks)["weight"] = pick(rng, ("1/7", "0", "-1", "2", "1e-320"))
     elif kind == 1:
-        M = cost[pick(rng, "Q R S0".split())]
+        M = cost[pick(rng, ["Q", "R", "S0"])]
         M[0][0] = scaled(M[0][0], Fraction(-1)) if Fraction(M[0][0]) else "-1e-30"
     elif kind == 2 and len(cost["A"]) > 1:
         M = cost[pick(rng, ["Q", "S0"])]
@@ -237,7 +243,9 @@ WEIRD = [
 
 def weird(d: Document, rng: Rng) -> None:
     """Something strange in the place of a thing; the format, the version and the claim are left alone."""
-    holder, key = pick(rng, [(h, k) for h, k in places(d) if h is not d or k not in ("benign", "version")])
+    holder, key = pick(
+        rng, [(h, k) for h, k in places(d) if h is not d or k not in ("benign", "version")]
+    )
     kind = rng.random()
     if kind < 0.7:
         holder[key] = copy.deepcopy(pick(rng, WEIRD))

@@ -110,7 +110,9 @@ def widened(d: Document, rng: Rng) -> bool:
     first, second = d["minimisers"][:2]
     sides = [[min(a, c), max(b, e)] for (a, b), (c, e) in zip(first["y"], second["y"], strict=True)]
     first["y"] = sides
-    first["W"] = [[min(a, c), max(b, e)] for (a, b), (c, e) in zip(first["W"], second["W"], strict=True)]
+    first["W"] = [
+        [min(a, c), max(b, e)] for (a, b), (c, e) in zip(first["W"], second["W"], strict=True)
+    ]
     first["convex"] = {
         "centre": [(a + b) / 2 for a, b in sides],
         "radius": [(b - a) * 0.6 + 1e-3 for a, b in sides],
@@ -223,4 +225,3 @@ BELOW_A_LEVEL: dict[str, Change] = {
     "other letters": letter_changed,
     "a branch pruned": pruned,
 }
-

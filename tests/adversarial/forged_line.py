@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import math
 from fractions import Fraction
 from typing import Any
@@ -209,7 +208,10 @@ def widened(d: Document, rng: Rng) -> bool:
     ends = [*first["W"], *second["W"]]
     first["W"] = [min(ends), max(ends)]
     if rng.random() < 0.5:
-        first["value"] = [min(first["value"][0], second["value"][0]), max(first["value"][1], second["value"][1])]
+        first["value"] = [
+            min(first["value"][0], second["value"][0]),
+            max(first["value"][1], second["value"][1]),
+        ]
     if rng.random() < 0.8:
         del d["points"][i + 1]
     if _minima(d):
@@ -235,7 +237,10 @@ def other_value(d: Document, rng: Rng) -> bool:
     if point is None:
         return False
     least = min(_minima(d), key=lambda p: p["value"][0])["value"]
-    new = pick(rng, [least, [least[0], point["value"][1]], [x * (1 + float(slight(rng))) for x in point["value"]]])
+    new = pick(
+        rng,
+        [least, [least[0], point["value"][1]], [x * (1 + float(slight(rng))) for x in point["value"]]],
+    )
     point["value"] = sorted(new)
     if "limits" in point:
         point["limits"] = [side and list(point["value"]) for side in point["limits"]]
@@ -333,7 +338,9 @@ def concluded(d: Document, rng: Rng) -> None:
     """Another status, for a question next to the answer; or another answer."""
     lo, hi = (Fraction(x) if not isinstance(x, str) else Fraction(2) ** 60 for x in d["epsilon"])
     step = Fraction(1, 2**60)
-    d["asked"] = str(pick(rng, [lo, hi, max(lo - step, 0), hi + step, (lo + hi) / 2, Fraction(0), lo / 2]))
+    d["asked"] = str(
+        pick(rng, [lo, hi, max(lo - step, 0), hi + step, (lo + hi) / 2, Fraction(0), lo / 2])
+    )
     d["status"] = pick(rng, ["proved", "refuted", "undecided"])
     if rng.random() < 0.5:
         d["epsilon"] = pick(rng, [
@@ -416,7 +423,9 @@ def gain_moved(d: Document, rng: Rng) -> None:
         return
     lo, hi = W
     by = (abs(lo) + abs(hi)) * float(slight(rng))
-    d["W"] = pick(rng, [[lo + by, hi + by], [lo, lo], [hi, hi], [lo - abs(by), hi + abs(by)], [hi, hi + abs(by)]])
+    d["W"] = pick(
+        rng, [[lo + by, hi + by], [lo, lo], [hi, hi], [lo - abs(by), hi + abs(by)], [hi, hi + abs(by)]]
+    )
     if d["claim"] == "regret bound":
         d["W"] = [lo + by, lo + by]
 
@@ -444,5 +453,3 @@ ONE_GAIN: dict[str, Change] = {
 }
 
 STATIONARY: dict[str, Change] = {**ONE_GAIN, "at another point": gain_elsewhere}
-
-

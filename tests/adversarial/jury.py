@@ -29,7 +29,6 @@ def mpf(x: Fraction | float) -> Any:
     return MP.mpf(x) if isinstance(x, float) else MP.mpf(x.numerator) / x.denominator
 
 
-
 class NoClaimError(Exception):
     """The document says nothing that could be true: a number or the problem is none."""
 
@@ -117,7 +116,12 @@ def question(document: Any) -> Question:
         names = [task["name"] for task in tasks]
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise NoClaimError(f"the problem is malformed: {error!r}") from error
-    if not tasks or sum(weights) != 1 or min(weights) <= 0 or not all(isinstance(x, str) for x in names):
+    if (
+        not tasks
+        or sum(weights) != 1
+        or min(weights) <= 0
+        or not all(isinstance(x, str) for x in names)
+    ):
         raise NoClaimError("the weights are not positive, or do not sum to one")
     if made.kind not in ("gradient", "normalized") or made.eta <= 0:
         raise NoClaimError("no such step")
@@ -148,7 +152,9 @@ def _numbers(entry: Any) -> Numbers:
             raise NoClaimError("a matrix is not semidefinite, or R not definite")
     if noise is not None:
         factor = discount / (1 - discount)
-        S = [[x + factor * y for x, y in zip(*rows, strict=True)] for rows in zip(S, noise, strict=True)]
+        S = [
+            [x + factor * y for x, y in zip(*rows, strict=True)] for rows in zip(S, noise, strict=True)
+        ]
     return Numbers(A, B, Q, R, S, discount)
 
 

@@ -390,7 +390,9 @@ def _is_larger(h: Several, centre: np.ndarray, axes: np.ndarray) -> bool:
     rng = np.random.default_rng(0)
     y = rng.uniform(-1, 1, (4000, p))
     side = rng.integers(p, size=len(y))
-    y[np.arange(len(y)), side] = rng.choice([-1, 1], len(y)) * (1 + 10.0 ** rng.uniform(-6, 0.5, len(y)))
+    y[np.arange(len(y)), side] = rng.choice([-1, 1], len(y)) * (
+        1 + 10.0 ** rng.uniform(-6, 0.5, len(y))
+    )
     W = (centre + y @ axes.T).reshape(-1, *reversed(h.q.shape))
     finite = np.ones(len(W), bool)
     for task in range(len(h.q.weights)):

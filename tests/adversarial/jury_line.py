@@ -13,7 +13,19 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jury import MP, Document, NoClaimError, Numbers, Question, judge, mpf, number, only, pair, verdict_on
+from jury import (
+    MP,
+    Document,
+    NoClaimError,
+    Numbers,
+    Question,
+    judge,
+    mpf,
+    number,
+    only,
+    pair,
+    verdict_on,
+)
 from jury import question as read_question
 
 EQUAL = MP.mpf(10) ** -75
@@ -436,7 +448,9 @@ def _missing(
     wanted = [(at, kind, None) for at, kind, _ in roots]
     if not gradient:
         traps = [m.at for m in minima if m.kind == "jump minimum"]
-        wanted += [(jump[0], "jump minimum" if jump[0] in traps else "jump", None) for jump in found.jumps]
+        wanted += [
+            (jump[0], "jump minimum" if jump[0] in traps else "jump", None) for jump in found.jumps
+        ]
         wanted += [(m.at, m.kind, None) for m in minima if m.kind == "edge minimum"]
     for at, kind, _ in wanted:
         listed = [p for p in points if p["kind"] == kind and _holds(pair(p["W"]), at)]
@@ -470,7 +484,9 @@ def _domain(d: Document, found: Found, doubtful: list[Any]) -> str:
         near = (here, here * (1 + MP.mpf(10) ** -30) + MP.mpf(10) ** -40)
         if all(found.line(x) is None for x in near):
             return f"domain: h is not finite at {grid[i]!r}"
-    components = 1 + int(np.sum(np.diff(inside.astype(int)) == 1)) - int(inside[0]) if inside.any() else 0
+    components = (
+        1 + int(np.sum(np.diff(inside.astype(int)) == 1)) - int(inside[0]) if inside.any() else 0
+    )
     if len(pieces) > components + _hidden(pieces, grid, inside) and not doubtful:
         return "domain: more intervals than there are"
     return ""

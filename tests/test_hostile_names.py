@@ -13,7 +13,7 @@ from benign.cli.common import console
 from benign.errors import BenignError
 from benign.exact.problem import Problem, Task, make_family, make_step
 from benign.prove.line.enumeration import analyze
-from benign.tasks.files import FamilyFile, loads
+from benign.tasks.files import load
 from benign.views.report import report
 from command import benign
 from helpers import scalar_plant
@@ -168,12 +168,7 @@ def test_a_hostile_title_of_a_file_is_shown_as_text(tmp_path):
     path = tmp_path / "family.json"
     body = {"benign": 1, "title": TITLE, "tasks": [{"A": 1, "B": 1, "Q": 1, "R": 1}]}
     path.write_text(json.dumps(body))
-    try:
-        loaded = loads(path.read_text(), "json")
-    except BenignError as error:
-        assert is_harmless(str(error))
-        return
-    assert isinstance(loaded, FamilyFile)
+    assert load(path).title == TITLE  # a title may hold anything
     for verb in ("analyze", "recommend"):
         options = ["--etas", "0.05,0.1", "--starts", "2"] if verb == "recommend" else ["--eta", "0.05"]
         status, out, err = benign(verb, path, *options)

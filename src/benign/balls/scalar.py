@@ -210,7 +210,9 @@ class BallObjective:
             s = f.slopes(w)
             along, outside = along and s.inside, outside or s.outside
             inside = inside and along
-            value += s.value.times(weight)
+            # A cost is never negative, whatever else is not known of it (its plant may leave its rims).
+            known = s.value if not s.value.lo.is_nan() else Span(ZERO, s.value.hi)
+            value += known.times(weight)
             d1 += (s.d1 * J).times(weight)
             d2 += (s.d2 * J.square() + s.d1 * K).times(weight)
             jacobians.append(J)

@@ -60,7 +60,7 @@ def describe_claim(document: Document, problem: Problem) -> list[str]:
     for key, word in (("asked", "epsilon asked about"), ("level", "level")):
         if key in document:
             value = _read(document[key])
-            if value is not None:
+            if value:
                 lines.append(f"{word}: {value}")
     if "W" in document:
         gain = _gain(document["W"], problem)

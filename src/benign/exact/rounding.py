@@ -130,11 +130,15 @@ def _plain(x: Decimal, digits: int, *, zeros: bool = False) -> str:
     if not x:
         return "0"
     size = x.adjusted()
-    if zeros:  # of the digits that are known, those at the end that are zero as well
+    longest = max(digits, 6)
+    if (
+        zeros
+    ):  # of the digits that are known, those at the end that are zero as well, and no other zeros
+        longest = digits
         x = x.quantize(Decimal(1).scaleb(size - digits + 1), context=Context(prec=digits))
     else:
         x = x.normalize(Context(prec=digits))
-    if -5 < size < max(digits, 6):
+    if -5 < size < longest:
         return f"{x:f}"
     mantissa = x.scaleb(-size, Context(prec=digits))
     return f"{mantissa:f}e{size}"

@@ -304,7 +304,7 @@ def flat_breaks(rng: Rng) -> Draw:
         rest = -total - sum((slopes[i] for i in high[1:]), Fraction(0))
         if rest <= 0:
             continue
-        beside = Fraction(int(rng.integers(-1, 2)), 10 ** int(rng.integers(14, 40)))
+        beside = Fraction(int(rng.integers(-1, 2)), 10 ** int(rng.integers(8, 40)))
         weights[high[0]] = shortened(rest / slopes[high[0]] * (1 + beside))
         return replace(draw, f=f, weights=tuple(weights))
 

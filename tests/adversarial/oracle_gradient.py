@@ -15,7 +15,7 @@ import numpy as np
 from flint import arb, fmpq, fmpq_poly
 
 from benign.exact.problem import Plant, Problem
-from oracle_costs import Found, Minimum, Objective, number, sign
+from oracle_costs import TIE, Found, Minimum, Objective, number, sign
 
 FOR_ROOTS = 2
 """Most tasks of which the polynomial is made: its degree is 20 times as much."""
@@ -27,14 +27,14 @@ POINTS = 600
 def minima(problem: Problem, h: Objective, hints: Sequence[arb] = ()) -> Found:
     """The minima, from left to right; complete if they came from the polynomial."""
     if not h.coercive:
-        return Found(tuple(_scanned(h, hints)), False)
+        return Found(tuple(scanned(h, hints)), False)
     if h.shots == 1 and len(h.f) <= FOR_ROOTS:
         roots = stationary(problem)
         if roots is not None:
             found = _of_roots(h, roots)
             if found is not None:
                 return Found(tuple(found), True)
-    return Found(tuple(_scanned(h, hints)), False)
+    return Found(tuple(scanned(h, hints)), False)
 
 
 # --- one shot: the polynomial ----------------------------------------------------------------
@@ -85,11 +85,11 @@ def stationary(problem: Problem) -> list[arb] | None:
 def _of_roots(h: Objective, roots: list[arb]) -> list[Minimum] | None:
     """Those roots in the domain at which h' turns from − to +; None if that is not clear of one."""
     found = []
+    rims = [rim for g in h.g for rim in g.rims or ()]
     for i, root in enumerate(roots):
-        if h.at(root.mid()) is None:
-            if h.outside(root.mid()):
-                continue
-            return None
+        # (f∘F)' vanishes where F is infinite: at a rim of g, which is not in the domain.
+        if h.outside(root.mid()) or any(abs(root - rim) < TIE * abs(rim) for rim in rims):
+            continue
         reach = abs(root) * arb(2) ** -70 + arb(2) ** -250
         for other in roots[max(i - 1, 0) : i] + roots[i + 1 : i + 2]:
             gap = abs(other - root) / 4
@@ -98,7 +98,7 @@ def _of_roots(h: Objective, roots: list[arb]) -> list[Minimum] | None:
             reach = gap.lower() if gap < reach else reach
         left, right = (root - reach).mid(), (root + reach).mid()
         jets = h.at(left), h.at(right)
-        if jets[0] is None or jets[1] is None or not sign(jets[0][1]) or not sign(jets[1][1]):
+        if not (jets[0] and jets[1] and sign(jets[0][1]) and sign(jets[1][1])):
             return None
         if jets[0][1] < 0 < jets[1][1]:
             value = h.at(root.mid())
@@ -166,7 +166,7 @@ def grid(h: Objective, hints: Sequence[arb]) -> np.ndarray:
     return x
 
 
-def _scanned(h: Objective, hints: Sequence[arb]) -> list[Minimum]:
+def scanned(h: Objective, hints: Sequence[arb]) -> list[Minimum]:
     """Minima between gains with proved signs of h'."""
     low, high = span(h)
     if not low < high:

@@ -113,7 +113,7 @@ def one_task(rng: Rng, kind: str, *, same: bool = True) -> Problem:
     f, other = scalar_plant(*_numbers(rng)), scalar_plant(*_numbers(rng))
     g = None if same else Plant(f.A, f.B, other.Q, other.R, f.S0)
     k, shots = int(rng.integers(1, 3)), int(rng.integers(1, 3))
-    eta = f"{10.0 ** rng.uniform(-3.5, -1.5):.2g}"
+    eta = f"{10.0 ** rng.uniform(-4, -2):.2g}"
     return scalar_problem([f] * k, kind, eta, shots, adaptation=[g] * k)
 
 
@@ -146,10 +146,14 @@ def pointwise(rng: Rng, claim: str) -> Document:
             kind = "normalized" if claim == PROPOSITION_2 else "gradient"
             problem = one_task(rng, kind, same=claim == THEOREM_2 or rng.random() < 0.5)
         try:
-            minima = [p.W.mid for p in analyze(problem).minimizers]
-            return as_read(certify(problem, minima[int(rng.integers(len(minima)))], claim))
+            minima = rng.permutation([p.W.mid for p in analyze(problem).minimizers])
         except BenignError:
             continue
+        for W in minima:
+            try:
+                return as_read(certify(problem, float(W), claim))
+            except BenignError:
+                continue
 
 
 def rows(rng: Rng, claim: str) -> Document:

@@ -286,6 +286,8 @@ def _parts(line: Line) -> list[Part]:
                     shift += -1 if inner + shift * eta > centre else 1
             shifts.append(shift)
         if hi - lo > EQUAL * (1 + abs(lo)):
+            # A rim may lie at a break.
+            lo, hi = (x if abs(x - t) > EQUAL * (1 + abs(x)) else t for x, t in ((lo, left), (hi, right)))
             part = Part((lo, hi), (lo == left, hi == right), tuple(shifts))
             last = parts[-1] if parts else None
             if last and last.ends[1] == lo and last.shifts == part.shifts:
@@ -374,7 +376,8 @@ def _entries(d: Document, key: str) -> list[Any]:
 
 
 def _holds(bounds: tuple[Any, Any], x: Any) -> bool:
-    return mpf(bounds[0]) <= x <= mpf(bounds[1])
+    """Whether a number lies between two bounds, as far as it is known."""
+    return mpf(bounds[0]) <= x + TINY and x - TINY <= mpf(bounds[1])
 
 
 def _point(claim: Document, found: Found, roots: list[Any]) -> tuple[str, Any]:

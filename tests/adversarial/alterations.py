@@ -1,7 +1,7 @@
 """Alterations that any certificate can suffer: of its problem, and of the form of its numbers.
 
-An alteration changes a document in place and answers False where it does not apply. Whether what comes
-out is false, the jury says: many an alteration is too slight to be, or makes a claim that holds as well.
+An alteration changes a document in place and answers False where it does not apply. Whether what
+comes out is false, the jury says: many an alteration is too slight, or makes a claim that holds.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _each(M: list[list[str]], change: Callable[[str], str]) -> None:
 
 
 def entry_changed(d: Document, rng: Rng) -> None:
-    M = pick(rng, _costs(d))[pick(rng, "A B Q R S0".split())]
+    M = pick(rng, _costs(d))[pick(rng, ["A", "B", "Q", "R", "S0"])]
     i, j = rng.integers(len(M)), rng.integers(len(M[0]))
     M[i][j] = scaled(M[i][j], 1 + slight(rng))
     if len(M) == len(M[0]):
@@ -103,7 +103,7 @@ def light_task_dropped(d: Document, rng: Rng) -> bool:
 
 
 def light_task_added(d: Document, rng: Rng) -> None:
-    """A task of next to no weight, a little unlike one that is there: its domain or its break is new."""
+    """A task of next to no weight, a little unlike one that is there, with another rim or break."""
     tasks = d["problem"]["tasks"]
     heavy = pick(rng, tasks)
     weight = Fraction(heavy["weight"]) / 10 ** int(rng.integers(6, 26))
@@ -202,7 +202,13 @@ def places(value: Any, holder: Any = None, key: Any = None) -> Iterator[tuple[An
     """(holder, key) of everything in a document but the document itself."""
     if holder is not None:
         yield holder, key
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for k, item in list(items):
         yield from places(item, value, k)
 
@@ -214,7 +220,7 @@ def no_problem(d: Document, rng: Rng) -> None:
     if kind == 0:
         pick(rng, tasks)["weight"] = pick(rng, ("1/7", "0", "-1", "2", "1e-320"))
     elif kind == 1:
-        M = cost[pick(rng, "Q R S0".split())]
+        M = cost[pick(rng, ["Q", "R", "S0"])]
         M[0][0] = scaled(M[0][0], Fraction(-1)) if Fraction(M[0][0]) else "-1e-30"
     elif kind == 2 and len(cost["A"]) > 1:
         M = cost[pick(rng, ["Q", "S0"])]
@@ -227,17 +233,60 @@ def no_problem(d: Document, rng: Rng) -> None:
 
 
 WEIRD = [
-    True, False, None, "nan", "NaN", "inf", "-inf", "", "1/0", "x", 0, 1, -1, -0.0, 5e-324, -5e-324, 1e308,
-    -1e308, 2**53 + 1, 10**400, [], {}, [0.0], [[0.0]], "1e400", "1e-400", "9" * 500, "0x10", "١", "1_0",
-    float("nan"), float("inf"), [True, 1.0], ["-inf", "inf"], [1.0, 0.0], {"W": [0, 1]}, "\ud800", 1e-310,
-    2**64, -(2**63), "1e330", "-1e-330", [[["1"]]], "minimum", "gradient",
-]  # fmt: skip
+    True,
+    False,
+    None,
+    "nan",
+    "NaN",
+    "inf",
+    "-inf",
+    "",
+    "1/0",
+    "x",
+    0,
+    1,
+    -1,
+    -0.0,
+    5e-324,
+    -5e-324,
+    1e308,
+    -1e308,
+    2**53 + 1,
+    10**400,
+    [],
+    {},
+    [0.0],
+    [[0.0]],
+    "1e400",
+    "1e-400",
+    "9" * 500,
+    "0x10",
+    "١",
+    "1_0",
+    float("nan"),
+    float("inf"),
+    [True, 1.0],
+    ["-inf", "inf"],
+    [1.0, 0.0],
+    {"W": [0, 1]},
+    "\ud800",
+    1e-310,
+    2**64,
+    -(2**63),
+    "1e330",
+    "-1e-330",
+    [[["1"]]],
+    "minimum",
+    "gradient",
+]
 """What a reader may not expect in some place."""
 
 
 def weird(d: Document, rng: Rng) -> None:
-    """Something strange in the place of a thing; the format, the version and the claim are left alone."""
-    holder, key = pick(rng, [(h, k) for h, k in places(d) if h is not d or k not in ("benign", "version")])
+    """Something strange in the place of a thing; format and version are left alone."""
+    holder, key = pick(
+        rng, [(h, k) for h, k in places(d) if h is not d or k not in ("benign", "version")]
+    )
     kind = rng.random()
     if kind < 0.7:
         holder[key] = copy.deepcopy(pick(rng, WEIRD))

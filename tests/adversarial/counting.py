@@ -1,4 +1,4 @@
-"""Counts that tests hand on to the summary at the end of a run, also from the processes of pytest-xdist."""
+"""Counts that tests hand on to the summary at the end of a run, also from processes of pytest-xdist."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ GROUP = "count: "
 """How the properties begin under which a report carries counts."""
 
 
-def record(record_property: Callable[[str, Any], None], group: str, row: str, counts: Mapping[str, int]) -> None:
+def record(
+    record_property: Callable[[str, Any], None], group: str, row: str, counts: Mapping[str, int]
+) -> None:
     """Counts of a test under a heading; rows of one name are added up over all tests."""
     record_property(f"{GROUP}{group}", [row, dict(counts)])
 
@@ -29,4 +31,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             shown = "; ".join(f"{key}: {n}" for key, n in sorted(counts.items()))
             terminalreporter.write_line(f"{row:28} {shown}")
         total = sum(rows.values(), Counter())
-        terminalreporter.write_line(f"{'all':28} " + "; ".join(f"{k}: {n}" for k, n in sorted(total.items())))
+        terminalreporter.write_line(
+            f"{'all':28} " + "; ".join(f"{k}: {n}" for k, n in sorted(total.items()))
+        )

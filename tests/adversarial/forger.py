@@ -1,8 +1,8 @@
 """A forger of certificates: honest ones are altered, at random and with cunning, and sealed again.
 
-`FORGERIES` holds the alterations of each claim; each of them is made to a certificate of `honest.SOURCES`,
-alone or with one or two more, and the digest of what comes out is right. Whether its claim is then false
-the jury says (`jury.falsehood`). A new claim is one row here, one of `honest.SOURCES`, and one judge.
+`FORGERIES` holds the alterations of each claim; they are made to certificates of `honest.SOURCES`,
+alone or with one or two more, and the digest of what comes out is right. Whether its claim is false the
+jury says (`jury.falsehood`). A new claim is one row here, one of `honest.SOURCES`, and one judge.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from alterations import FORM, PROBLEM, Change, Document, Rng
 from forged_below import BELOW_A_LEVEL
-from forged_line import ENUMERATIONS, ONE_GAIN, STATIONARY
+from forged_gain import ONE_GAIN, STATIONARY
+from forged_line import ENUMERATIONS
 from honest import SOURCES, enumeration
 from jury import falsehood
 

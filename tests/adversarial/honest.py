@@ -1,8 +1,8 @@
-"""Honest certificates of every claim, as the verbs `analyze` and `certify` write them, from random problems.
+"""Honest certificates of every claim, as `analyze` and `certify` write them, from random problems.
 
 `SOURCES` says how one of each claim is made; a new claim is one row. Among the problems are those that
-are hard to be honest about: tasks of no weight, tasks that are one, breaks of a normalised step that lie
-in one float, costs without an optimum.
+are hard to be honest about: tasks of no weight, tasks that are one, breaks of a normalised step that
+lie in one float, costs without an optimum.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benign.exact.problem import Plant, Problem
 from benign.prove.boxes.below import prove
 from benign.prove.certify import certify
 from benign.prove.line.enumeration import analyze
-from helpers import PAPER, FloatObjective, feasible_problem, paper_problem, scalar_plant, scalar_problem
+from helpers import FloatObjective, feasible_problem, paper_problem, scalar_plant, scalar_problem
 from several import random_problem as random_rows
 
 Document = dict[str, Any]
@@ -46,7 +46,9 @@ def _figure(rng: Rng, kind: str) -> Problem:
 
 
 def _random(rng: Rng, kind: str) -> Problem:
-    return feasible_problem(rng, kind=kind, tasks=int(rng.integers(1, 5)), shots=int(rng.integers(1, 3)))
+    return feasible_problem(
+        rng, kind=kind, tasks=int(rng.integers(1, 5)), shots=int(rng.integers(1, 3))
+    )
 
 
 def _numbers(rng: Rng) -> list[str]:
@@ -82,7 +84,13 @@ def _meeting(rng: Rng, kind: str) -> Problem:
     q, r = Fraction(1), Fraction(int(rng.integers(1, 5)))
     # The optimum W of a = b = 1 has rW² + qW − q = 0: q is made for a rational W.
     W = Fraction(int(rng.integers(2, 8)), 10)
-    q = r * W * W / (1 - W) * (1 + Fraction(1, 10 ** int(rng.integers(15, 40))) * int(rng.integers(-1, 2)))
+    q = (
+        r
+        * W
+        * W
+        / (1 - W)
+        * (1 + Fraction(1, 10 ** int(rng.integers(15, 40))) * int(rng.integers(-1, 2)))
+    )
     turning = scalar_plant(1, 1, q, r, 1)
     plants = [scalar_plant(*_numbers(rng)) for _ in range(2)]
     return scalar_problem(plants, kind, W, 2, adaptation=[turning, still])
@@ -210,4 +218,3 @@ SOURCES: dict[str, Source] = {
     BELOW: below,
 }
 """By claim: an honest certificate from a random problem."""
-

@@ -29,7 +29,6 @@ def mpf(x: Fraction | float) -> Any:
     return MP.mpf(x) if isinstance(x, float) else MP.mpf(x.numerator) / x.denominator
 
 
-
 class NoClaimError(Exception):
     """The document says nothing that could be true: a number or the problem is none."""
 
@@ -77,9 +76,11 @@ def text_number(value: Any) -> Fraction:
         raise NoClaimError(f"{str(value)[:40]!r} is no number")
     try:
         top, bar, bottom = value.partition("/")
-        return Fraction(Decimal(top.strip())) / (Fraction(Decimal(bottom.strip())) if bar else 1)
+        found = Fraction(Decimal(top.strip())) / (Fraction(Decimal(bottom.strip())) if bar else 1)
+        float(found)
     except (ArithmeticError, ValueError) as error:
         raise NoClaimError(f"{value[:40]!r} is no number") from error
+    return found
 
 
 def number(value: Any) -> Fraction | float:
@@ -104,7 +105,7 @@ def pair(value: Any) -> tuple[Any, Any]:
 
 
 def question(document: Any) -> Question:
-    """The problem of a document, exact; it must be one: R ≻ 0, Q, S0 and noise ⪰ 0, weights that sum to 1."""
+    """The problem of a document, exact: R ≻ 0, Q, S0 and noise ⪰ 0, weights that sum to one."""
     try:
         tasks, step = document["tasks"], document["step"]
         weights = [text_number(task["weight"]) for task in tasks]
@@ -117,7 +118,12 @@ def question(document: Any) -> Question:
         names = [task["name"] for task in tasks]
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise NoClaimError(f"the problem is malformed: {error!r}") from error
-    if not tasks or sum(weights) != 1 or min(weights) <= 0 or not all(isinstance(x, str) for x in names):
+    if (
+        not tasks
+        or sum(weights) != 1
+        or min(weights) <= 0
+        or not all(isinstance(x, str) for x in names)
+    ):
         raise NoClaimError("the weights are not positive, or do not sum to one")
     if made.kind not in ("gradient", "normalized") or made.eta <= 0:
         raise NoClaimError("no such step")
@@ -148,7 +154,9 @@ def _numbers(entry: Any) -> Numbers:
             raise NoClaimError("a matrix is not semidefinite, or R not definite")
     if noise is not None:
         factor = discount / (1 - discount)
-        S = [[x + factor * y for x, y in zip(*rows, strict=True)] for rows in zip(S, noise, strict=True)]
+        S = [
+            [x + factor * y for x, y in zip(*rows, strict=True)] for rows in zip(S, noise, strict=True)
+        ]
     return Numbers(A, B, Q, R, S, discount)
 
 

@@ -1,4 +1,4 @@
-"""The jury for gains of several entries: costs by doubling, in 100 digits at one gain, in float64 on grids.
+"""The jury for gains of several entries: costs by doubling, in 100 digits or, on grids, in float64.
 
     P ← P + L'PL, Σ ← Σ + LΣL', L ← L²:   C(W) = tr(PS),   ∇C(W) = 2((R + B'PB)W − B'PA)Σ.
 
@@ -38,7 +38,8 @@ class Exact:
     def __call__(self, W: Any) -> tuple[Any, Any, Any] | None:
         """C, ∇C and the Riccati equation's answer to P; None where W does not stabilise."""
         L = self.A - self.B * W
-        if max(abs(np.linalg.eigvals(np.array(L.tolist(), dtype=float)))) > 1 - 1e-12:
+        loop = np.array(L.tolist(), dtype=float)
+        if not np.isfinite(loop).all() or max(abs(np.linalg.eigvals(loop))) > 1 - 1e-12:
             return None
         P, Sigma = self.Q + W.T * self.R * W, self.S.copy()
         for _ in range(60):
@@ -387,7 +388,9 @@ def _is_larger(h: Several, centre: np.ndarray, axes: np.ndarray) -> bool:
     rng = np.random.default_rng(0)
     y = rng.uniform(-1, 1, (4000, p))
     side = rng.integers(p, size=len(y))
-    y[np.arange(len(y)), side] = rng.choice([-1, 1], len(y)) * (1 + 10.0 ** rng.uniform(-6, 0.5, len(y)))
+    y[np.arange(len(y)), side] = rng.choice([-1, 1], len(y)) * (
+        1 + 10.0 ** rng.uniform(-6, 0.5, len(y))
+    )
     W = (centre + y @ axes.T).reshape(-1, *reversed(h.q.shape))
     finite = np.ones(len(W), bool)
     for task in range(len(h.q.weights)):

@@ -141,7 +141,7 @@ def test_breaks_in_one_float_are_not_pooled():
     assert not accepted(document)
 
 
-# --- whatever is written -------------------------------------------------------------------------------
+# --- whatever is written ------------------------------------------------------------------------
 
 AT_MOST = 10
 """Seconds after which a check counts as one that never ends."""
@@ -226,4 +226,3 @@ def test_whatever_a_document_holds_there_is_an_answer(claim, record_property, tm
 @pytest.mark.parametrize("claim", SOURCES)
 def test_whatever_many_documents_hold_there_is_an_answer(claim, part, record_property, tmp_path):
     fuzzed(claim, 2000, 1 + part, record_property, tmp_path)
-

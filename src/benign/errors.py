@@ -6,6 +6,10 @@ The command line prints it and exits with status 2; it never shows a traceback f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
 
 class BenignError(Exception):
     """Base of all errors raised on purpose by `benign`."""
@@ -17,6 +21,42 @@ class ProblemError(BenignError, ValueError):
 
 class FileFormatError(BenignError, ValueError):
     """A family file cannot be read: syntax, unknown or missing key, a number that is none."""
+
+
+class Cause(StrEnum):
+    """Why h is finite at no gain."""
+
+    CONFLICT = "conflict"
+    """No gain stabilises the adaptation plants of all tasks."""
+    STEP = "step"
+    """The adaptation step throws out every gain that does, or nearly so: a smaller η may do."""
+    LEVEL = "level"
+    """h exceeds the level that was asked for wherever it is finite."""
+    SLOPE = "slope"
+    """Among the gains searched h has no local minimiser below the level: it falls towards the side."""
+    UNKNOWN = "unknown"
+    """None was found, in the time given."""
+
+
+class InfeasibleError(ProblemError):
+    """h is finite at no gain, or at none below a level: proved, or as far as a search could tell.
+
+    Attributes:
+        cause: why.
+        tasks: names of the tasks that conflict already, where they are known.
+        certificate: the document that `benign.check` proves again; None if it is not proved.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: Cause,
+        tasks: Sequence[str] = (),
+        certificate: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.cause, self.tasks, self.certificate = cause, tuple(tasks), certificate
 
 
 class NotScalarError(ProblemError):

@@ -16,7 +16,7 @@ from benign.balls.boxes import BoxObjective
 from benign.balls.lqr import LqrObjective, NotStabilising, gain_matrix
 from benign.balls.matrices import Unproved
 from benign.balls.polynomials import Frame
-from benign.certificates.below import BELOW, _require_bounded, _require_semicontinuous
+from benign.certificates.below import BELOW, require_bounded, require_semicontinuous
 from benign.certificates.below_tree import leaves
 from benign.certificates.check import check
 from benign.certificates.document import sealed
@@ -429,17 +429,17 @@ def test_the_root_box_of_bounded_claims_holds_the_simplices():
     problem = family(3, 1, 4, eta="0.05")
     with ctx.workprec(128):
         centre, axes = bounding_frame(problem)
-        _require_bounded(BoxObjective(problem, Frame.of(centre, axes, 1, 3)))
+        require_bounded(BoxObjective(problem, Frame.of(centre, axes, 1, 3)))
         for d in range(3):
             for sign in (-1, 1):
                 other = list(centre)
                 other[d] += sign * 1e-6
                 with pytest.raises(Refused, match=rf"y\[{d}\]"):
-                    _require_bounded(BoxObjective(problem, Frame.of(other, axes, 1, 3)))
+                    require_bounded(BoxObjective(problem, Frame.of(other, axes, 1, 3)))
         two_inputs = family(1, 2, 4)
         frame = Frame.of([0.0, 0.0], [[9.0, 0.0], [0.0, 9.0]], 2, 1)
         with pytest.raises(Refused, match="one input"):
-            _require_bounded(BoxObjective(two_inputs, frame))
+            require_bounded(BoxObjective(two_inputs, frame))
 
 
 def test_poles_on_the_rim_need_costs_that_see_every_state():
@@ -449,8 +449,8 @@ def test_poles_on_the_rim_need_costs_that_see_every_state():
         return Problem(make_family([Task("one", plant)]), make_step("gradient", "0.1"))
 
     unit, corner, nothing = [[1, 0], [0, 1]], [[0, 0], [0, 1]], [[0, 0], [0, 0]]
-    _require_semicontinuous(one(unit, unit))
-    _require_semicontinuous(one(corner, unit))
+    require_semicontinuous(one(unit, unit))
+    require_semicontinuous(one(corner, unit))
     for Q, S0 in ((nothing, unit), (unit, corner)):
         with pytest.raises(Refused, match="observable"):
-            _require_semicontinuous(one(Q, S0))
+            require_semicontinuous(one(Q, S0))

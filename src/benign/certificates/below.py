@@ -126,14 +126,14 @@ def prove_below(document: Document, problem: Problem, progress: Progress | None 
         raise Refused("bounded: expected true or false")
     with ctx.workprec(PRECISION):
         try:
-            frame = _read_frame(document["frame"], problem, p)
+            frame = read_frame(document["frame"], problem, p)
             objective = BoxObjective(problem, frame)
         except Unproved as error:
             raise Refused(f"frame: {error}") from None
         if bounded:
-            _require_bounded(objective)
+            require_bounded(objective)
             if "s" in tree:
-                _require_semicontinuous(problem)
+                require_semicontinuous(problem)
         entries = document["minimisers"]
         listed = len(entries) if isinstance(entries, list) else 0
         spare = SPARE_HALVINGS + HALVINGS_A_POINT * listed
@@ -148,7 +148,12 @@ def prove_below(document: Document, problem: Problem, progress: Progress | None 
     return _conclusion(document, listed, level, bounded)
 
 
-def _read_frame(value: Any, problem: Problem, p: int) -> Frame:
+def read_frame(value: Any, problem: Problem, p: int) -> Frame:
+    """The coordinates of a document.
+
+    Raises:
+        Refused: they are none.
+    """
     if not isinstance(value, dict) or set(value) != {"centre", "axes"}:
         raise Refused("frame: expected a centre and axes")
     centre = numbers(value["centre"], p, "frame.centre")
@@ -159,11 +164,14 @@ def _read_frame(value: Any, problem: Problem, p: int) -> Frame:
     return Frame.of(centre, axes, problem.family.m, problem.family.n)
 
 
-def _require_bounded(objective: BoxObjective) -> None:
+def require_bounded(objective: BoxObjective) -> None:
     """The root box holds every gain that stabilises all adaptation plants.
 
     Each plant's lie in a simplex; so along y_d all of them lie between the greatest of the simplices'
     lower ends and the least of their upper ends.
+
+    Raises:
+        Refused: that could not be shown.
     """
     hulls = [plant.cost.vertices for plant in objective.g if plant.cost.vertices is not None]
     if not hulls:
@@ -190,7 +198,8 @@ def _is_semicontinuous(plant: Plant) -> bool:
     return fmpq_mat(rows).rank() == plant.n and is_semidefinite(plant.moment, strict=True)
 
 
-def _require_semicontinuous(problem: Problem) -> None:
+def require_semicontinuous(problem: Problem) -> None:
+    """Refuse leaves `s` where they would not bound the infimum."""
     for task in problem.tasks:
         if not _is_semicontinuous(task.f):
             raise Refused(

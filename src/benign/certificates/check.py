@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from flint import ctx
 
 from benign.certificates.claim import Claim, Cost, Progress
+from benign.certificates.describe import describe, describe_claim
 from benign.certificates.document import VERSION, digest
 from benign.certificates.reading import Refused
 from benign.certificates.registry import CLAIMS
 from benign.errors import BenignError, CertificateError
-from benign.exact.problem import problem_from_json
+from benign.exact.problem import Problem, problem_from_json
 from benign.verdict import Status, Verdict
 
 PRECISION = 128
@@ -56,6 +58,31 @@ def check(
     Raises:
         CertificateError: the file cannot be read, or is no certificate at all.
     """
+    return examine(document, progress, limit=limit).verdict
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a check found.
+
+    Attributes:
+        verdict: as `check` returns it.
+        problem: what the document is about; None if it cannot be read.
+        about: the problem and the claim, in a few lines for people.
+    """
+
+    verdict: Verdict
+    problem: Problem | None
+    about: tuple[str, ...]
+
+
+def examine(
+    document: Mapping[str, Any] | str | Path,
+    progress: Progress | None = None,
+    *,
+    limit: float = LIMIT,
+) -> Examined:
+    """Check a certificate and say what it is about; arguments and errors are those of `check`."""
     body = _read(document) if isinstance(document, (str, Path)) else dict(document)
     if body.get("benign") != "certificate":
         raise CertificateError('this is no certificate: it lacks "benign": "certificate"')
@@ -63,17 +90,25 @@ def check(
         raise CertificateError(
             f"the certificate has version {body.get('version')!r}; this checker reads {VERSION}"
         )
+    problem, about = None, ()
     try:
         claim = _claim(body)
         problem = problem_from_json(body["problem"])
-        dear = _too_dear(claim.cost(body, problem), limit)
-        if dear:
-            return Verdict(Status.UNDECIDED, QUESTION, dear)
-        with ctx.workprec(PRECISION):
-            statement = claim.prove(body, problem, progress)
+        about = (*describe(problem), *describe_claim(body, problem))
+        verdict = _verdict(claim, body, problem, progress, limit)
     except (Refused, BenignError) as error:
-        return Verdict(Status.REFUTED, QUESTION, str(error))
-    return Verdict(Status.PROVED, statement, claim.name)
+        verdict = Verdict(Status.REFUTED, QUESTION, str(error))
+    return Examined(verdict, problem, about)
+
+
+def _verdict(
+    claim: Claim, body: dict[str, Any], problem: Problem, progress: Progress | None, limit: float
+) -> Verdict:
+    dear = _too_dear(claim.cost(body, problem), limit)
+    if dear:
+        return Verdict(Status.UNDECIDED, QUESTION, dear)
+    with ctx.workprec(PRECISION):
+        return Verdict(Status.PROVED, claim.prove(body, problem, progress), claim.name)
 
 
 QUESTION = "the certificate proves its claim"

@@ -43,14 +43,8 @@ def prove_gradient(
     Raises:
         Refused: a tag does not hold, or the list is not the one that follows from the cover.
     """
-    cover = _read_cover(document)
-    _prove_root_interval(problem, cover)
     objective = BallObjective(problem)
-    allowance = _Allowance(len(cover.tags))
-    for i, tag in enumerate(cover.tags):
-        lo, hi = cover.points[i], cover.points[i + 1]
-        if not _tag_holds(objective, lo, hi, tag, DEPTH, allowance):
-            raise Refused(f"cover: box {i} [{lo!r}, {hi!r}] is not {tag!r}")
+    cover = prove_cover(document, problem, objective)
     joined = runs(cover)
     signs = known_signs(joined)
     for i, sign in enumerate(signs):
@@ -126,6 +120,22 @@ class _Roots:
         if len(inside) > 1:
             raise Refused(f"cover: h' has {len(inside)} zeros in [{run.lo!r}, {run.hi!r}]")
         return inside[0] if inside else None
+
+
+def prove_cover(document: Document, problem: Problem, objective: BallObjective) -> Cover:
+    """The cover of a document, every tag of it proved.
+
+    Raises:
+        Refused: it does not reach from rim to rim, or a tag does not hold.
+    """
+    cover = _read_cover(document)
+    _prove_root_interval(problem, cover)
+    allowance = _Allowance(len(cover.tags))
+    for i, tag in enumerate(cover.tags):
+        lo, hi = cover.points[i], cover.points[i + 1]
+        if not _tag_holds(objective, lo, hi, tag, DEPTH, allowance):
+            raise Refused(f"cover: box {i} [{lo!r}, {hi!r}] is not {tag!r}")
+    return cover
 
 
 def cover_cost(document: Document, problem: Problem) -> Cost:

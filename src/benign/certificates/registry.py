@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from benign.certificates import below, enumeration, pointwise, quantitative, regret
+from benign.certificates import (
+    below,
+    enumeration,
+    infeasible,
+    pointwise,
+    quantitative,
+    regret,
+    spurious,
+)
 from benign.certificates.claim import Claim
 
 CLAIMS: dict[str, Claim] = {
@@ -10,6 +18,8 @@ CLAIMS: dict[str, Claim] = {
     for claim in (
         enumeration.CLAIM,
         below.CLAIM,
+        spurious.CLAIM,
+        infeasible.CLAIM,
         *pointwise.ROWS,
         regret.CLAIM,
         quantitative.CLAIM,

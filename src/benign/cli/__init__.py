@@ -1,7 +1,8 @@
 """The command `benign`: its subcommands mirror the verbs of the library.
 
 Results go to stdout, progress and errors to stderr. Exit status: 0 done, 1 an assertion that the user
-asked for failed, 2 wrong usage or bad input, 3 undecided where a proof was required.
+asked for failed, 2 wrong usage or bad input (also: no gain is feasible, proved or not), 3 undecided
+where a proof was required.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from benign.cli import bifurcation, recommending, training
+from benign.cli import bifurcation, checking, recommending, training
 from benign.cli.common import (
     FAILED,
     UNDECIDED,
@@ -25,11 +26,16 @@ from benign.cli.common import (
     ShotsOption,
     StepOption,
     app,
+    is_proved,
+    kept_proof,
     normalized,
+    tell_written,
 )
 from benign.cli.common import console as _console
 from benign.cli.common import read as _read
-from benign.errors import BenignError, OutputError, ProblemError
+from benign.errors import BenignError, InfeasibleError, OutputError, ProblemError
+from benign.exact.rounding import named
+from benign.text import clean, clean_lines
 from benign.version import __version__
 
 if TYPE_CHECKING:
@@ -47,6 +53,11 @@ def main() -> None:
     """Run the command; every error raised on purpose becomes one message and exit status 2."""
     try:
         app()
+    except InfeasibleError as error:
+        if error.certificate is None:
+            _fail(str(error))
+        print(f"benign: PROVED: {clean_lines(str(error))}", file=sys.stderr)
+        sys.exit(USAGE)
     except BenignError as error:
         _fail(str(error))
     except BrokenPipeError:  # the reader of a pipe went away: nobody is left to tell
@@ -58,7 +69,7 @@ def main() -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    print(f"benign: error: {message}", file=sys.stderr)
+    print(f"benign: error: {clean_lines(message)}", file=sys.stderr)
     sys.exit(USAGE)
 
 
@@ -118,9 +129,10 @@ def analyze(
 
     One state and one input: every stationary point, proved. Two to four parameters: every local
     minimum below a level, proved, with a search as guide. Else a search, with a certified gap for
-    each minimum. With --epsilon the exit status is 1 if that is refuted and 3 if it is undecided. A
-    proof that is interrupted (Ctrl-C) writes what it has to --out, goes on from there when it is
-    called again, and exits with 3.
+    each minimum. With --epsilon the exit status is 1 if that is refuted and 3 if it is undecided. Where
+    it is proved that no gain is feasible, --out gets the certificate, and the status is 2 as for bad
+    input. A proof that is interrupted (Ctrl-C) writes what it has to --out, goes on from there when it
+    is called again, and exits with 3.
     """
     from benign.durations import parse_duration
     from benign.exact.problem import Problem
@@ -167,9 +179,15 @@ def analyze(
                     progress=report,
                 )
         except ProblemError as error:  # of this step size, it may be: the others are not lost for it
+            written += kept_proof(error, where)
             if len(problems) == 1:
-                raise
-            refused[f"{float(problem.step.eta):g}"] = str(error)
+                if json or not is_proved(error):
+                    raise
+                print(f"PROVED: {error}")
+                tell_written(written)
+                raise typer.Exit(USAGE) from None
+            reason = f"{error} (proved)" if is_proved(error) else str(error)
+            refused[f"{float(problem.step.eta):g}"] = reason
             continue
         results.append(found)
         if where is not None:  # at once: who interrupts the next step size keeps this one
@@ -177,15 +195,17 @@ def analyze(
         if getattr(found, "interrupted", False):
             break
     if refused and len(set(refused.values())) == 1 and not results:
+        tell_written(written if not json else [])
         raise ProblemError(next(iter(refused.values())))
     reasons = "".join(f"\n  eta = {size}: {reason}" for size, reason in refused.items())
     if not results:
+        tell_written(written if not json else [])
         raise ProblemError(f"no step size will do{reasons}")
     _show(file, family, results, as_json=json)
     if not json:
         _advise(file, family, problems[0], results, wanted=recommend)
         if written:
-            _console().print("\nWritten:", *(f"  {path}" for path in written), sep="\n")
+            tell_written(written)
             _say_what_was_checked(results)
     if refused:
         raise ProblemError(f"no result for {len(refused)} of the step sizes{reasons}")
@@ -307,29 +327,10 @@ def _advise(
     if wanted:
         present = step.eta if step.kind == "gradient" else None
         found = recommending.recommended(file, eta=present, shots=step.shots, own_eta=False, starts=FEW)
-        _console().print(f"\n{found}")
+        _console().print(f"\n{clean_lines(str(found))}")
     elif any("refuted" in str(result.verdict)[:8] for result in results):
         # Not a recommendation: that is a grid of landscapes, and takes its time.
-        print(f"Another step size or variant may do better: benign recommend {family}")
-
-
-@app.command()
-def check(
-    certificates: Annotated[list[Path], typer.Argument(help="Certificates to prove again.")],
-) -> None:
-    """Prove certificates again, from their documents alone.
-
-    The exit status is 1 if one of them does not prove what it claims.
-    """
-    from benign.certificates.check import check as run
-
-    failed = False
-    for path in certificates:
-        verdict = run(path)
-        failed |= not verdict
-        print(f"{path}: {'accepted' if verdict else 'REJECTED'}: {verdict}")
-    if failed:
-        raise typer.Exit(FAILED)
+        print(f"Another step size or variant may do better: benign recommend {clean(family)}")
 
 
 @app.command()
@@ -360,10 +361,10 @@ def certify(
     except ValueError:
         raise ProblemError(f"W: expected a number or rows such as [[1, 2]], got {gain!r}") from None
     document = run(Problem(file.family, steps[0]), W, claim)
-    print(f"eta = {float(steps[0].eta):g}: {prove(document)}")
+    print(f"eta = {named(steps[0].eta)}: {clean(str(prove(document)))}")
     if out is not None:
         write_atomically(out, json_module.dumps(document, indent=1) + "\n")
-        print(f"Written: {out}")
+        print(f"Written: {clean(str(out))}")
 
 
 @app.command()
@@ -392,7 +393,7 @@ def reproduce(
     console = _console()
     console.print(minimisers_table(result))
     console.print(claims_table(result))
-    console.print(f"\nPictures, results and certificates: {out}")
+    console.print(f"\nPictures, results and certificates: {clean(str(out))}")
 
 
 @app.command()
@@ -407,7 +408,7 @@ def examples(
     if name is None:
         width = max(len(known) for known, _ in bundled())
         for known, title in bundled():
-            print(f"{known:{width}}  {title}")
+            print(f"{known:{width}}  {clean(title)}")
         print("\n`benign analyze NAME` reads one in place; `benign examples NAME` copies it.")
         return
     source = bundled_path(name)
@@ -415,9 +416,10 @@ def examples(
     if target.exists():
         raise OutputError(f"{target}: exists already; give another place with --to")
     write_atomically(target, source.read_text(encoding="utf-8"))
-    print(f"Copied to {target}")
+    print(f"Copied to {clean(str(target))}")
 
 
+checking.register()
 training.register()
 bifurcation.register()
 recommending.register()

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from benign.cli.common import FamilyArgument, ShotsOption, StepOption, app, console, read
+from benign.cli.common import FamilyArgument, ShotsOption, StepOption, app, console, read, tell_written
 from benign.errors import ProblemError
+from benign.text import clean_json, clean_lines
 
 MOST = 1000
 
@@ -46,13 +47,13 @@ def bifurcate(
             progress=lambda done: progress.update(bar, completed=done),
         )  # fmt: skip
     if json:
-        print(json_module.dumps(bifurcation_document(found), indent=1, ensure_ascii=False))
+        print(clean_json(json_module.dumps(bifurcation_document(found), indent=1, ensure_ascii=False)))
     else:
-        print(found)
+        print(clean_lines(str(found)))
     if out is not None:
         written = found.save(out)
         if not json:
-            print("Written:", *(f"  {path}" for path in written), sep="\n")
+            tell_written(written)
 
 
 def _range(text: str) -> list[Fraction]:

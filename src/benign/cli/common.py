@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benign.errors import FileFormatError, ProblemError
+from benign.errors import FileFormatError, InfeasibleError, ProblemError
+from benign.text import clean
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,4 +94,26 @@ def console(*, stderr: bool = False) -> Console:
     """Where a subcommand prints."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=False)
+    # What is printed are names and numbers: brackets and colons in them are no markup.
+    return Console(stderr=stderr, highlight=False, soft_wrap=False, markup=False, emoji=False)
+
+
+def is_proved(error: ProblemError) -> bool:
+    """Whether an error says that no gain is feasible, and that is proved."""
+    return isinstance(error, InfeasibleError) and error.certificate is not None
+
+
+def kept_proof(error: ProblemError, folder: Path | None) -> list[Path]:
+    """The certificate of a proof that no gain is feasible, written to a directory; where it is."""
+    if folder is None or not isinstance(error, InfeasibleError) or error.certificate is None:
+        return []
+    from benign.views.save import make_directory, to_text, write_atomically
+
+    text = to_text(error.certificate)
+    return [write_atomically(make_directory(folder) / "certificate.json", text)]
+
+
+def tell_written(paths: Sequence[Path]) -> None:
+    """The files that were written."""
+    if paths:
+        print("\nWritten:", *(f"  {clean(str(path))}" for path in paths), sep="\n")

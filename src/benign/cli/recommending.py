@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benign.cli.common import FamilyArgument, ShotsOption, app, console, read
+from benign.cli.common import FamilyArgument, ShotsOption, app, console, read, tell_written
 from benign.errors import ProblemError
+from benign.text import clean_json
 
 if TYPE_CHECKING:
     from benign.landscape.recommended import Recommendation
@@ -79,13 +80,15 @@ def recommend(
         budget=None if budget is None else parse_duration(budget, "budget"),
     )
     if json:
-        print(json_module.dumps(recommendation_document(found), indent=1, ensure_ascii=False))
+        print(
+            clean_json(json_module.dumps(recommendation_document(found), indent=1, ensure_ascii=False))
+        )
     else:
         console().print(recommendation_report(found, title=file.title or Path(family).stem))
     if out is not None:
         written = found.save(out)
         if not json:
-            print("Written:", *(f"  {path}" for path in written), sep="\n")
+            tell_written(written)
 
 
 def recommended(

@@ -17,10 +17,13 @@ from benign.cli.common import (
     StepOption,
     app,
     console,
+    kept_proof,
     normalized,
     read,
+    tell_written,
 )
-from benign.errors import FileFormatError, ProblemError
+from benign.errors import FileFormatError, InfeasibleError, ProblemError
+from benign.text import clean_json, clean_lines
 
 if TYPE_CHECKING:
     from benign.exact.problem import Step
@@ -106,36 +109,41 @@ def train(
     if out is not None:
         make_directory(out)
     one = found[0]
-    with _Progress(algorithm, steps) as progress:
-        result = run(
-            file.family,
-            algorithm,
-            lam=lam,
-            beta=beta,
-            optimizer=optimizer,
-            armijo=armijo,
-            steps=steps,
-            batch=batch,
-            every=every,
-            start=_start(start),
-            seed=seed,
-            tolerance=tolerance,
-            gap=gap,
-            seconds=seconds,
-            checkpoint=None if out is None else out / "checkpoint.npz",
-            resume=resume,
-            progress=progress,
-            **_adaptation(one, algorithm),
-        )
+    try:
+        with _Progress(algorithm, steps) as progress:
+            result = run(
+                file.family,
+                algorithm,
+                lam=lam,
+                beta=beta,
+                optimizer=optimizer,
+                armijo=armijo,
+                steps=steps,
+                batch=batch,
+                every=every,
+                start=_start(start),
+                seed=seed,
+                tolerance=tolerance,
+                gap=gap,
+                seconds=seconds,
+                checkpoint=None if out is None else out / "checkpoint.npz",
+                resume=resume,
+                progress=progress,
+                **_adaptation(one, algorithm),
+            )
+    except InfeasibleError as error:
+        if (written := kept_proof(error, out)) and not json:
+            tell_written(written)
+        raise
     written = [] if out is None else result.save(out)
     if json:
-        print(json_module.dumps(training_document(result), indent=1, ensure_ascii=False))
+        print(clean_json(json_module.dumps(training_document(result), indent=1, ensure_ascii=False)))
     else:
-        print(result)
+        print(clean_lines(str(result)))
         rows = "; ".join(" ".join(f"{x:.9g}" for x in row) for row in result.W)
         print(f"  W = [{rows}]" if result.W.size > 1 else f"  W = {rows}")
         if written:
-            print("Written:", *(f"  {path}" for path in written), sep="\n")
+            tell_written(written)
     if gap is not None and not result.gap <= gap:
         raise typer.Exit(FAILED)
 
@@ -178,7 +186,7 @@ def adapt(
     chosen = tasks if not task else TaskFamily([tasks[tasks.names.index(name)] for name in task])
     found = meta_test(trained, chosen, shots)
     if json:
-        print(json_module.dumps(_test_document(found), indent=1, ensure_ascii=False))
+        print(clean_json(json_module.dumps(_test_document(found), indent=1, ensure_ascii=False)))
     else:
         console().print(adaptation_report(found, title=file.title or Path(family).stem))
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 
 from benign.errors import NotScalarError, ProblemError
 from benign.exact.problem import Plant, Problem
+from benign.exact.range import require_range
 from benign.text import quoted
-
-RANGE_BITS = 100
-"""Numbers beyond 2¹⁰⁰ or, unless zero, below 2⁻¹⁰⁰ are refused, so that nothing under- or
-overflows between two outward roundings (α, β lie within 2⁻⁵⁰⁰ … 2⁷⁰¹, p and q above 1/2), and a
-weight loses no more than a unit roundoff when it becomes a float64."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +51,10 @@ class ScalarPlant:
 def scalar_plants(problem: Problem) -> tuple[list[ScalarPlant], list[ScalarPlant]]:
     """The evaluation and the adaptation plants of a scalar problem, range-checked.
 
+    Within 2^±100 (`benign.exact.range`) nothing under- or overflows between two outward roundings of
+    `benign.floats.scalar`: α, β lie within 2⁻⁵⁰⁰ … 2⁷⁰¹, p and q above 1/2; and a weight loses no more
+    than a unit roundoff when it becomes a float64.
+
     Raises:
         NotScalarError: more than one state or input.
         ProblemError: a number beyond the range that float64 proofs cover or of the wrong sign, a
@@ -67,19 +66,12 @@ def scalar_plants(problem: Problem) -> tuple[list[ScalarPlant], list[ScalarPlant
             f"a complete proof needs one state and one input; this family has {n} and {m}; "
             "`benign.search` observes larger ones"
         )
+    require_range(problem)
     f = [_plant(task.name, task.f) for task in problem.tasks]
     g = [
         plant if task.adaptation is None else _plant(task.name, task.adaptation)
         for task, plant in zip(problem.tasks, f, strict=True)
     ]
-    for task, weight in zip(problem.tasks, problem.weights, strict=True):
-        if not _in_range(weight):
-            raise ProblemError(
-                f"task {quoted(task.name)}: its weight is below 1e-30 of all weights; leave the task "
-                "out"
-            )
-    if not _in_range(problem.step.eta):
-        raise ProblemError(f"eta: {_shown(problem.step.eta)} is outside 1e-30 … 1e30")
     if all(plant.b == 0 for plant in g):
         raise ProblemError(
             "B = 0 in every task: no input moves any state, so there is nothing to adapt; "
@@ -90,13 +82,6 @@ def scalar_plants(problem: Problem) -> tuple[list[ScalarPlant], list[ScalarPlant
 
 def _plant(name: str, plant: Plant) -> ScalarPlant:
     scalar = ScalarPlant.of(plant)
-    for field in ("a", "b", "q", "r", "s", "discount"):
-        value: Fraction = getattr(scalar, field)
-        if value and not _in_range(value):
-            raise ProblemError(
-                f"task {quoted(name)}: {field.upper()} = {_shown(value)} is outside 1e-30 … 1e30, "
-                "where the proof's float64 bounds hold; rescale the units"
-            )
     # The proofs rest on these signs (α, β ≥ 0), whoever made the problem.
     noise = 0 if plant.noise is None else plant.noise[0][0]
     if scalar.r <= 0 or min(scalar.q, plant.S0[0][0], noise) < 0 or not 0 < scalar.discount <= 1:
@@ -106,12 +91,3 @@ def _plant(name: str, plant: Plant) -> ScalarPlant:
     if scalar.b == 0 and scalar.discount * scalar.a**2 >= 1:
         raise ProblemError(f"task {quoted(name)}: B = 0 and √γ|A| ≥ 1, so that no gain stabilises it")
     return scalar
-
-
-def _in_range(x: Fraction) -> bool:
-    top, bottom = abs(x.numerator), x.denominator
-    return top <= bottom << RANGE_BITS and bottom <= top << RANGE_BITS
-
-
-def _shown(x: Fraction) -> str:
-    return f"{Decimal(x.numerator) / Decimal(x.denominator):.3g}"

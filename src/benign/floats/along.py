@@ -132,7 +132,9 @@ class BoxCosts:
 def quotient_bound(top: Floats, bottom: Floats) -> Floats:
     """A lower bound of C = N/D where D > 0, from N ≥ top and D ≤ bottom; at least 0."""
     good = (bottom > 0) & (top > 0)
-    return np.where(good, top / np.where(good, bottom, 1.0), 0.0) * (1.0 - 4.0 * UNIT)
+    # One division and one product; TINY is for a quotient that underflows.
+    found = top / np.where(good, bottom, 1.0) * (1.0 - 4.0 * UNIT) - TINY
+    return np.where(good, np.maximum(found, 0.0), 0.0)
 
 
 class Along:

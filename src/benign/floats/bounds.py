@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from flint import arb_mat
 
+from benign.errors import ProblemError
+from benign.exact.range import shown
 from benign.exact.rounding import enclosing_floats
 from benign.floats.taylor import GROWN, TINY, Floats
 
@@ -20,6 +24,29 @@ class Bounds:
 
     mid: Floats
     rad: Floats
+
+
+def nearest(x: Fraction, what: str) -> float:
+    """The float64 next to an exact number: it errs by u|x|, or where it is subnormal by 2⁻¹⁰⁷⁵.
+
+    Raises:
+        ProblemError: |x| is beyond the largest float64.
+    """
+    try:
+        return float(x)
+    except OverflowError:
+        raise ProblemError(
+            f"{what}, {shown(x)}, is beyond the range of a float64, in which the proof computes; "
+            "rescale the units"
+        ) from None
+
+
+def weights_below(weights: Sequence[Fraction]) -> Floats:
+    """Lower bounds of positive exact numbers, (k,): none is taken for more than it is."""
+    found = [float(w) for w in weights]
+    return np.array(
+        [x if Fraction(x) <= w else np.nextafter(x, 0.0) for x, w in zip(found, weights, strict=True)]
+    )
 
 
 def entries(M: arb_mat) -> Bounds:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benign.floats.along import orders
 from benign.floats.boxes import Adapted
-from benign.floats.taylor import GROWN, UNIT, Floats, Model, combine
+from benign.floats.taylor import GROWN, TINY, UNIT, Floats, Model, combine
 
 
 def inside(at: Adapted) -> NDArray[np.bool_]:
@@ -40,9 +40,10 @@ def form_bounds(hessian: Model, v: Floats, w: Floats) -> tuple[Floats, Floats]:
     with np.errstate(all="ignore"):
         form = combine(hessian, np.array(weights))
         # A weight errs by at most 2u of its terms' sizes (one product and one sum are rounded on the
-        # way of each), which may be far more than itself; 4u cover what the sizes err by as well.
+        # way of each), which may be far more than itself; 4u cover what the sizes err by as well, and
+        # TINY a weight that underflows.
         reach = np.abs(hessian.c).sum(axis=0) + hessian.e
-        error = 4.0 * UNIT * (np.array(sizes) * reach).sum(axis=0) * GROWN
+        error = 4.0 * UNIT * ((np.array(sizes) + TINY) * reach).sum(axis=0) * GROWN
         return Model(form.basis, form.c, (form.e + error) * GROWN).bounds()
 
 
@@ -70,7 +71,7 @@ def convex(at: Adapted, hessian: Model) -> NDArray[np.bool_]:
             if b != a:
                 low, high = entries[min(a, b), max(a, b)]
                 others = others + np.maximum(np.abs(low), np.abs(high))
-        good = good & (entries[a, a][0] > others * (1 + 1e-14))
+        good = good & (entries[a, a][0] > others * GROWN)
     return good
 
 
@@ -93,15 +94,18 @@ def krawczyk(gradient: Model, hessian: Model, r: Floats) -> Floats:
         Y = _inverse(middle)
         low, high = (dense(x, p) for x in hessian.bounds())
         centre = gradient.c[0].T
-        # ∇h(y) is within c₀ ± e of its model. Sums of p ≤ 4 products err by 5u ≤ 10⁻¹⁵ of their sizes.
+        # ∇h(y) is within c₀ ± e of its model. A sum of p products errs by (p + 1)u of the sum of their
+        # sizes, I − Y∇²h(y) by one rounding more; what underflows is less than TINY. All that follows
+        # are sums of non-negative floats: some 5p + 5 roundings on the way of each, which GROWN covers.
         moved = np.abs(np.einsum("bij,bj->bi", Y, centre))
         size = np.abs(Y)
-        moved = moved + np.einsum("bij,bj->bi", size, gradient.e.T + 1e-15 * np.abs(centre))
+        error = gradient.e.T + UNIT * (p + 1) * np.abs(centre) + TINY
+        moved = moved + np.einsum("bij,bj->bi", size, error)
         residual = np.abs(np.eye(p) - Y @ middle)
-        residual = residual + 1e-15 * (size @ np.abs(middle) + np.eye(p))
-        residual = residual + size @ np.maximum(high - middle, middle - low)
-        reach = moved + np.einsum("bij,bj->bi", residual, r.T)
-        return np.where(np.isfinite(reach) & known[:, None], reach * (1 + 1e-12), np.inf).T
+        residual = residual + UNIT * (p + 2) * (size @ np.abs(middle) + np.eye(p))
+        residual = residual + size @ (np.maximum(high - middle, middle - low) + TINY)
+        reach = (moved + np.einsum("bij,bj->bi", residual, r.T) + TINY) * GROWN
+        return np.where(np.isfinite(reach) & known[:, None], reach, np.inf).T
 
 
 def _inverse(matrices: Floats) -> Floats:
@@ -128,7 +132,8 @@ def slopes(gradient: Model) -> NDArray[np.bool_]:
         part = gradient[:, left]
         linear = np.moveaxis(part.c[1 : 1 + p], 2, 0).swapaxes(1, 2)  # [box, i, axis]
         scale = np.abs(linear).max(axis=(1, 2))[:, None, None]
-        inverse = _inverse(linear + (1e-13 * scale + 1e-300) * np.eye(p))
+        # A little of the identity, so that a singular one has an inverse: any direction may be tried.
+        inverse = _inverse(linear + (1e-13 * scale + TINY) * np.eye(p))
         directions = [inverse[:, i, :].T for i in range(p)]
         directions.append(part.c[0])
         hit = np.zeros(len(left), bool)

@@ -22,7 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benign.exact.problem import Problem
+from benign.exact.range import require_range
 from benign.floats.along import Along, BoxCosts, Costs, OnBoxes
+from benign.floats.bounds import nearest
 from benign.floats.fractions_of_gain import Frame
 from benign.floats.frames import Turn, own_frame
 from benign.floats.taylor import UNIT, Floats, Model, basis, combine, spread, stack, total
@@ -81,9 +83,13 @@ class BoxObjective:
     Args:
         problem: a gradient step; p = mn is 2, 3 or 4.
         frame: the coordinates.
+
+    Raises:
+        ProblemError: a number is out of the range that the bounds cover.
     """
 
     def __init__(self, problem: Problem, frame: Frame) -> None:
+        require_range(problem)
         self.problem, self.frame, self.p = problem, frame, frame.p
         gs = [task.g for task in problem.tasks]
         fs = [task.f for task in problem.tasks]
@@ -96,7 +102,7 @@ class BoxObjective:
         self.to_g = Turn([frame] * self.k, self.g.frames)
         self.to_f = Turn(self.g.frames, self.f.frames)
         steps = [f.step(problem.step.eta) for f in self.g.frames]
-        self.G = np.array([[[float(x) for x in row] for row in G] for G in steps])
+        self.G = np.array([[[nearest(x, "a step") for x in row] for row in G] for G in steps])
         self.weights = np.array([float(w) for w in problem.weights])
         self.pairs = [(j, l) for j in range(self.p) for l in range(j, self.p)]
         self._left, self._right = (np.array(side) for side in zip(*self.pairs, strict=True))

@@ -6,17 +6,22 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-from flint import arb_mat, ctx
+from flint import arb_mat, ctx, fmpq, fmpq_mat
 
 from benign.balls.matrices import to_ball_matrix
 from benign.exact.problem import Plant
-from benign.floats.bounds import PRECISION, Bounds, entries
+from benign.floats.bounds import PRECISION, Bounds, entries, nearest
 from benign.floats.facets import simplex_gains
 from benign.floats.fractions_of_gain import Frame, gain_of_polynomial
 from benign.floats.taylor import GROWN, UNIT, Floats, Model, combine, stack
 
 WIDER = 1.0 + 1e-9
-"""A root box is made wider by this, so that it holds what it should in spite of rounding."""
+"""A root box is made wider by this, so that it holds what it should in spite of rounding. A guess: the
+coordinates err by u times the condition of the axes, and `holds_all` decides, in balls."""
+
+THINNEST = 1e-6
+"""Radius of a root box whose sides would meet or cross: no gain stabilises all plants then, as the
+proof will show, whatever the box."""
 
 
 def own_frame(plant: Plant) -> Frame | None:
@@ -31,25 +36,34 @@ def root_frame(plants: Sequence[Plant]) -> Frame | None:
     """Coordinates along those of the first plant that has a simplex; None if none has.
 
     The cube [−1, 1]ᵖ is the smallest box, a little widened, that holds the simplices' intersection
-    of boxes; a box without inside becomes one of radius 10⁻⁶, as there is no common stabilising gain.
-    Found in floating point: `holds_all` decides.
+    of boxes; a box without inside becomes one of radius `THINNEST`. Found in floating point:
+    `holds_all` decides. None as well where float64 cannot hold such coordinates.
     """
     simplices = {plant: found for plant in plants if (found := simplex_gains(plant)) is not None}
     first = next((plant for plant in plants if plant in simplices), None)
     turned = None if first is None else gain_of_polynomial(first)
     if turned is None:
         return None
-    origin = np.array([float(x) for x in turned[0]])
-    axes = np.array([[float(x) for x in row] for row in turned[1]])
+    origin = np.array([nearest(x, "a gain") for x in turned[0]])
+    axes = np.array([[nearest(x, "a gain") for x in row] for row in turned[1]])
+    if not _is_regular(frame_of(origin, axes)):
+        return None
     low, high = np.full(len(origin), -np.inf), np.full(len(origin), np.inf)
     for corners in simplices.values():
         gains = np.array([entries(corner).mid.ravel() for corner in corners])
         coordinates = np.linalg.solve(axes, (gains - origin).T).T
         low = np.maximum(low, coordinates.min(axis=0))
         high = np.minimum(high, coordinates.max(axis=0))
-    half = np.maximum(0.5 * (high - low) * WIDER, 1e-6)
+    half = np.maximum(0.5 * (high - low) * WIDER, THINNEST)
     centre = origin + axes @ (0.5 * (low + high))
-    return frame_of(centre, axes * half)
+    if not (np.isfinite(centre).all() and np.isfinite(axes * half).all()):
+        return None
+    frame = frame_of(centre, axes * half)
+    return frame if _is_regular(frame) else None
+
+
+def _is_regular(frame: Frame) -> bool:
+    return fmpq_mat([[fmpq(x.numerator, x.denominator) for x in row] for row in frame.axes]).det() != 0
 
 
 def holds_all(frame: Frame, plants: Sequence[Plant]) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benign.floats import twofold
+from benign.floats.bounds import nearest
 from benign.floats.fractions_of_gain import Exponents
 from benign.floats.taylor import GROWN, TINY, UNIT, Basis, Floats, Model, basis, derivative
 
@@ -40,8 +41,8 @@ class Polynomials:
         self.basis = basis(p, degree)
         exponents = [tuple(k) for k in self.basis.exponents.tolist()]
         exact = [[Fraction(each.get(k, 0)) for each in polynomials] for k in exponents]
-        high = [[float(x) for x in row] for row in exact]
-        # What is left of a coefficient, but for 2⁻¹⁰⁶ of it.
+        high = [[nearest(x, "a coefficient of a task's cost") for x in row] for row in exact]
+        # What is left of a coefficient, but for 2⁻¹⁰⁶ of it, or 2⁻¹⁰⁷⁵ where that is more.
         low = [
             [float(x - Fraction(y)) for x, y in zip(*rows, strict=True)]
             for rows in zip(exact, high, strict=True)
@@ -57,8 +58,8 @@ class Polynomials:
                     for a, b in zip(k, j, strict=True):
                         weight *= comb(a, b)
                     self.spread[sum(j)] += weight * size[i]
-        # Sums of a few thousand terms, and each c_i was rounded.
-        self.spread *= 1.0 + len(exponents) ** 2 * 2.0 * UNIT
+        # Sums of at most size² terms, whose c_i were rounded; TINY is for those that are subnormal.
+        self.spread = self.spread * (1.0 + len(exponents) ** 2 * 2.0 * UNIT) + TINY
 
     def shifted(self, y0: Floats, r: Floats) -> tuple[Floats, Floats]:
         """The coefficients in x, y = y₀ + r∘x, and bounds of their errors summed by degree.
@@ -108,7 +109,9 @@ class Polynomials:
                     hi[low], lo[low] = twofold.multiply_add(*pairs)
             c = twofold.nearest((hi, lo))
         rounded = UNIT * np.stack(B.degrees(c))
-        return c, rounded + self._terms(y0) * (twofold.LOST * self._steps)
+        # What underflows in the low parts, among them the rounding of `rest`, grows with the shift.
+        lost = TINY * self._growth(y0)
+        return c, rounded + self._terms(y0) * (twofold.LOST * self._steps) + lost
 
     @property
     def _steps(self) -> int:
@@ -117,7 +120,11 @@ class Polynomials:
 
     def _terms(self, y0: Floats) -> Floats:
         """Bounds of the sizes of the terms that are summed for the coefficients of each degree."""
-        return self.spread * np.maximum(np.abs(y0).max(axis=0), 1.0) ** self.basis.degree
+        return self.spread * self._growth(y0)
+
+    def _growth(self, y0: Floats) -> Floats:
+        """The largest power of y₀ that multiplies a coefficient."""
+        return np.maximum(np.abs(y0).max(axis=0), 1.0) ** self.basis.degree
 
     def _scaled(self, c: Floats, error: Floats, r: Floats) -> tuple[Floats, Floats]:
         """The coefficients in x from those in y − y₀ = r∘x, in place; 2 degree + 4 roundings."""
@@ -129,9 +136,11 @@ class Polynomials:
                 power = power * r[axis]
         widest, scale = r.max(axis=0), np.ones_like(r[0])
         sizes = B.degrees(c)
+        # What underflowed by one axis's powers may be multiplied by another's.
+        tiny = TINY * np.maximum(widest, 1.0) ** B.degree
         for degree in range(B.degree + 1):
             rounded = UNIT * (2 * B.degree + 6) * sizes[degree]
-            error[degree] = (error[degree] * scale + rounded + TINY) * GROWN
+            error[degree] = (error[degree] * scale + rounded + tiny) * GROWN
             scale = scale * widest
         return c, error
 

@@ -23,13 +23,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-from flint import arb_mat, ctx
+from flint import arb, arb_mat, ctx
 
 from benign.balls.lqr import BallPlant, ClosedLoop, NotStabilising, least_cost
 from benign.balls.matrices import Unproved, least_singular_value, to_ball_matrix
 from benign.exact.definite import is_semidefinite
 from benign.exact.problem import Matrix, Plant, Problem
-from benign.exact.rounding import enclosing_floats
+from benign.exact.rounding import enclosing_floats, to_ball
 from benign.floats.bounds import PRECISION, Bounds, entries
 from benign.floats.facets import simplex_gains
 from benign.floats.fractions_of_gain import Frame
@@ -65,15 +65,14 @@ class Rim:
         self.axes = np.array([[float(x) for x in row] for row in frame.axes])
         # What rounding can cost in W = centre + axes·y, for |y| ≤ 1.
         self.slack = UNIT * (self.p + 2) * (np.abs(self.centre) + np.abs(self.axes).sum(axis=1))
-        eta = float(problem.step.eta) * (1.0 - 2.0 * UNIT)
-        weights = [float(w) for w in problem.weights]
         V, sigma, sigma_rad, cost, factor, corners, reach = [], [], [], [], [], [], []
         with ctx.workprec(PRECISION):
-            for task, witness in zip(problem.tasks, witnesses, strict=True):
-                i = len(V)
+            eta = to_ball(problem.step.eta)
+            highest = _highest(problem, level, least)
+            for task, witness, most in zip(problem.tasks, witnesses, highest, strict=True):
                 last = task.g if problem.step.shots > 1 else task.f
                 V.append([[float(x) for x in row] for row in witness])
-                found = _witness(task.g, to_ball_matrix(witness))
+                found = _witness(task.g, to_ball_matrix(as_fractions(V[-1])))
                 smallest = least_eigenvalue(task.g.moment)
                 if found is None or smallest <= 0:
                     sigma.append(np.zeros((self.n, self.n)))
@@ -84,18 +83,9 @@ class Rim:
                     sigma.append(found[1].mid)
                     sigma_rad.append(found[1].rad)
                     cost.append(found[0])
-                    factor.append(1.0 / (eta * smallest) * GROWN)
+                    factor.append(enclosing_floats(1 / (eta * smallest))[1])
                 corners.append(self._corners(last))
-                others = sum(
-                    w * x for j, (w, x) in enumerate(zip(weights, least, strict=True)) if j != i
-                )
-                reach.append(
-                    np.inf
-                    if problem.step.shots > 1
-                    else _largest_norm(
-                        task.f, (level * (1 + 1e-14) - others * (1 - 1e-12)) / weights[i]
-                    )
-                )
+                reach.append(np.inf if problem.step.shots > 1 else _largest_norm(task.f, most))
         self.V = np.array(V).reshape(-1, self.m, self.n)
         self.sigma, self.sigma_rad = np.array(sigma), np.array(sigma_rad)
         self.cost, self.factor = np.array(cost), np.array(factor)
@@ -120,29 +110,36 @@ class Rim:
         return Bounds(mid.reshape(shape), rad.reshape(shape))
 
     def threshold(self, W: Bounds) -> Floats:
-        """(k, boxes): if g exceeds it everywhere on a box, the box is out."""
+        """(k, boxes): if g exceeds it everywhere on a box, the box is out.
+
+        An entry of (W − V)Σ_V is a sum of n products, each of a rounded difference: it errs by at most
+        (n + 3)u of the sum of their sizes. All else are sums, squares and roots of non-negative floats,
+        some 4n + mn + 20 roundings on the way of each, which GROWN covers; TINY stands for squares that
+        underflow.
+        """
         with np.errstate(all="ignore"):
             offset = W.mid - self.V[..., None]  # (k, m, n, boxes)
             away = np.abs(np.einsum("kmab,kac->kmcb", offset, self.sigma))
             size = np.abs(offset)
             most = np.abs(self.sigma) + self.sigma_rad
-            away = away + np.einsum("kmab,kac->kmcb", size * 1e-14, most)
+            away = away + np.einsum("kmab,kac->kmcb", size * (UNIT * (self.n + 3)), most)
             away = away + np.einsum("kmab,kac->kmcb", size, self.sigma_rad)
             away = away + np.einsum("mab,kac->kmcb", W.rad, most)
-            first = np.sqrt((away**2).sum(axis=(1, 2)))
+            first = np.sqrt((away**2).sum(axis=(1, 2)) + TINY)
             second = np.array([self._farthest(W, task) for task in range(len(self.V))])
-            return (self.cost[:, None] + self.factor[:, None] * first * second * (1 + 1e-12)) * GROWN
+            return (self.cost[:, None] + (self.factor[:, None] * first * second + TINY)) * GROWN
 
     def _farthest(self, W: Bounds, task: int) -> Floats:
-        """max ‖W − F‖ over the box and the gains F that may come next, (boxes,)."""
-        spread = np.sqrt((W.rad**2).sum(axis=(0, 1)))
-        norm = np.sqrt((W.mid**2).sum(axis=(0, 1)))
+        """max ‖W − F‖ over the box and the gains F that may come next, (boxes,); GROWN comes last."""
+        spread = np.sqrt((W.rad**2).sum(axis=(0, 1)) + TINY)
+        norm = np.sqrt((W.mid**2).sum(axis=(0, 1)) + TINY)
         farthest = norm + spread + self.reach[task]
         corners = self.corners[task]
         if corners is not None:
             gap = np.abs(W.mid[None] - corners.mid[..., None]) + corners.rad[..., None]
-            farthest = np.fmin(farthest, np.sqrt((gap**2).sum(axis=(1, 2))).max(axis=0) + spread)
-        return farthest * (1 + 1e-12)
+            corner = np.sqrt((gap**2).sum(axis=(1, 2)) + TINY).max(axis=0)
+            farthest = np.fmin(farthest, corner + spread)
+        return farthest
 
     def least_g(self, W: Bounds, task: int) -> Floats:
         """A lower bound of g at the stabilising gains of each box, from finite horizons."""
@@ -176,7 +173,8 @@ class _Horizon:
             lost = np.einsum("ij,ijb->b", np.abs(S.mid) + S.rad, stage.rad)
             lost = lost + np.einsum("ij,ijb->b", S.rad, np.abs(stage.mid))
             n = len(S.mid)
-            bound = low - (lost + UNIT * (n * n + 4) * reached) * GROWN
+            # n² products and their sum, and the subtraction; TINY for products that underflow.
+            bound = low - (lost + UNIT * (n * n + 4) * reached + TINY) * GROWN
             better = bound > best
             if not better.any():
                 break
@@ -231,12 +229,22 @@ def least_eigenvalue(M: Matrix) -> float:
         return 0.0
 
 
-def _largest_norm(plant: Plant, most: float) -> float:
+def _highest(problem: Problem, level: float, least: Floats) -> list[arb | None]:
+    """For each task (c − Σ_other ω inf f)/ω, which f(F) cannot exceed where h ≤ c; None if c = ∞."""
+    if not np.isfinite(level):
+        return [None] * len(least)
+    weights = [to_ball(w) for w in problem.weights]
+    floors = [w * arb(float(x)) for w, x in zip(weights, least, strict=True)]
+    total = sum(floors, arb(0))
+    return [(arb(level) - (total - x)) / w for w, x in zip(weights, floors, strict=True)]
+
+
+def _largest_norm(plant: Plant, most: arb | None) -> float:
     """An upper bound of ‖F‖_F where f(F) ≤ most."""
-    if not np.isfinite(most):
+    product = arb(least_eigenvalue(plant.R)) * arb(least_eigenvalue(plant.moment))
+    if most is None or not product > 0:
         return np.inf
-    least = least_eigenvalue(plant.R) * least_eigenvalue(plant.moment)
-    return float(np.sqrt(max(most, 0.0) / least) * (1 + 1e-12)) if least > 0 else np.inf
+    return enclosing_floats((arb(0).max(most.upper()) / product).sqrt())[1]
 
 
 def least_costs(problem: Problem, witnesses: Sequence[Matrix]) -> Floats:

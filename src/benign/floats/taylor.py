@@ -8,8 +8,12 @@ Many models are held at once: c has shape (monomials, *batch) and e shape (*batc
 rounded to nearest; what rounding can have cost goes into e. With u = 2⁻⁵³, a sum of q products, in any
 order, errs by at most (q + 1)u Σ|products| (1 + qu), and sums of non-negative floats, such as all error
 bounds here, are at most GROWN times too small as long as fewer than 500 roundings enter
-((1 + u)^500 < 1 + 2⁻⁴³ = GROWN); sums over tasks, which may be many, use `grown`. Underflow costs less
-than TINY a bound.
+((1 + u)^500 < 1 + 2⁻⁴³ = GROWN); sums over tasks, which may be many, use `grown`.
+
+Underflow costs at most 2⁻¹⁰⁷⁵ a product or quotient, and TINY = 2⁻¹⁰⁰⁰ stands for 2⁷⁵ of them: more
+than enter a bound, also after factors up to 2⁵⁰ (what is multiplied by more has a term of its own).
+An exact number x that becomes a weight errs by u|x| or, if it is subnormal, by 2⁻¹⁰⁷⁵ < u TINY, so
+that u(|x| + TINY) bounds its error whatever its size.
 
 A NaN or an infinity in e means that nothing is known; every test of a proof is a strict comparison,
 which it fails.
@@ -241,12 +245,13 @@ def multiply(a: Model, b: Model) -> Model:
 def combine(models: Model, weights: Floats, error: float = 0.0) -> Model:
     """Σ_i w_i f_i over the first axis of the batch; w has shape (terms, *batch) or broadcasts to it.
 
-    `error` bounds the relative errors of the weights.
+    `error` bounds the relative errors of the weights, of |w| + TINY: see the module.
     """
     terms = models.c.shape[1]
     c = np.einsum("kt...,t...->k...", models.c, np.broadcast_to(weights, models.c.shape[1:]))
-    size = (np.abs(models.c).sum(axis=0) * np.abs(weights)).sum(axis=0)
-    inherited = (models.e * np.abs(weights)).sum(axis=0)
+    weighed = np.abs(weights) if error == 0 else np.abs(weights) + TINY
+    size = (np.abs(models.c).sum(axis=0) * weighed).sum(axis=0)
+    inherited = (models.e * weighed).sum(axis=0)
     slack = UNIT * (terms + 1) + 1.01 * error
     e = (inherited * (1.0 + 2.0 * error) + slack * size + TINY) * grown(terms)
     return Model(models.basis, c, e)
@@ -299,7 +304,7 @@ def inverse(d: Model) -> Model:
     least = d.bounds()[0]
     sure = least > 0
     bound = (beyond + rounding + d.e * size + TINY) / np.where(sure, least, 1.0)
-    return Model(B, P, np.where(sure, bound * GROWN, np.inf))
+    return Model(B, P, np.where(sure, bound * GROWN + TINY, np.inf))
 
 
 @cache

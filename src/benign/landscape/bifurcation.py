@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from benign.errors import ProblemError
+from benign.errors import Cause, InfeasibleError, ProblemError
 from benign.exact.problem import Family, Problem, make_step
 from benign.exact.rounding import at_least, at_most, named
 from benign.prove.line.enumeration import analyze
@@ -186,8 +186,8 @@ def bifurcate(
         if eta not in known:
             try:
                 landscape = analyze(Problem(exact, make_step(kind, eta, shots)))
-            except ProblemError as error:
-                if "no gain is feasible" not in str(error):
+            except InfeasibleError as error:
+                if error.cause is not Cause.STEP:
                     raise
                 landscape = None
             known[eta] = Sample(eta, landscape)

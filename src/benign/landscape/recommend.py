@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from benign.errors import ProblemError
+from benign.errors import Cause, InfeasibleError, ProblemError
 from benign.exact.problem import Family, Problem, Task, make_step
 from benign.exact.rounding import at_least
 from benign.landscape.advice import decide
@@ -272,8 +272,8 @@ def _cell(
         minima = _listed(problem, seed, seconds)
         first, drawing = jax.random.split(jax.random.key(seed))
         sampler = make_sampler(meta_objective(problem), first)
-    except ProblemError as error:
-        if "lower eta" not in str(error):
+    except InfeasibleError as error:
+        if error.cause is not Cause.STEP:
             raise
         nothing = Enclosure(math.inf, math.inf)
         W = np.zeros((family.m, family.n))

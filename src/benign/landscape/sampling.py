@@ -18,9 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from benign.errors import ProblemError
+from benign.errors import Cause, InfeasibleError
 from benign.landscape.descent import Field, descend
 from benign.meta.objective import MetaObjective
+from benign.prove.infeasible import conflict
 from benign.tasks.lqr import LQR
 
 GRID = 16
@@ -148,9 +149,9 @@ def make_sampler(
         stop_descents, stop: as in `Field`.
 
     Raises:
-        ProblemError: no feasible gain was found. The message names two tasks that conflict already,
-            or the step if it is to blame, or the time that ran out; that is what a search found, and
-            not a proof that there is no feasible gain.
+        InfeasibleError: no feasible gain was found. The message names tasks that conflict already, or
+            the step if it is to blame, or the time that ran out. With a certificate it is proved that
+            there is none; otherwise that is what a search found.
     """
     family, p = objective.family, objective.family.m * objective.family.n
     optima, costs = _optima(objective)
@@ -161,9 +162,11 @@ def make_sampler(
     field = Field(objective, length, level, stop_descents=stop_descents, stop=stop)
     candidates = _candidates(optima, key)
     fine = field.feasible(candidates)
+    if not fine.any() and (proved := conflict(objective.problem)) is not None:
+        raise proved
     anchors = candidates[fine] if fine.any() else _reach(field, candidates)
     if anchors is None:
-        raise ProblemError(_why_not(field, optima, candidates))
+        raise _why_not(field, optima, candidates)
     values, _ = field.probe(anchors)
     if not level > 0:  # nothing costs anything at the optima: take what h is where we begin
         field.level = max(float(np.median(values)), np.finfo(float).tiny)
@@ -276,21 +279,27 @@ def _continued(field: Field, x: np.ndarray, *, discount: bool) -> np.ndarray | N
     return None
 
 
-def _why_not(field: Field, optima: np.ndarray, candidates: np.ndarray) -> str:
+def _why_not(field: Field, optima: np.ndarray, candidates: np.ndarray) -> InfeasibleError:
     """What was tried in vain, and the smallest set of tasks for which it is in vain already."""
     family, eta = field.objective.family, float(field.objective.step.eta)
     names, k = family.names, len(family)
     start = "no gain was found that stabilises every task before and after adaptation"
 
     if time.perf_counter() > field.stop_descents:
-        return f"{start} in the time given; give it a larger budget"
+        return InfeasibleError(
+            f"{start} in the time given; give it a larger budget", cause=Cause.UNKNOWN
+        )
     if _continued(field, candidates, discount=True) is not None:
-        return (
+        return InfeasibleError(
             f"{start}: gains that stabilise the tasks exist, but the adaptation step throws them "
-            f"out; lower eta (it is {eta:g})"
+            f"out; lower eta (it is {eta:g})",
+            cause=Cause.STEP,
         )
     if k == 1:
-        return f"{start}; gains so near the rim of stability may exist that float64 cannot tell"
+        return InfeasibleError(
+            f"{start}; gains so near the rim of stability may exist that float64 cannot tell",
+            cause=Cause.UNKNOWN,
+        )
 
     def part(tasks: tuple[int, ...]) -> Field:
         """These tasks only, repeated to the shape of the family, hence the same compiled code."""
@@ -306,14 +315,23 @@ def _why_not(field: Field, optima: np.ndarray, candidates: np.ndarray) -> str:
     pairs = _likely_pairs(optima)
     for pair in pairs:
         if time.perf_counter() > field.stop_descents:
-            return f"{start}; which tasks conflict was not found out in the time given"
+            return InfeasibleError(
+                f"{start}; which tasks conflict was not found out in the time given",
+                cause=Cause.UNKNOWN,
+            )
         if _continued(part(pair), candidates, discount=True) is None:
             first, second = (names[i] for i in pair)
-            return f"{start}; `{first}` and `{second}` conflict already: split the family"
+            return InfeasibleError(
+                f"{start}; `{first}` and `{second}` conflict already: split the family",
+                cause=Cause.CONFLICT,
+                tasks=(first, second),
+            )
     tried = (
         "no two tasks conflict" if 2 * len(pairs) == k * (k - 1) else "no two tasks examined conflict"
     )
-    return f"{start}; {tried} alone: split the family, or drop a task"
+    return InfeasibleError(
+        f"{start}; {tried} alone: split the family, or drop a task", cause=Cause.CONFLICT
+    )
 
 
 def _likely_pairs(optima: np.ndarray) -> list[tuple[int, int]]:

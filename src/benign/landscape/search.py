@@ -125,8 +125,8 @@ def search(
         What was observed; nothing of it is a proof.
 
     Raises:
-        ProblemError: no feasible gain was found (the message names tasks that conflict); starts < 1;
-            budget < 0.
+        InfeasibleError: no feasible gain was found; with a certificate where that is proved.
+        ProblemError: starts < 1; budget < 0.
         BenignError: JAX's 64-bit mode is off.
     """
     if starts is not None and starts < 1:

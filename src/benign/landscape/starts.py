@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from benign.errors import ProblemError
+from benign.errors import Cause, InfeasibleError
 from benign.landscape.descent import Field
 from benign.landscape.sampling import make_sampler
 from benign.meta.adaptation import AdaptationStep, GradientStep
@@ -61,8 +61,8 @@ def random_start(family: TaskFamily, step: AdaptationStep | None, seed: int) -> 
     Without a step (the proximal rules) the gain only has to stabilise every task.
 
     Raises:
-        ProblemError: none was found; the message names tasks that conflict, or says the largest η for
-            which one was found.
+        InfeasibleError: none was found; the message names tasks that conflict, or says the largest η
+            for which one was found.
     """
     key, drawing = jax.random.split(jax.random.key(seed))
     # A step this short throws no gain anywhere: feasible means stabilising.
@@ -70,10 +70,14 @@ def random_start(family: TaskFamily, step: AdaptationStep | None, seed: int) -> 
     objective = MetaObjective(family, rule)
     try:
         sampler = make_sampler(objective, key)
-    except ProblemError as error:
-        if step is None or "lower eta" not in str(error):
+    except InfeasibleError as error:
+        if step is None or error.cause is not Cause.STEP:
             raise
-        raise ProblemError(f"{error}; {largest_eta(objective, key)}") from error
+        raise InfeasibleError(
+            f"{error}; {largest_eta(objective, key)}",
+            cause=error.cause,
+            certificate=error.certificate,
+        ) from error
     return sampler.draw(drawing, 1)[0].reshape(family.m, family.n)
 
 
@@ -101,7 +105,7 @@ def largest_feasible_eta(objective: MetaObjective, key: Any) -> float | None:
         η, or None if no gain does for an η that is next to nothing.
 
     Raises:
-        ProblemError: no gain was found that stabilises every task.
+        InfeasibleError: no gain was found that stabilises every task.
     """
     family, eta = objective.family, float(objective.step.eta)
     still = eqx.tree_at(lambda h: h.step.eta, objective, objective.step.eta * 0 + 1e-12 * eta)

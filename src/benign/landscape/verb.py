@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from benign.certificates.check import check, cost
-from benign.errors import ProblemError
+from benign.errors import InfeasibleError, ProblemError
 from benign.exact.problem import Problem
 from benign.prove.line.enumeration import analyze as enumerate_scalar
 from benign.prove.line.enumeration import asked
@@ -75,7 +75,8 @@ def analyze(
 
     Raises:
         ClaimError: a proof was required and none is known for such a problem.
-        ProblemError: no gain is feasible, or a number is out of range.
+        InfeasibleError: no gain is feasible, proved if it has a certificate.
+        ProblemError: a number is out of range.
         BenignError: a search is needed and JAX's 64-bit mode is off.
 
     Source: Definitions 1 and 2 of Molybog and Lavaei, arXiv 2006.00453; the proofs are ours.
@@ -92,13 +93,21 @@ def analyze(
     wanted = asked(epsilon)
     if proof == "off" or (proof == "try" and few_parameters.applies(problem)):
         return _searched(objective, starts, seed, budget, progress)
-    observed = None
+    observed = in_vain = None
+    began = time.perf_counter()
     if proof == "try":
         # The search costs a compilation, which a short proof would not repay.
         share = None if budget is None else FOR_THE_GUIDE * budget
-        observed = _searched(objective, starts or GUIDING_STARTS, seed, share, progress)
+        try:
+            observed = _searched(objective, starts or GUIDING_STARTS, seed, share, progress)
+        except InfeasibleError as error:
+            if error.certificate is not None:
+                raise
+            in_vain = error  # no gain was found: the proof tells whether there is none
     if budget is None:
         budget = FOR_A_TRY if proof == "try" else float("inf")
+    elif in_vain is not None:
+        budget = max(budget - (time.perf_counter() - began), 0.0)
     elif observed is not None:
         budget = max(budget - observed.facts["seconds"], 0.0)
     started = time.perf_counter()
@@ -112,6 +121,8 @@ def analyze(
         observed=observed,
         progress=_proving(progress),
     )
+    if in_vain is not None and not found.minimizers and not found.interrupted:
+        raise in_vain
     left = budget - (time.perf_counter() - started)
     return confirmed(found, AT_ONCE if left == float("inf") else max(left, AT_ONCE))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from benign.certificates.below import BELOW
 from benign.certificates.document import plain, sealed
 from benign.certificates.enumeration import ENUMERATION
+from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.reading import Bounds
+from benign.certificates.spurious import SPURIOUS
 from benign.exact.cover import Cover
 from benign.exact.problem import Problem, problem_to_json, written
 
@@ -108,5 +111,62 @@ def below_certificate(
             "epsilon": plain(epsilon),
             "asked": written(asked),
             "status": status,
+        }
+    )
+
+
+def infeasible_certificate(
+    problem: Problem, *, proof: Mapping[str, Any], level: float = math.inf
+) -> dict[str, Any]:
+    """The claim that h is finite at no gain or, with a finite level, exceeds it at every gain.
+
+    Args:
+        problem: the problem.
+        proof: its kind, and what that kind needs (`benign.certificates.infeasible`).
+        level: c > 0, or infinity.
+    """
+    return sealed(
+        {
+            "claim": INFEASIBLE,
+            "problem": problem_to_json(problem),
+            "level": plain(float(level)),
+            "proof": dict(proof),
+        }
+    )
+
+
+def spurious_certificate(
+    problem: Problem,
+    *,
+    centre: Sequence[float],
+    axes: Sequence[Sequence[float]],
+    low: Mapping[str, Any],
+    high: Mapping[str, Any],
+    asked: Fraction,
+) -> dict[str, Any]:
+    """The claim that a local minimum is not within `asked` of the global one, as another shows.
+
+    Args:
+        problem: the problem; gradient step, gains of 2 to 4 entries.
+        centre, axes: the gain's entries, row by row, are centre + axes·y.
+        low, high: two minimisers, made by `minimiser_entry`; the value of the second is higher by
+            more than `asked`.
+        asked: the ε that was asked about.
+    """
+    gap = Fraction(high["value"][0]) - Fraction(low["value"][1])
+    epsilon = float(gap)
+    if Fraction(epsilon) > gap:
+        epsilon = math.nextafter(epsilon, 0.0)
+    return sealed(
+        {
+            "claim": SPURIOUS,
+            "problem": problem_to_json(problem),
+            "proof": {
+                "kind": "boxes",
+                "frame": {"centre": list(centre), "axes": [list(row) for row in axes]},
+                "minimisers": [dict(low), dict(high)],
+            },
+            "epsilon": epsilon,
+            "asked": str(asked),
         }
     )

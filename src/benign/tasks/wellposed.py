@@ -72,7 +72,7 @@ def definite(M: Matrix, *, strict: bool) -> Matrix:
     elif strict:
         found = M if is_semidefinite(M, strict=True) else None
     else:
-        found = raised(M) if len(M) > 1 or M[0][0] >= 0 else None
+        found = raised(M) if len(M) != 1 or M[0][0] >= 0 else None
     if found is None:
         raise _indefinite(M, strict=strict)
     return found

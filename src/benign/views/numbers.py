@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benign.exact.rounding import at_least, at_most, between, digits_known, named, settled, shown
 
@@ -71,8 +71,9 @@ def short(x: float, digits: int = 3) -> str:
     return f"{x:.{digits}g}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
 
 
-def step_size(eta: Fraction, digits: int = 6) -> str:
-    """η as it was typed: exact, or, where that is long, a decimal next to it with "≈"."""
+def step_size(eta: Any, digits: int = 6) -> str:
+    """η, exact or a float, as it was typed; where that is long, a decimal next to it with "≈"."""
+    eta = eta if isinstance(eta, Fraction) else Fraction(float(eta))
     text = named(eta).removesuffix(" (as float64)")
     return text if len(text) <= 20 else f"≈ {shown(eta, digits)}"
 

@@ -7,6 +7,7 @@ lets one picture serve what was observed and what was proved.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -112,9 +113,9 @@ def setting_of(objective: MetaObjective) -> str:
     """Step, tasks, states and inputs in a line."""
     family, step = objective.family, objective.step
     rule = "gradient step" if step.kind == "gradient" else "normalised step"
-    k = len(family)
+    k, eta = len(family), step_size(Fraction(float(step.eta)))
     return "   ·   ".join([
-        f"{rule}, η = {step_size(step.eta)}, {step.shots} shot{'s' if step.shots > 1 else ''}",
+        f"{rule}, η = {eta}, {step.shots} shot{'s' if step.shots > 1 else ''}",
         f"{k} task{'s' if k > 1 else ''}, {family.n} state{'s' if family.n > 1 else ''}, "
         f"{family.m} input{'s' if family.m > 1 else ''}",
     ])  # fmt: skip

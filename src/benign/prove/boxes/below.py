@@ -14,18 +14,30 @@ import numpy as np
 import scipy.linalg
 
 from benign.certificates.below import is_semicontinuous
-from benign.errors import ClaimError, ProblemError
+from benign.certificates.gains import require_well_posed
+from benign.certificates.infeasible_tree import SLOPED, TREE
+from benign.certificates.reading import Refused
+from benign.errors import Cause, ClaimError, InfeasibleError, ProblemError
 from benign.exact import globality
 from benign.exact.problem import Plant, Problem
+from benign.exact.range import Balanced, balanced, require_range
+from benign.exact.rounding import at_least, exactly
 from benign.floats.fractions_of_gain import Frame
 from benign.floats.frames import frame_of, holds_all, root_frame
 from benign.floats.rim import as_fractions
 from benign.floats.taylor import Floats
 from benign.prove.boxes import state as state
 from benign.prove.boxes.branch_and_bound import Minimiser, Pavement
-from benign.prove.documents import below_certificate, minimiser_entry
+from benign.prove.documents import (
+    below_certificate,
+    infeasible_certificate,
+    minimiser_entry,
+    spurious_certificate,
+)
+from benign.prove.infeasible import conflict
 from benign.results.below import LandscapeBelow, ProvedMinimum, verdict_below
 from benign.results.landscape import Enclosure
+from benign.verdict import Status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,15 +111,20 @@ def prove(
 
     Raises:
         ClaimError: the problem is not of this kind.
-        ProblemError: no gain is feasible, which was proved; or none was found; a level that is not
-            positive, or below every minimum.
+        InfeasibleError: no gain is feasible, or h exceeds the level everywhere, which was proved.
+        ProblemError: a level that is not positive, or below every minimum; a number out of range
+            (`benign.exact.range`).
     """
     if reason := applies(problem):
         raise ClaimError(reason)
     problem.require_writable()
     if level is not None and not level > 0:
         raise ProblemError(f"level: must be positive, got {level}")
+    _require_well_posed(problem)
     began = time.perf_counter()
+    scale = balanced(problem)
+    stated, problem = problem, scale.problem
+    require_range(problem)
     witnesses = [optimal_gain(task.g) for task in problem.tasks]
     frame, bounded = _frame(problem, [*witnesses, *seeds])
     pavement = Pavement(problem, frame, np.inf, [as_fractions(W.tolist()) for W in witnesses])
@@ -116,45 +133,84 @@ def prove(
     if pavement.minimisers:
         lowest = pavement.minimisers[0].value.hi
         highest = max(point.value.hi for point in pavement.minimisers)
-        asked = max(TIMES[pavement.p] * lowest, ABOVE * highest) if level is None else float(level)
+        asked = max(TIMES[pavement.p] * lowest, ABOVE * highest)
+        asked = asked if level is None else scale.into(float(level), "level")
         if asked < lowest:
             raise ProblemError(
-                f"level: {asked:g} is below every minimum that was found; the least is {lowest:.6g}"
+                f"level: {scale.below(asked):g} is below every minimum that was found; the least is "
+                f"{scale.below(lowest):.6g}"
             )
         pavement.set_level(asked)
     else:
-        asked = np.inf if level is None else float(level)
+        if (found := conflict(stated)) is not None:
+            raise found
+        asked = np.inf if level is None else scale.into(float(level), "level")
         pavement.set_level(asked)
     if checkpoint is not None and checkpoint.exists():
         state.load(pavement, checkpoint)
     left = budget - (time.perf_counter() - began)
     _run(pavement, left, checkpoint, progress)
     if pavement.is_done and not pavement.minimisers:
-        raise ProblemError(_nothing(pavement, asked, bounded))
-    return _result(pavement, asked, bounded, epsilon, observed, time.perf_counter() - began)
+        raise _nothing(pavement, stated, scale.below(asked), bounded, witnesses)
+    seconds = time.perf_counter() - began
+    return _result(pavement, stated, scale, asked, bounded, epsilon, observed, seconds)
 
 
-def _nothing(pavement: Pavement, asked: float, bounded: bool) -> str:
-    """What it means that all boxes are excluded.
+def _require_well_posed(problem: Problem) -> None:
+    """R ≻ 0 and Q, S0, N ⪰ 0 exactly, as the checker demands: whoever made the problem."""
+    try:
+        require_well_posed(problem)
+    except Refused as error:
+        raise ProblemError(str(error)) from None
+
+
+def _nothing(
+    pavement: Pavement, problem: Problem, asked: float, bounded: bool, witnesses: Sequence[Floats]
+) -> InfeasibleError:
+    """What it means that all boxes are excluded, with the certificate.
 
     If the root box holds all of the domain, h attains its least value wherever it is at most the level
     (see `benign.certificates.below`), and would have a minimiser. Otherwise h may fall towards the side
     of the box: then it has to be excluded box by box.
     """
-    eta = float(pavement.problem.step.eta)
     where = "" if bounded else " among those searched"
-    if not bounded and any(letter in pavement.leaves() for letter in "gsn"):
-        return (
-            f"no gain{where} is a local minimiser with h ≤ {asked:g} (proved): h falls towards the "
-            "side of the box that was searched; give a gain beyond it as a seed"
+    found = set(pavement.leaves())
+    height = at_least(asked)
+    if not bounded and not SLOPED.isdisjoint(found):
+        cause = Cause.SLOPE
+        below = "" if asked == np.inf else f" with h ≤ {height}"
+        message = (
+            f"no gain{where} is a local minimiser{below}: h falls towards the side of the box that "
+            "was searched; give a gain beyond it as a seed"
         )
-    if asked < np.inf:
-        return f"level: h exceeds {asked:g} at every gain{where} (proved); give a higher level"
-    return (
-        f"no gain is feasible{where} (proved): every gain that stabilises the tasks is thrown out by "
-        f"the adaptation step, or none stabilises them all; lower eta (it is {eta:g}) or split the "
-        "family"
-    )
+    elif asked < np.inf:
+        cause = Cause.LEVEL
+        message = f"level: h exceeds {height} at every gain{where}; give a higher level"
+    elif found <= {"u"}:
+        cause = Cause.CONFLICT
+        message = f"no gain{where} is feasible: none stabilises all tasks; split the family"
+    else:
+        cause = Cause.STEP
+        message = (
+            f"no gain{where} is feasible: every gain that stabilises the tasks is thrown out by the "
+            "adaptation step, or none stabilises them all; lower eta (it is "
+            f"{exactly(problem.step.eta)}) or split the family"
+        )
+    centre, axes = _frame_rows(pavement.frame)
+    proof = {
+        "kind": TREE,
+        "frame": {"centre": centre, "axes": axes},
+        "bounded": bounded,
+        "tree": pavement.tree_text(),
+        "witnesses": [np.asarray(W, float).tolist() for W in witnesses],
+    }
+    certificate = infeasible_certificate(problem, proof=proof, level=asked)
+    return InfeasibleError(message, cause=cause, certificate=certificate)
+
+
+def _frame_rows(frame: Frame) -> tuple[list[float], list[list[float]]]:
+    """The frame as a certificate holds it; exact, its numbers are floats."""
+    return [float(x) for x in frame.centre], [[float(x) for x in row] for row in frame.axes]
 
 
 def _run(
@@ -251,37 +307,53 @@ def _frame(problem: Problem, gains: Sequence[Floats]) -> tuple[Frame, bool]:
 
 def _result(
     pavement: Pavement,
+    problem: Problem,
+    scale: Balanced,
     asked: float,
     bounded: bool,
     epsilon: Fraction,
     observed: ObservedLandscape | None,
     seconds: float,
 ) -> LandscapeBelow:
-    problem = pavement.problem
     m, n = problem.family.m, problem.family.n
     level, left = pavement.reached()
     listed = [point for point in pavement.minimisers if point.value.lo <= level]
     proved = bool(listed) and listed[0].value.hi <= level
     if not proved:  # what is known may still refute the statement about the level that was asked for
-        level = -np.inf
         listed = [point for point in pavement.minimisers if point.value.lo <= asked]
-    values = [point.value for point in listed]
+    known = [point for point in pavement.minimisers if point.value.lo <= asked]
+    named = pavement.needed(level)
+    # From here on costs are those of the problem as stated.
+    level = scale.below(level) if proved else -np.inf
+    asked = scale.below(asked)
+    values = _stated(scale, listed)
     bounds = _epsilon(values, complete=proved)
-    known = [point.value for point in pavement.minimisers if point.value.lo <= asked]
-    verdict = verdict_below(known, asked=epsilon, wanted=asked, level=level, left=left, bounded=bounded)
+    verdict = verdict_below(
+        _stated(scale, known),
+        asked=epsilon,
+        wanted=asked,
+        level=level,
+        left=left,
+        bounded=bounded,
+    )
     certificate = None
     if proved:
+        status = verdict.status.value
         certificate = _certificate(
-            pavement, level, bounded, listed, bounds, epsilon, verdict.status.value
+            problem, pavement, level, bounded, named, scale, values, bounds, epsilon, status
         )
+    elif verdict.status is Status.REFUTED:
+        certificate = _refutation(problem, pavement, known, _stated(scale, known), asked, epsilon)
     return LandscapeBelow(
         problem=problem,
         asked=asked,
         level=level,
         bounded=bounded,
         region=_region(pavement.frame).reshape(2, m, n),
-        minimizers=tuple(_minimum(point, m, n) for point in listed),
-        minimum=_minimum_value(values, proved=proved, floor=pavement.floor),
+        minimizers=tuple(
+            _minimum(point, value, m, n) for point, value in zip(listed, values, strict=True)
+        ),
+        minimum=_minimum_value(values, proved=proved, floor=scale.below(pavement.floor)),
         epsilon=bounds,
         verdict=verdict,
         boxes=pavement.boxes,
@@ -291,6 +363,11 @@ def _result(
         interrupted=pavement.interrupted,
         facts={"seconds": seconds, **{f"leaves {k}": float(v) for k, v in pavement.leaves().items()}},
     )
+
+
+def _stated(scale: Balanced, points: Sequence[Minimiser]) -> list[Enclosure]:
+    """Values in the units of the problem as stated."""
+    return [Enclosure(scale.below(p.value.lo), scale.above(p.value.hi)) for p in points]
 
 
 def _epsilon(values: list[Enclosure], *, complete: bool) -> Enclosure:
@@ -307,11 +384,11 @@ def _minimum_value(values: list[Enclosure], *, proved: bool, floor: float) -> En
     return Enclosure(lo if proved else min(lo, floor), hi)
 
 
-def _minimum(point: Minimiser, m: int, n: int) -> ProvedMinimum:
+def _minimum(point: Minimiser, value: Enclosure, m: int, n: int) -> ProvedMinimum:
     lo, hi = point.W
     middle = 0.5 * (lo + hi)
     radius = np.nextafter(np.maximum(hi - middle, middle - lo), np.inf)
-    return ProvedMinimum(middle.reshape(m, n), radius.reshape(m, n), point.value)
+    return ProvedMinimum(middle.reshape(m, n), radius.reshape(m, n), value)
 
 
 def _region(frame: Frame) -> Floats:
@@ -321,34 +398,54 @@ def _region(frame: Frame) -> Floats:
     return np.array([centre - reach, centre + reach])
 
 
+def _refutation(
+    problem: Problem,
+    pavement: Pavement,
+    known: Sequence[Minimiser],
+    values: Sequence[Enclosure],
+    level: float,
+    asked: Fraction,
+) -> dict[str, object]:
+    """That the highest of the minimisers at or below a level is spurious, whatever else there is."""
+    centre, axes = _frame_rows(pavement.frame)
+    pairs = [pair for pair in zip(known, values, strict=True) if pair[1].hi <= level]
+    low, high = min(pairs, key=lambda pair: pair[1].hi), max(pairs, key=lambda pair: pair[1].lo)
+    return spurious_certificate(
+        problem, centre=centre, axes=axes, low=_entry(*low), high=_entry(*high), asked=asked
+    )
+
+
+def _entry(point: Minimiser, value: Enclosure) -> dict[str, object]:
+    return minimiser_entry(
+        y=[(float(a), float(b)) for a, b in point.y.T],
+        W=[(float(a), float(b)) for a, b in point.W.T],
+        value=(value.lo, value.hi),
+        convex_centre=[float(x) for x in point.centre],
+        convex_radius=[float(x) for x in point.radius],
+    )
+
+
 def _certificate(
+    problem: Problem,
     pavement: Pavement,
     level: float,
     bounded: bool,
-    listed: Sequence[Minimiser],
+    named: Sequence[Minimiser],
+    scale: Balanced,
+    values: Sequence[Enclosure],
     epsilon: Enclosure,
     asked: Fraction,
     status: str,
 ) -> dict[str, object]:
-    frame = pavement.frame
-    values = [point.value for point in listed]
+    centre, axes = _frame_rows(pavement.frame)
     return below_certificate(
-        pavement.problem,
+        problem,
         level=level,
-        centre=[float(x) for x in frame.centre],
-        axes=[[float(x) for x in row] for row in frame.axes],
+        centre=centre,
+        axes=axes,
         bounded=bounded,
         tree=pavement.tree_text(),
-        minimisers=[
-            minimiser_entry(
-                y=[(float(a), float(b)) for a, b in point.y.T],
-                W=[(float(a), float(b)) for a, b in point.W.T],
-                value=(point.value.lo, point.value.hi),
-                convex_centre=[float(x) for x in point.centre],
-                convex_radius=[float(x) for x in point.radius],
-            )
-            for point in pavement.needed(level)
-        ],
+        minimisers=[_entry(p, value) for p, value in zip(named, _stated(scale, named), strict=True)],
         minimum=globality.infimum(values, ()),
         epsilon=(epsilon.lo, epsilon.hi),
         asked=asked,

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from benign.exact.problem import Matrix, Problem
 from benign.floats import box_signs
 from benign.floats.along import Along
-from benign.floats.bounds import Bounds
+from benign.floats.bounds import Bounds, weights_below
 from benign.floats.boxes import Adapted, BoxObjective
 from benign.floats.fractions_of_gain import Frame
 from benign.floats.rim import Rim, least_costs
@@ -56,10 +56,15 @@ DEEPEST = 48
 exact floats."""
 
 
+ROOM = 1e-9
+"""The level reached lies below the least bound of what is left by this share of it, so that the
+checker, whose bounds are others, can show as well that h exceeds it there. (A choice.)"""
+
+
 def _effects(models: Model) -> Floats:
     """(p, boxes): Σ over the first axis of how much each x_i moves a model, relative to its size."""
     size = np.abs(models.c)
-    share = size / (size.sum(axis=0) + 1e-300)
+    share = size / (size.sum(axis=0) + TINY)
     return np.einsum("ki,kqb->ib", models.basis.exponents.astype(float), share)
 
 
@@ -113,7 +118,7 @@ class Pavement:
         self.least = least_costs(problem, witnesses)
         self._witnesses = witnesses
         self.rim = Rim(problem, frame, level, self.least, witnesses)
-        self.weights = np.array([float(w) for w in problem.weights]) * (1.0 - 2.0**-50)
+        self.weights = weights_below(problem.weights)
         self.tree = Tree()
         self.found = Minimisers(self.objective)
         everywhere = float(self._total(self.least[:, None])[0])
@@ -150,9 +155,8 @@ class Pavement:
         left = self.left()
         if not len(left):
             return self.level, 0
-        # A little below, so that on what is left h is shown to exceed it with room.
         lowest = float(left.bound.min())
-        return min(self.level, lowest * (1.0 - 1e-9)), len(left)
+        return min(self.level, lowest * (1.0 - ROOM)), len(left)
 
     def tree_text(self) -> str:
         """The tree of a certificate for the level that was reached: on what is left h is above it."""
@@ -186,7 +190,7 @@ class Pavement:
         effect = r / r.max(axis=0)  # the longest side, where nothing better is known
         with np.errstate(all="ignore"):
             for known in self.minimisers:
-                gap = (np.abs(y - known.centre[:, None]) + r) * (1 + 1e-14)
+                gap = (np.abs(y - known.centre[:, None]) + r) * GROWN  # two roundings
                 held = np.flatnonzero((letters == 0) & (gap <= known.radius[:, None]).all(axis=0))
                 if len(held):
                     around.append((held, known))
@@ -295,8 +299,9 @@ class Pavement:
         return Bounds(mid.reshape(shape), rad.reshape(shape))
 
     def _total(self, value: Floats) -> Floats:
-        """Σ ω value ≥ 0 over the tasks, rounded down: k products and sums err by ku at most."""
-        return (self.weights[:, None] * value).sum(axis=0) * (1.0 - (self.k + 8) * 2.0 * UNIT)
+        """Σ ω value ≥ 0 over the tasks, rounded down: k products and sums err by ku of it at most."""
+        total = (self.weights[:, None] * value).sum(axis=0) * (1.0 - (self.k + 8) * 2.0 * UNIT)
+        return np.maximum(total - self.k * TINY, 0.0)
 
     def _effect_on_rim(self, start: Along) -> Floats:
         """(p, boxes): how much each side of a box moves D of the task nearest to its rim."""

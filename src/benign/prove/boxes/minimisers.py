@@ -25,6 +25,9 @@ NEAR = 1e-3
 TINY_BOX = 2.0**-40
 """Radius of the boxes whose centres stand for points, where nothing is proved."""
 
+ROOM = 1.0 + 1e-12
+"""A minimiser's box is made wider by this, so that the checker's own test may be a little weaker."""
+
 AT_ONCE = 512
 """Points looked at in one call."""
 
@@ -198,7 +201,7 @@ class Minimisers:
         if not inside.any():
             return None
         i = int(np.argmax(inside))
-        half = np.maximum(reach[:, i] * (1 + 1e-12), 2.0**-52)
+        half = np.maximum(reach[:, i] * ROOM, 2.0**-52)
         box = np.stack([np.nextafter(y - half, -np.inf), np.nextafter(y + half, np.inf)])
         # The value over the box of the test, which holds the point and is a little larger.
         low, high = self.objective.value(at).bounds()

@@ -7,16 +7,15 @@ from fractions import Fraction
 
 import numpy as np
 
-from benign.errors import ProblemError
+from benign.errors import InfeasibleError, ProblemError
 from benign.exact import globality
 from benign.exact.likeness import is_one_task, is_proportional
-from benign.exact.plants import scalar_plants
 from benign.exact.problem import Problem, exact, written
 from benign.exact.rounding import at_least, at_most, exactly, settled
-from benign.exact.surd import stabilising_set
 from benign.floats.intervals import Interval
 from benign.floats.scalar import GradientObjective
 from benign.prove.documents import enumeration_certificate
+from benign.prove.infeasible import empty_line
 from benign.prove.line.gradient import Enumeration, enumerate_gradient
 from benign.prove.line.normalized import enumerate_normalized
 from benign.results.landscape import Enclosure, Kind, Landscape, StationaryPoint, Status, Verdict
@@ -35,20 +34,21 @@ def analyze(problem: Problem, *, epsilon: float | str | Fraction = 0) -> Landsca
 
     Raises:
         NotScalarError: more than one state or input.
-        ProblemError: no gain is feasible, or a number is out of range.
+        InfeasibleError: no gain is feasible, which was proved.
+        ProblemError: a number is out of range.
 
     Source: Definitions 1 and 2 of Molybog and Lavaei, arXiv 2006.00453; the enumeration is ours.
     """
     started = time.perf_counter()
     wanted = asked(epsilon)
     problem.require_writable()
-    if problem.step.kind == "gradient":
-        found = enumerate_gradient(problem)
-    else:
-        found = enumerate_normalized(problem)
+    try:
+        found = _enumerated(problem)
+    except InfeasibleError:  # rims apart, seen in floating point
+        raise empty_line(problem, None) from None
     minima = [point for point in found.points if point.kind.is_minimum]
     if not minima and not found.undecided:
-        raise _infeasible(problem)
+        raise empty_line(problem, found.cover)
     values = [point.value for point in minima]
     doubtful = [stretch.value for stretch in found.undecided]
     minimum = Enclosure(*globality.infimum(values, doubtful))
@@ -84,6 +84,12 @@ def analyze(problem: Problem, *, epsilon: float | str | Fraction = 0) -> Landsca
     )
 
 
+def _enumerated(problem: Problem) -> Enumeration:
+    if problem.step.kind == "gradient":
+        return enumerate_gradient(problem)
+    return enumerate_normalized(problem)
+
+
 def asked(epsilon: float | str | Fraction) -> Fraction:
     """The ε asked about, as an exact number.
 
@@ -99,26 +105,6 @@ def asked(epsilon: float | str | Fraction) -> Fraction:
     if value < 0:
         raise ProblemError(f"epsilon: must not be negative, got {epsilon}")
     return value
-
-
-def _infeasible(problem: Problem) -> ProblemError:
-    """Why no gain is feasible, decided exactly: before adaptation already, or by the step."""
-    rims = [
-        (rims, task.name)
-        for task, plant in zip(problem.tasks, scalar_plants(problem)[1], strict=True)
-        if (rims := stabilising_set(plant)) is not None
-    ]
-    (low, _), left = max(rims, key=lambda entry: entry[0][0])
-    (_, high), right = min(rims, key=lambda entry: entry[0][1])
-    if low < high:
-        return ProblemError(
-            "no gain is feasible: every gain that stabilises the tasks is thrown out by the "
-            f"adaptation step; lower eta (it is {float(problem.step.eta):g})"
-        )
-    return ProblemError(
-        f"no gain stabilises every task: `{left}` needs W > {low.bounds[0]:.6g}, `{right}` needs "
-        f"W < {high.bounds[1]:.6g}; split the family"
-    )
 
 
 def _point_record(point: StationaryPoint) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benign.errors import ProblemError
+from benign.errors import Cause, InfeasibleError
 from benign.exact.cover import Cover
 from benign.floats.intervals import Floats
 from benign.floats.scalar import GradientObjective
@@ -22,16 +22,18 @@ def root_interval(objective: GradientObjective) -> tuple[float, float]:
     """An interval that holds every gain which stabilises every task before adaptation.
 
     Raises:
-        ProblemError: there is none; the two tasks that exclude each other are named.
+        InfeasibleError: there is none; the two tasks that exclude each other are named.
     """
     with np.errstate(all="ignore"):
         left, right = objective.g.rims
     i, j = int(np.argmax(left.lo)), int(np.argmin(right.hi))
     low, high = float(left.lo[i]), float(right.hi[j])
     if low >= high:
-        raise ProblemError(
-            f"no gain stabilises every task: `{objective.names[i]}` needs W > {low:.6g}, "
-            f"`{objective.names[j]}` needs W < {high:.6g}; split the family"
+        names = objective.names[i], objective.names[j]
+        raise InfeasibleError(
+            f"no gain stabilises both `{names[0]}` and `{names[1]}`; split the family",
+            cause=Cause.CONFLICT,
+            tasks=names,
         )
     return low, high
 

@@ -1,0 +1,151 @@
+"""Proofs that no gain is feasible: linear inequalities in the gain, and what a line's rims say.
+
+What is found in floating point is only which inequalities contradict one another; their weights are
+then solved for, and their sum looked at, in exact numbers.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import gcd, lcm
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+
+from benign.certificates.infeasible import THROWN_OUT, listed_names, rims_apart
+from benign.errors import Cause, InfeasibleError
+from benign.exact.cover import Cover, runs
+from benign.exact.plants import scalar_plants
+from benign.exact.problem import Plant, Problem
+from benign.exact.simplex import stability_rows
+from benign.exact.surd import stabilising_set
+from benign.floats.taylor import Floats
+from benign.prove.documents import infeasible_certificate
+
+MOST_WORK = 1e11
+"""Largest k n⁵ times digits for which the inequalities are set up: a minute or so."""
+
+TOUCHING = 1e-7
+"""A least sum Σ y h above this, for inequalities scaled to 1, is not looked at: gains meet them all."""
+
+THRESHOLDS = (1e-9, 1e-12, 1e-6)
+"""Weights below this, of a sum of one, are taken for zero; tried in turn."""
+
+
+def conflict(problem: Problem) -> InfeasibleError | None:
+    """A proof that no gain stabilises the adaptation plants of all tasks, if this one shows it.
+
+    For one input: n + 1 inequalities a task, of which a non-negative combination is a contradiction
+    (`benign.certificates.infeasible`). A vertex of the set of all combinations whose gains cancel has
+    n + 1 positive weights at most: found by linear programming, solved for exactly.
+    """
+    weights = _farkas(problem)
+    if weights is None:
+        return None
+    names = [problem.tasks[i].name for i in sorted({task for task, _, _ in weights})]
+    if len(names) == 1:
+        why = f"none stabilises the adaptation plant of {listed_names(names)}; leave the task out"
+    else:
+        why = f"{listed_names(names)} conflict already, no gain stabilises them all: split the family"
+    return InfeasibleError(
+        f"no gain is feasible: {why}",
+        cause=Cause.CONFLICT,
+        tasks=names,
+        certificate=infeasible_certificate(
+            problem, proof={"kind": "farkas", "weights": [[i, row, str(y)] for i, row, y in weights]}
+        ),
+    )
+
+
+def _farkas(problem: Problem) -> list[tuple[int, int, int]] | None:
+    """(task, inequality, weight), or None if no contradiction was found."""
+    from scipy.optimize import linprog
+
+    n, tasks = problem.family.n, problem.tasks
+    if problem.family.m != 1 or len(tasks) * n**5 * (problem.digits + 20) > MOST_WORK:
+        return None
+    first: dict[Plant, int] = {}
+    for i, task in enumerate(tasks):
+        first.setdefault(task.g, i)
+    owners = [(i, row) for i in first.values() for row in range(n + 1)]
+    rows = [row for plant in first for row in stability_rows(plant).tolist()]
+    G = np.array([_scaled(row) for row in rows])
+    size = np.abs(G[:, :n]).max(axis=0)
+    G[:, :n] /= np.where(size > 0, size, 1.0)
+    found = linprog(
+        G[:, n],
+        A_eq=np.vstack([G[:, :n].T, np.ones(len(G))]),
+        b_eq=np.append(np.zeros(n), 1.0),
+        bounds=(0, None),
+        method="highs-ds",
+    )
+    if found.status != 0 or not found.fun <= TOUCHING:
+        return None
+    for threshold in THRESHOLDS:
+        chosen = np.flatnonzero(found.x > threshold)
+        weights = _solved([rows[i] for i in chosen])
+        if weights is not None:
+            return [(*owners[i], y) for i, y in zip(chosen.tolist(), weights, strict=True) if y]
+    return None
+
+
+def _scaled(row: list[fmpq]) -> Floats:
+    """A row as floats, its largest entry 1 in modulus."""
+    exact = [Fraction(int(x.p), int(x.q)) for x in row]
+    size = max(map(abs, exact)) or Fraction(1)
+    return np.array([float(x / size) for x in exact])
+
+
+def _solved(rows: list[list[fmpq]]) -> list[int] | None:
+    """Whole y ≥ 0, y ≠ 0, with Σ y (g, h) = (0, −t), t ≥ 0, if they are unique but for a factor."""
+    if not rows:
+        return None
+    columns = fmpq_mat([row[:-1] for row in rows]).transpose()
+    reduced, rank = columns.rref()
+    if rank != len(rows) - 1:
+        return None
+    pivots = [next(j for j in range(len(rows)) if reduced[i, j] != 0) for i in range(rank)]
+    free = next(j for j in range(len(rows)) if j not in pivots)
+    y = [fmpq(0)] * len(rows)
+    y[free] = fmpq(1)
+    for i, j in enumerate(pivots):
+        y[j] = -reduced[i, free]
+    if any(x < 0 for x in y) or not sum((x * row[-1] for x, row in zip(y, rows, strict=True))) <= 0:
+        return None
+    common = lcm(*(int(x.q) for x in y))
+    whole = [int(x.p) * (common // int(x.q)) for x in y]
+    return [x // gcd(*whole) for x in whole]
+
+
+def empty_line(problem: Problem, cover: Cover | None) -> InfeasibleError:
+    """That no gain is feasible for one state and one input: before adaptation already, or by the step.
+
+    Args:
+        problem: one whose domain was found to be empty.
+        cover: for the gradient step, tags that leave nothing of the domain; not needed where the
+            stabilising gains of two tasks lie apart.
+    """
+    rims = [
+        (rims, task)
+        for task, plant in enumerate(scalar_plants(problem)[1])
+        if (rims := stabilising_set(plant)) is not None
+    ]
+    (low, _), right = max(rims, key=lambda entry: entry[0][0])
+    (_, high), left = min(rims, key=lambda entry: entry[0][1])
+    if low >= high:
+        return InfeasibleError(
+            f"no gain is feasible: {rims_apart(problem, right, left)}; split the family",
+            cause=Cause.CONFLICT,
+            tasks=[problem.tasks[i].name for i in (right, left)],
+            certificate=infeasible_certificate(problem, proof={"kind": "rims", "tasks": [right, left]}),
+        )
+    proof: dict[str, object] = {"kind": "pieces"}
+    if cover is not None:
+        assert all(run.tag == "O" for run in runs(cover))
+        tags = {"points": list(cover.points), "tags": cover.tags}
+        proof = {"kind": "cover", "cover": tags}
+    return InfeasibleError(
+        f"no gain is feasible: {THROWN_OUT}; lower eta (it is {float(problem.step.eta):g})",
+        cause=Cause.STEP,
+        certificate=infeasible_certificate(problem, proof=proof),
+    )

@@ -283,11 +283,7 @@ WEIRD = [
 
 
 def weird(d: Document, rng: Rng) -> None:
-<<<<<<< HEAD
     """Something strange in the place of a thing; format and version are left alone."""
-=======
-    """Something strange in the place of a thing; the format, the version and the claim are left alone."""
->>>>>>> main
     holder, key = pick(
         rng, [(h, k) for h, k in places(d) if h is not d or k not in ("benign", "version")]
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,14 +17,17 @@ import numpy as np
 
 from benign.certificates.below import BELOW
 from benign.certificates.enumeration import ENUMERATION
+from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.pointwise import CLAIMS as POINTWISE
 from benign.certificates.pointwise import PROPOSITION_2, THEOREM_2, THEOREM_3
 from benign.certificates.quantitative import QUANTITATIVE
 from benign.certificates.regret import REGRET
-from benign.errors import BenignError, ProblemError
-from benign.exact.problem import Plant, Problem
+from benign.certificates.spurious import SPURIOUS
+from benign.errors import BenignError, InfeasibleError, ProblemError
+from benign.exact.problem import Plant, Problem, Task, make_family
 from benign.prove.boxes.below import prove
 from benign.prove.certify import certify
+from benign.prove.infeasible import conflict
 from benign.prove.line.enumeration import analyze
 from helpers import FloatObjective, feasible_problem, paper_problem, scalar_plant, scalar_problem
 from several import random_problem as random_rows
@@ -204,8 +208,60 @@ def below(rng: Rng, seconds: float = 5.0) -> Document:
             found = prove(problem, level=rng.uniform(1.05, 1.2) * lowest, budget=seconds)
         except ProblemError:  # no gain is feasible
             continue
-        if found.certificate is not None and len(found.certificate["tree"]) < 4000:
-            return as_read(found.certificate)
+        document = found.certificate
+        if document is not None and document["claim"] == BELOW and len(document["tree"]) < 4000:
+            return as_read(document)
+
+
+def spurious(rng: Rng) -> Document:
+    """Two minima of different values, what an unfinished proof is left with."""
+    while True:
+        eta = str(rng.choice(["0.05", "0.1"]))
+        problem = random_rows(rng, 1, 2, eta=eta, rho=0.5, discount=Fraction(1, 2))
+        try:
+            document = prove(problem, budget=0).certificate
+        except ProblemError:
+            continue
+        if document is not None and document["claim"] == SPURIOUS:
+            return as_read(document)
+
+
+def infeasible(rng: Rng) -> Document:
+    """No gain is feasible: plants that conflict, or a step that throws every gain out."""
+    while True:
+        try:
+            kind = int(rng.integers(4))
+            if kind == 0:
+                document = conflicting(rng)
+            elif kind == 1:
+                problem = random_rows(rng, 1, 2, eta=str(rng.choice(["3", "10"])), rho=0.9)
+                prove(problem, budget=1.0)
+                continue
+            else:
+                step = "gradient" if kind == 2 else "normalized"
+                plants = [scalar_plant(*_numbers(rng)) for _ in range(int(rng.integers(1, 4)))]
+                if rng.random() < 0.3:
+                    plants.append(scalar_plant("2.5", "-1"))
+                analyze(scalar_problem(plants, step, str(rng.choice(["2", "5"]))))
+                continue
+        except InfeasibleError as error:
+            document = error.certificate
+        except BenignError:
+            continue
+        if document is not None:
+            return as_read(document)
+
+
+def conflicting(rng: Rng) -> Document | None:
+    """Two tasks whose inputs work the other way round, for one input."""
+    n = int(rng.integers(1, 5))
+    problem = random_rows(rng, n, 1, rho=float(rng.uniform(1.1, 3)))
+    first, second = problem.tasks
+    f = first.evaluation
+    turned = replace(f, B=tuple(tuple(-x for x in row) for row in f.B))
+    tasks = [first, Task("turned", turned), second]
+    found = conflict(Problem(make_family(tasks), problem.step))
+    return None if found is None else found.certificate
 
 
 Source = Callable[[Rng], Document]
@@ -216,5 +272,7 @@ SOURCES: dict[str, Source] = {
     REGRET: regret,
     QUANTITATIVE: lambda rng: rows(rng, QUANTITATIVE),
     BELOW: below,
+    SPURIOUS: spurious,
+    INFEASIBLE: infeasible,
 }
 """By claim: an honest certificate from a random problem."""

@@ -205,6 +205,7 @@ def falsehood(document: Document) -> str:
     """Why the claim of a document is certainly false; empty if nothing speaks against it."""
     import jury_gains  # noqa: F401 - they enter their judges
     import jury_line  # noqa: F401
+    import jury_pairs  # noqa: F401
 
     try:
         claim = document["claim"]

@@ -305,6 +305,11 @@ def minimum(h: Several, W: np.ndarray) -> tuple[np.ndarray, Any] | None:
     return None if value == MP.inf else (at, value)
 
 
+def met(problem: Any, frame: Any) -> tuple[Several, list[tuple[np.ndarray, Any]]]:
+    """The minima that are met in a box of gains; remembered."""
+    return _met(json.dumps({"problem": problem, "frame": frame}, sort_keys=True))
+
+
 @judge("minimisers below a level")
 def below(d: Document, q: Question) -> str:
     """Each listed gain is a minimiser of its value, and none below the level is missing in the box."""
@@ -322,21 +327,20 @@ def below(d: Document, q: Question) -> str:
         raise NoClaimError("the frame is none")
     if not isinstance(d["bounded"], bool):
         raise NoClaimError("bounded is neither true nor false")
-    key = {"problem": d["problem"], "frame": d["frame"]}
-    h, met = _met(json.dumps(key, sort_keys=True))
+    h, minima_met = met(d["problem"], d["frame"])
     entries = d["minimisers"]
     if not entries:
         return "nothing is listed"
-    listed = []
+    points = []
     for entry in entries:
-        why, point = _listed(entry, h, (m, n))
+        why, point = listed(entry, h, (m, n))
         if point is None:
             return why
-        if any(np.abs(point[0] - other).max() < CLOSE for other, _, _ in listed):
+        if any(np.abs(point[0] - other).max() < CLOSE for other, _, _ in points):
             return "one minimiser twice"
-        listed.append((*point, [pair(x) for x in entry["W"]]))
-    minima = [(at, value) for at, value, _ in listed]
-    for at, value in met:
+        points.append((*point, [pair(x) for x in entry["W"]]))
+    minima = [(at, value) for at, value, _ in points]
+    for at, value in minima_met:
         y = np.linalg.solve(X, at.reshape(-1) - C)
         if np.abs(y).max() > 1 - 1e-9 or value > mpf(level) * (1 - MP.mpf(10) ** -12):
             continue
@@ -360,7 +364,7 @@ def _widened(d: Document, margin: Any) -> Document:
     return changed
 
 
-def _listed(entry: Any, h: Several, shape: tuple[int, int]) -> tuple[str, Any]:
+def listed(entry: Any, h: Several, shape: tuple[int, int]) -> tuple[str, Any]:
     """Why a listed minimiser is none; else the gain and the value."""
     if not isinstance(entry, dict) or set(entry) != {"y", "W", "value", "convex"}:
         raise NoClaimError("a minimiser has other keys")

@@ -22,19 +22,27 @@ from benign.certificates.below import BELOW
 from benign.certificates.check import check
 from benign.certificates.document import sealed
 from benign.certificates.enumeration import ENUMERATION
+from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.registry import CLAIMS
+from benign.certificates.spurious import SPURIOUS
 from benign.errors import CertificateError
 from benign.verdict import Verdict
 
-SHARES = {ENUMERATION: 140, BELOW: 24}
+SHARES = {ENUMERATION: 120, BELOW: 24, SPURIOUS: 14, INFEASIBLE: 22}
 """Forgeries of a claim in a short run, 300 in all; of each other claim OTHERS."""
 
-OTHERS = 17
+OTHERS = 15
 
 CHUNKS = 20
 """Parts of a long run, 10,000 forgeries in all."""
 
-HONEST = {ENUMERATION: 34, BELOW: 2}
+MANY = {ENUMERATION: 200, BELOW: 24, SPURIOUS: 24, INFEASIBLE: 28}
+"""Forgeries of a claim in each part of a long run."""
+
+MANY_HONEST = {ENUMERATION: 65, BELOW: 4, SPURIOUS: 5}
+"""Honest certificates of a claim in each of ten parts of a long run, 2,000 in all."""
+
+HONEST = {ENUMERATION: 30, BELOW: 2, SPURIOUS: 2}
 """Honest certificates of a claim in a short run, 100 in all."""
 
 
@@ -67,15 +75,15 @@ def stand(claim: str, count: int, seed: int, record_property) -> Counter[str]:
 @pytest.mark.parametrize("claim", FORGERIES)
 def test_no_false_certificate_is_accepted(claim, record_property):
     counts = stand(claim, share(claim), 0, record_property)
-    # The trial is one: most of what is forged is false, and some of it is not and is accepted.
-    assert counts["false, refused"] > 0.4 * share(claim)
+    # The trial is one: much of what is forged is false.
+    assert counts["false, refused"] > 0.2 * share(claim)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(CHUNKS))
 @pytest.mark.parametrize("claim", FORGERIES)
 def test_no_false_certificate_of_many_is_accepted(claim, part, record_property):
-    stand(claim, {ENUMERATION: 220, BELOW: 24}.get(claim, 32), 100 + part, record_property)
+    stand(claim, MANY.get(claim, 28), 100 + part, record_property)
 
 
 # --- honest ones ------------------------------------------------------------------------------------
@@ -104,7 +112,7 @@ def test_no_certificate_of_our_own_is_refused(claim, record_property):
 @pytest.mark.parametrize("part", range(10))
 @pytest.mark.parametrize("claim", SOURCES)
 def test_no_certificate_of_many_of_our_own_is_refused(claim, part, record_property):
-    honest(claim, {ENUMERATION: 76, BELOW: 4}.get(claim, 15), 100 + part, record_property)
+    honest(claim, MANY_HONEST.get(claim, 14), 100 + part, record_property)
 
 
 # --- a checker with a hole ---------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Alterations that any certificate can suffer: of its problem, and of the form of its numbers.
 
-An alteration changes a document in place and answers False where it does not apply. Whether what comes
-out is false, the jury says: many an alteration is too slight to be, or makes a claim that holds as well.
+An alteration changes a document in place and answers False where it does not apply. Whether what
+comes out is false, the jury says: many an alteration is too slight, or makes a claim that holds.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def light_task_dropped(d: Document, rng: Rng) -> bool:
 
 
 def light_task_added(d: Document, rng: Rng) -> None:
-    """A task of next to no weight, a little unlike one that is there: its domain or its break is new."""
+    """A task of next to no weight, a little unlike one that is there, with another rim or break."""
     tasks = d["problem"]["tasks"]
     heavy = pick(rng, tasks)
     weight = Fraction(heavy["weight"]) / 10 ** int(rng.integers(6, 26))
@@ -233,16 +233,57 @@ def no_problem(d: Document, rng: Rng) -> None:
 
 
 WEIRD = [
-    True, False, None, "nan", "NaN", "inf", "-inf", "", "1/0", "x", 0, 1, -1, -0.0, 5e-324, -5e-324, 1e308,
-    -1e308, 2**53 + 1, 10**400, [], {}, [0.0], [[0.0]], "1e400", "1e-400", "9" * 500, "0x10", "١", "1_0",
-    float("nan"), float("inf"), [True, 1.0], ["-inf", "inf"], [1.0, 0.0], {"W": [0, 1]}, "\ud800", 1e-310,
-    2**64, -(2**63), "1e330", "-1e-330", [[["1"]]], "minimum", "gradient",
-]  # fmt: skip
+    True,
+    False,
+    None,
+    "nan",
+    "NaN",
+    "inf",
+    "-inf",
+    "",
+    "1/0",
+    "x",
+    0,
+    1,
+    -1,
+    -0.0,
+    5e-324,
+    -5e-324,
+    1e308,
+    -1e308,
+    2**53 + 1,
+    10**400,
+    [],
+    {},
+    [0.0],
+    [[0.0]],
+    "1e400",
+    "1e-400",
+    "9" * 500,
+    "0x10",
+    "١",
+    "1_0",
+    float("nan"),
+    float("inf"),
+    [True, 1.0],
+    ["-inf", "inf"],
+    [1.0, 0.0],
+    {"W": [0, 1]},
+    "\ud800",
+    1e-310,
+    2**64,
+    -(2**63),
+    "1e330",
+    "-1e-330",
+    [[["1"]]],
+    "minimum",
+    "gradient",
+]
 """What a reader may not expect in some place."""
 
 
 def weird(d: Document, rng: Rng) -> None:
-    """Something strange in the place of a thing; the format, the version and the claim are left alone."""
+    """Something strange in the place of a thing; format and version are left alone."""
     holder, key = pick(
         rng, [(h, k) for h, k in places(d) if h is not d or k not in ("benign", "version")]
     )

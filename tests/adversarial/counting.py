@@ -1,4 +1,4 @@
-"""Counts that tests hand on to the summary at the end of a run, also from the processes of pytest-xdist."""
+"""Counts that tests hand on to the summary at the end of a run, also from processes of pytest-xdist."""
 
 from __future__ import annotations
 

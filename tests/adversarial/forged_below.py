@@ -87,9 +87,11 @@ def moved(d: Document, rng: Rng) -> None:
         settled(d)
         return
     by = float(slight(rng))
-    entry[key] = [[a + by, b + by] for a, b in entry[key]] if rng.random() < 0.8 else [
-        [a, a] for a, _ in entry[key]
-    ]  # fmt: skip
+    entry[key] = (
+        [[a + by, b + by] for a, b in entry[key]]
+        if rng.random() < 0.8
+        else [[a, a] for a, _ in entry[key]]
+    )
 
 
 def all_equal(d: Document, rng: Rng) -> bool:
@@ -135,10 +137,20 @@ def convex_changed(d: Document, rng: Rng) -> None:
 def level_changed(d: Document, rng: Rng) -> None:
     """A higher level: leaves below it are then not covered; or a lower one, below what is listed."""
     values = [x for entry in d["minimisers"] for x in entry["value"]]
-    d["level"] = pick(rng, [
-        d["level"] * float(rng.choice([0.3, 0.9, 1.02, 1.1, 3.0, 30.0])), "inf", 1e300, beyond(d["level"], 1),
-        beyond(min(values), -2), max(values), min(values), -1.0, 0.0,
-    ])  # fmt: skip
+    d["level"] = pick(
+        rng,
+        [
+            d["level"] * float(rng.choice([0.3, 0.9, 1.02, 1.1, 3.0, 30.0])),
+            "inf",
+            1e300,
+            beyond(d["level"], 1),
+            beyond(min(values), -2),
+            max(values),
+            min(values),
+            -1.0,
+            0.0,
+        ],
+    )
     if rng.random() < 0.3:
         _retagged(d, "lr", pick(rng, "gslr"))
 
@@ -206,7 +218,7 @@ def pruned(d: Document, rng: Rng) -> None:
     while open_boxes:
         open_boxes += 1 if d["tree"][j].isdigit() else -1
         j += 1
-    d["tree"] = d["tree"][:i] + pick(rng, list("uorlgsnm") + ["0", "1", ""]) + d["tree"][j:]
+    d["tree"] = d["tree"][:i] + pick(rng, [*"uorlgsnm", "0", "1", ""]) + d["tree"][j:]
 
 
 BELOW_A_LEVEL: dict[str, Change] = {

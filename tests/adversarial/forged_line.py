@@ -1,4 +1,4 @@
-"""Forged certificates of one state and one input: complete enumerations, and claims about one gain."""
+"""Forged complete enumerations: points hidden, dropped, merged, moved; other values and conclusions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from typing import Any
 import numpy as np
 from alterations import Change, Document, Rng, beyond, pick, slight
 
-from benign.errors import BenignError
 from benign.exact import globality
-from benign.exact.problem import problem_from_json
-from benign.prove.line.enumeration import analyze
 
 
 def _float(x: Any) -> float:
@@ -21,7 +18,7 @@ def _float(x: Any) -> float:
 
 
 def settled(d: Document) -> None:
-    """Minimum, ε and status as they follow from what is listed: what is left is a lie about the list."""
+    """Minimum, ε and status as they follow from what is listed: only the list itself is a lie."""
     minima = [tuple(map(_float, p["value"])) for p in d["points"] if "minimum" in p["kind"]]
     doubtful = [tuple(map(_float, s["value"])) for s in d["undecided"]]
     lo, hi = globality.infimum(minima, doubtful)
@@ -97,10 +94,19 @@ def _cover_up(d: Document, rng: Rng, stretch: list[float], point: Document) -> N
     values = [x for p in (*inside, point) for x in p["value"]]
     d["points"] = [p for p in d["points"] if not any(p is x for x in inside)]
     own = [min(values), max(values)]
-    value = pick(rng, [
-        least["value"], [least["value"][0], least["value"][1]], own, [0.0, "inf"], [0.0, least["value"][1]],
-        [own[0], beyond(own[0], 4)], [beyond(own[1], 1), "inf"], [least["value"][0], own[0]],
-    ])  # fmt: skip
+    value = pick(
+        rng,
+        [
+            least["value"],
+            [least["value"][0], least["value"][1]],
+            own,
+            [0.0, "inf"],
+            [0.0, least["value"][1]],
+            [own[0], beyond(own[0], 4)],
+            [beyond(own[1], 1), "inf"],
+            [least["value"][0], own[0]],
+        ],
+    )
     d["undecided"] = [
         s for s in d["undecided"] if not (stretch[0] <= s["W"][0] and s["W"][1] <= stretch[1])
     ]
@@ -186,9 +192,9 @@ def cut_short(d: Document, rng: Rng) -> bool:
     x, tags = d["cover"]["points"], d["cover"]["tags"]
     i = int(rng.integers(1, len(tags)))
     keep_left = rng.random() < 0.5
-    d["cover"] = {"points": x[: i + 1], "tags": tags[:i]} if keep_left else {
-        "points": x[i:], "tags": tags[i:]
-    }  # fmt: skip
+    d["cover"] = (
+        {"points": x[: i + 1], "tags": tags[:i]} if keep_left else {"points": x[i:], "tags": tags[i:]}
+    )
     d["points"] = [p for p in d["points"] if (p["W"][1] <= x[i]) == keep_left]
     d["domain"] = [e for e in d["domain"] if (e[0][0] <= x[i]) == keep_left] or d["domain"]
     if _minima(d):
@@ -266,10 +272,16 @@ def limits_changed(d: Document, rng: Rng) -> bool:
     point = pick(rng, jumps)
     left, right = point["limits"]
     both = [x for side in (left, right) if side for x in side]
-    point["limits"] = pick(rng, [
-        [right, left], [None, right], [left, None], [[min(both), max(both)]] * 2,
-        [side and [min(both), min(both)] for side in (left, right)],
-    ])  # fmt: skip
+    point["limits"] = pick(
+        rng,
+        [
+            [right, left],
+            [None, right],
+            [left, None],
+            [[min(both), max(both)]] * 2,
+            [side and [min(both), min(both)] for side in (left, right)],
+        ],
+    )
     ends = [side for side in point["limits"] if side]
     if ends and rng.random() < 0.7:
         point["value"] = [min(x[0] for x in ends), min(x[1] for x in ends)]
@@ -326,10 +338,17 @@ def narrowed(d: Document, rng: Rng) -> bool:
         return False
     x = pick(rng, pairs)
     few = int(rng.choice([1, 1, 2, 5, 100]))
-    x[:] = pick(rng, [
-        [beyond(x[0], few), x[1]], [x[0], beyond(x[1], -few)], [beyond(x[1], few), beyond(x[1], 2 * few)],
-        [beyond(x[0], -2 * few), beyond(x[0], -few)], [x[0], x[0]], [x[1], x[1]],
-    ])  # fmt: skip
+    x[:] = pick(
+        rng,
+        [
+            [beyond(x[0], few), x[1]],
+            [x[0], beyond(x[1], -few)],
+            [beyond(x[1], few), beyond(x[1], 2 * few)],
+            [beyond(x[0], -2 * few), beyond(x[0], -few)],
+            [x[0], x[0]],
+            [x[1], x[1]],
+        ],
+    )
     x.sort()
     return True
 
@@ -343,10 +362,17 @@ def concluded(d: Document, rng: Rng) -> None:
     )
     d["status"] = pick(rng, ["proved", "refuted", "undecided"])
     if rng.random() < 0.5:
-        d["epsilon"] = pick(rng, [
-            [0.0, 0.0], [0.0, float(lo)], [float(hi), "inf"], [float(hi) * 1.5, float(hi) * 2],
-            [float(lo), float(lo)], [float(hi), float(hi)],
-        ])  # fmt: skip
+        d["epsilon"] = pick(
+            rng,
+            [
+                [0.0, 0.0],
+                [0.0, float(lo)],
+                [float(hi), "inf"],
+                [float(hi) * 1.5, float(hi) * 2],
+                [float(lo), float(lo)],
+                [float(hi), float(hi)],
+            ],
+        )
 
 
 def domain_changed(d: Document, rng: Rng) -> bool:
@@ -389,67 +415,3 @@ ENUMERATIONS: dict[str, Change] = {
     "another conclusion": concluded,
     "another domain": domain_changed,
 }
-
-
-# --- claims about one gain ----------------------------------------------------------------------------
-
-
-def gain_elsewhere(d: Document, rng: Rng) -> bool:
-    """The gain, or its interval, at another stationary point of h, at a break, or about two of them."""
-    try:
-        points = analyze(problem_from_json(d["problem"])).stationary_points
-    except BenignError:
-        return False
-    if not points:
-        return False
-    there = pick(rng, points).W
-    lo, hi = d["W"]
-    d["W"] = pick(rng, [
-        [there.lo, there.hi], [beyond(there.lo, -50), beyond(there.hi, 50)],
-        [min(lo, there.lo), max(hi, there.hi)], [there.lo, there.lo],
-    ])  # fmt: skip
-    if d["claim"] == "regret bound":
-        d["W"] = [d["W"][0], d["W"][0]]
-    return True
-
-
-def gain_moved(d: Document, rng: Rng) -> None:
-    """The gain moves, by a float or far."""
-    W = d["W"]
-    if isinstance(W[0], list):
-        row = pick(rng, W)
-        j = int(rng.integers(len(row)))
-        row[j] = row[j] * (1 + float(slight(rng)))
-        return
-    lo, hi = W
-    by = (abs(lo) + abs(hi)) * float(slight(rng))
-    d["W"] = pick(
-        rng, [[lo + by, hi + by], [lo, lo], [hi, hi], [lo - abs(by), hi + abs(by)], [hi, hi + abs(by)]]
-    )
-    if d["claim"] == "regret bound":
-        d["W"] = [lo + by, lo + by]
-
-
-def gap_changed(d: Document, rng: Rng) -> None:
-    """A smaller gap: by a float, by a few parts in 10¹², by half, none at all, or less than none."""
-    gap = d["gap"]
-    d["gap"] = pick(rng, [
-        beyond(gap, -1), gap * (1 - 1e-9), gap * (1 - 10.0 ** rng.uniform(-13, 0)), gap / 2, 0.0, -gap, -5e-324,
-        -1.0,
-    ])  # fmt: skip
-
-
-def other_claim(d: Document, rng: Rng) -> None:
-    """The same document as one of another claim about one gain."""
-    names = ["theorem 1", "theorem 2", "proposition 1", "non-singular form", "theorem 3", "proposition 2",
-             "regret bound", "quantitative form"]  # fmt: skip
-    d["claim"] = pick(rng, [name for name in names if name != d["claim"]])
-
-
-ONE_GAIN: dict[str, Change] = {
-    "the gain moved": gain_moved,
-    "a smaller gap": gap_changed,
-    "another claim": other_claim,
-}
-
-STATIONARY: dict[str, Change] = {**ONE_GAIN, "at another point": gain_elsewhere}

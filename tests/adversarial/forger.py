@@ -1,8 +1,8 @@
 """A forger of certificates: honest ones are altered, at random and with cunning, and sealed again.
 
-`FORGERIES` holds the alterations of each claim; each of them is made to a certificate of `honest.SOURCES`,
-alone or with one or two more, and the digest of what comes out is right. Whether its claim is then false
-the jury says (`jury.falsehood`). A new claim is one row here, one of `honest.SOURCES`, and one judge.
+`FORGERIES` holds the alterations of each claim; they are made to certificates of `honest.SOURCES`,
+alone or with one or two more, and the digest of what comes out is right. Whether its claim is false the
+jury says (`jury.falsehood`). A new claim is one row here, one of `honest.SOURCES`, and one judge.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from alterations import FORM, PROBLEM, Change, Document, Rng
 from forged_below import BELOW_A_LEVEL
-from forged_line import ENUMERATIONS, ONE_GAIN, STATIONARY
+from forged_gain import ONE_GAIN, STATIONARY
+from forged_line import ENUMERATIONS
+from forged_pairs import NO_FEASIBLE_GAIN, SPURIOUS_MINIMA
 from honest import SOURCES, enumeration
 from jury import falsehood
 
@@ -23,9 +25,11 @@ from benign.certificates.below import BELOW
 from benign.certificates.check import check
 from benign.certificates.document import sealed
 from benign.certificates.enumeration import ENUMERATION
+from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.pointwise import CLAIMS as POINTWISE
 from benign.certificates.quantitative import QUANTITATIVE
 from benign.certificates.regret import REGRET
+from benign.certificates.spurious import SPURIOUS
 from benign.errors import CertificateError
 from benign.verdict import Status
 
@@ -38,6 +42,8 @@ FORGERIES: dict[str, dict[str, Change]] = {
     REGRET: ONE_GAIN,
     QUANTITATIVE: ONE_GAIN,
     BELOW: BELOW_A_LEVEL,
+    SPURIOUS: SPURIOUS_MINIMA,
+    INFEASIBLE: NO_FEASIBLE_GAIN,
 }
 """By claim: the alterations that are its own; those of the problem and the form are made to all."""
 

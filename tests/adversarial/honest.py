@@ -1,14 +1,15 @@
-"""Honest certificates of every claim, as the verbs `analyze` and `certify` write them, from random problems.
+"""Honest certificates of every claim, as `analyze` and `certify` write them, from random problems.
 
 `SOURCES` says how one of each claim is made; a new claim is one row. Among the problems are those that
-are hard to be honest about: tasks of no weight, tasks that are one, breaks of a normalised step that lie
-in one float, costs without an optimum.
+are hard to be honest about: tasks of no weight, tasks that are one, breaks of a normalised step that
+lie in one float, costs without an optimum.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,14 +17,17 @@ import numpy as np
 
 from benign.certificates.below import BELOW
 from benign.certificates.enumeration import ENUMERATION
+from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.pointwise import CLAIMS as POINTWISE
 from benign.certificates.pointwise import PROPOSITION_2, THEOREM_2, THEOREM_3
 from benign.certificates.quantitative import QUANTITATIVE
 from benign.certificates.regret import REGRET
-from benign.errors import BenignError, ProblemError
-from benign.exact.problem import Plant, Problem
+from benign.certificates.spurious import SPURIOUS
+from benign.errors import BenignError, InfeasibleError, ProblemError
+from benign.exact.problem import Plant, Problem, Task, make_family
 from benign.prove.boxes.below import prove
 from benign.prove.certify import certify
+from benign.prove.infeasible import conflict
 from benign.prove.line.enumeration import analyze
 from helpers import FloatObjective, feasible_problem, paper_problem, scalar_plant, scalar_problem
 from several import random_problem as random_rows
@@ -121,7 +125,7 @@ def one_task(rng: Rng, kind: str, *, same: bool = True) -> Problem:
     f, other = scalar_plant(*_numbers(rng)), scalar_plant(*_numbers(rng))
     g = None if same else Plant(f.A, f.B, other.Q, other.R, f.S0)
     k, shots = int(rng.integers(1, 3)), int(rng.integers(1, 3))
-    eta = f"{10.0 ** rng.uniform(-3.5, -1.5):.2g}"
+    eta = f"{10.0 ** rng.uniform(-4, -2):.2g}"
     return scalar_problem([f] * k, kind, eta, shots, adaptation=[g] * k)
 
 
@@ -154,10 +158,14 @@ def pointwise(rng: Rng, claim: str) -> Document:
             kind = "normalized" if claim == PROPOSITION_2 else "gradient"
             problem = one_task(rng, kind, same=claim == THEOREM_2 or rng.random() < 0.5)
         try:
-            minima = [p.W.mid for p in analyze(problem).minimizers]
-            return as_read(certify(problem, minima[int(rng.integers(len(minima)))], claim))
+            minima = rng.permutation([p.W.mid for p in analyze(problem).minimizers])
         except BenignError:
             continue
+        for W in minima:
+            try:
+                return as_read(certify(problem, float(W), claim))
+            except BenignError:
+                continue
 
 
 def rows(rng: Rng, claim: str) -> Document:
@@ -200,8 +208,60 @@ def below(rng: Rng, seconds: float = 5.0) -> Document:
             found = prove(problem, level=rng.uniform(1.05, 1.2) * lowest, budget=seconds)
         except ProblemError:  # no gain is feasible
             continue
-        if found.certificate is not None and len(found.certificate["tree"]) < 4000:
-            return as_read(found.certificate)
+        document = found.certificate
+        if document is not None and document["claim"] == BELOW and len(document["tree"]) < 4000:
+            return as_read(document)
+
+
+def spurious(rng: Rng) -> Document:
+    """Two minima of different values, what an unfinished proof is left with."""
+    while True:
+        eta = str(rng.choice(["0.05", "0.1"]))
+        problem = random_rows(rng, 1, 2, eta=eta, rho=0.5, discount=Fraction(1, 2))
+        try:
+            document = prove(problem, budget=0).certificate
+        except ProblemError:
+            continue
+        if document is not None and document["claim"] == SPURIOUS:
+            return as_read(document)
+
+
+def infeasible(rng: Rng) -> Document:
+    """No gain is feasible: plants that conflict, or a step that throws every gain out."""
+    while True:
+        try:
+            kind = int(rng.integers(4))
+            if kind == 0:
+                document = conflicting(rng)
+            elif kind == 1:
+                problem = random_rows(rng, 1, 2, eta=str(rng.choice(["3", "10"])), rho=0.9)
+                prove(problem, budget=1.0)
+                continue
+            else:
+                step = "gradient" if kind == 2 else "normalized"
+                plants = [scalar_plant(*_numbers(rng)) for _ in range(int(rng.integers(1, 4)))]
+                if rng.random() < 0.3:
+                    plants.append(scalar_plant("2.5", "-1"))
+                analyze(scalar_problem(plants, step, str(rng.choice(["2", "5"]))))
+                continue
+        except InfeasibleError as error:
+            document = error.certificate
+        except BenignError:
+            continue
+        if document is not None:
+            return as_read(document)
+
+
+def conflicting(rng: Rng) -> Document | None:
+    """Two tasks whose inputs work the other way round, for one input."""
+    n = int(rng.integers(1, 5))
+    problem = random_rows(rng, n, 1, rho=float(rng.uniform(1.1, 3)))
+    first, second = problem.tasks
+    f = first.evaluation
+    turned = replace(f, B=tuple(tuple(-x for x in row) for row in f.B))
+    tasks = [first, Task("turned", turned), second]
+    found = conflict(Problem(make_family(tasks), problem.step))
+    return None if found is None else found.certificate
 
 
 Source = Callable[[Rng], Document]
@@ -212,5 +272,7 @@ SOURCES: dict[str, Source] = {
     REGRET: regret,
     QUANTITATIVE: lambda rng: rows(rng, QUANTITATIVE),
     BELOW: below,
+    SPURIOUS: spurious,
+    INFEASIBLE: infeasible,
 }
 """By claim: an honest certificate from a random problem."""

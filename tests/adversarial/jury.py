@@ -76,9 +76,11 @@ def text_number(value: Any) -> Fraction:
         raise NoClaimError(f"{str(value)[:40]!r} is no number")
     try:
         top, bar, bottom = value.partition("/")
-        return Fraction(Decimal(top.strip())) / (Fraction(Decimal(bottom.strip())) if bar else 1)
+        found = Fraction(Decimal(top.strip())) / (Fraction(Decimal(bottom.strip())) if bar else 1)
+        float(found)
     except (ArithmeticError, ValueError) as error:
         raise NoClaimError(f"{value[:40]!r} is no number") from error
+    return found
 
 
 def number(value: Any) -> Fraction | float:
@@ -103,7 +105,7 @@ def pair(value: Any) -> tuple[Any, Any]:
 
 
 def question(document: Any) -> Question:
-    """The problem of a document, exact; it must be one: R ≻ 0, Q, S0 and noise ⪰ 0, weights that sum to 1."""
+    """The problem of a document, exact: R ≻ 0, Q, S0 and noise ⪰ 0, weights that sum to one."""
     try:
         tasks, step = document["tasks"], document["step"]
         weights = [text_number(task["weight"]) for task in tasks]
@@ -203,6 +205,7 @@ def falsehood(document: Document) -> str:
     """Why the claim of a document is certainly false; empty if nothing speaks against it."""
     import jury_gains  # noqa: F401 - they enter their judges
     import jury_line  # noqa: F401
+    import jury_pairs  # noqa: F401
 
     try:
         claim = document["claim"]

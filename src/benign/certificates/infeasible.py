@@ -32,6 +32,7 @@ from flint import fmpq, fmpq_mat, fmpz
 from benign.balls.scalar import BallObjective
 from benign.certificates.claim import Claim, Cost, Document, Progress
 from benign.certificates.covered import cover_cost, prove_cover
+from benign.certificates.gains import require_well_posed
 from benign.certificates.infeasible_tree import TREE, prove_tree, tree_cost
 from benign.certificates.pieced import piece_cost
 from benign.certificates.reading import Refused, number
@@ -91,6 +92,7 @@ def _prove_farkas(proof: dict[str, Any], problem: Problem) -> str:
     n = problem.family.n
     if problem.family.m != 1:
         raise Refused("proof: the inequalities are linear for one input only")
+    require_well_posed(problem)
     weights = _weights(proof["weights"], len(problem.tasks), n + 1)
     total = fmpq_mat(1, n + 1)
     for task in sorted({task for task, _ in weights}):

@@ -1,0 +1,92 @@
+"""Forged claims about one gain: the gain moves, its gap shrinks, the claim is another."""
+
+from __future__ import annotations
+
+from alterations import Change, Document, Rng, beyond, pick, slight
+
+from benign.errors import BenignError
+from benign.exact.problem import problem_from_json
+from benign.prove.line.enumeration import analyze
+
+
+def gain_elsewhere(d: Document, rng: Rng) -> bool:
+    """The gain, or its interval, at another stationary point of h, at a break, or about two of them."""
+    try:
+        points = analyze(problem_from_json(d["problem"])).stationary_points
+    except BenignError:
+        return False
+    if not points:
+        return False
+    there = pick(rng, points).W
+    lo, hi = d["W"]
+    d["W"] = pick(
+        rng,
+        [
+            [there.lo, there.hi],
+            [beyond(there.lo, -50), beyond(there.hi, 50)],
+            [min(lo, there.lo), max(hi, there.hi)],
+            [there.lo, there.lo],
+        ],
+    )
+    if d["claim"] == "regret bound":
+        d["W"] = [d["W"][0], d["W"][0]]
+    return True
+
+
+def gain_moved(d: Document, rng: Rng) -> None:
+    """The gain moves, by a float or far."""
+    W = d["W"]
+    if isinstance(W[0], list):
+        row = pick(rng, W)
+        j = int(rng.integers(len(row)))
+        row[j] = row[j] * (1 + float(slight(rng)))
+        return
+    lo, hi = W
+    by = (abs(lo) + abs(hi)) * float(slight(rng))
+    d["W"] = pick(
+        rng, [[lo + by, hi + by], [lo, lo], [hi, hi], [lo - abs(by), hi + abs(by)], [hi, hi + abs(by)]]
+    )
+    if d["claim"] == "regret bound":
+        d["W"] = [lo + by, lo + by]
+
+
+def gap_changed(d: Document, rng: Rng) -> None:
+    """A smaller gap: by a float, by a few parts in 10¹², by half, none at all, or less than none."""
+    gap = d["gap"]
+    d["gap"] = pick(
+        rng,
+        [
+            beyond(gap, -1),
+            gap * (1 - 1e-9),
+            gap * (1 - 10.0 ** rng.uniform(-13, 0)),
+            gap / 2,
+            0.0,
+            -gap,
+            -5e-324,
+            -1.0,
+        ],
+    )
+
+
+def other_claim(d: Document, rng: Rng) -> None:
+    """The same document as one of another claim about one gain."""
+    names = [
+        "theorem 1",
+        "theorem 2",
+        "proposition 1",
+        "non-singular form",
+        "theorem 3",
+        "proposition 2",
+        "regret bound",
+        "quantitative form",
+    ]
+    d["claim"] = pick(rng, [name for name in names if name != d["claim"]])
+
+
+ONE_GAIN: dict[str, Change] = {
+    "the gain moved": gain_moved,
+    "a smaller gap": gap_changed,
+    "another claim": other_claim,
+}
+
+STATIONARY: dict[str, Change] = {**ONE_GAIN, "at another point": gain_elsewhere}

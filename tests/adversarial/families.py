@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import folds
 import numpy as np
 
-import folds
 from benign.exact.problem import Plant, Problem, Task, make_family, make_step
 
 Rng = np.random.Generator
@@ -151,7 +151,9 @@ def magnitudes(rng: Rng) -> Draw:
         made.append(
             changed(x, b=v["b"] * gain, q=v["q"] * cost, r=v["r"] * cost * gain**2, s=v["s"] * state)
         )
-    if any(not 2.0**-100 <= float(n) <= 2.0**100 for x in made for n in (numbers(x)["r"], numbers(x)["q"])):
+    if any(
+        not 2.0**-100 <= float(n) <= 2.0**100 for x in made for n in (numbers(x)["r"], numbers(x)["q"])
+    ):
         made = [changed(x, b=numbers(x)["b"] * gain) for x in draw.f]
     return with_step(rng, replace(draw, f=tuple(made)))
 
@@ -221,7 +223,9 @@ def two_costs(rng: Rng) -> Draw:
 def discounted(rng: Rng) -> Draw:
     draw = base(rng)
     y = [written(rng, rng.uniform(0.5, 0.999)) for _ in draw.f]
-    return with_step(rng, replace(draw, f=tuple(changed(x, y=u) for x, u in zip(draw.f, y, strict=True))))
+    return with_step(
+        rng, replace(draw, f=tuple(changed(x, y=u) for x, u in zip(draw.f, y, strict=True)))
+    )
 
 
 def noisy(rng: Rng) -> Draw:

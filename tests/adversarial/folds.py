@@ -12,10 +12,10 @@ from fractions import Fraction
 
 import numpy as np
 from flint import arb, ctx
-
-from benign.exact.problem import Problem
 from oracle_costs import BITS, Objective, number
 from oracle_gradient import slopes, span
+
+from benign.exact.problem import Problem
 
 GAINS = 700
 STEPS = 60

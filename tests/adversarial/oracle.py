@@ -13,13 +13,13 @@ from fractions import Fraction
 from math import inf
 
 import numpy as np
-from flint import arb, ctx, fmpq
-
 import oracle_gradient
 import oracle_normalized
+from flint import arb, ctx, fmpq
+from oracle_costs import BITS, TIE, Found, Minimum, Objective, ball
+
 from benign.exact.problem import Problem
 from benign.results.landscape import Enclosure, Kind, Landscape, StationaryPoint, Undecided
-from oracle_costs import BITS, TIE, Found, Minimum, Objective, ball
 
 SAMPLES = 24
 """Gains at which the domain, and h within undecided stretches, is compared."""
@@ -202,7 +202,9 @@ def _stretches(landscape: Landscape, h: Objective) -> list[str]:
                 continue
             low, high = min(p.value.lo for p in here), max(_highest(p) for p in here)
             if not holds(Enclosure(low, high), jet[0]):
-                wrong.append(f"h is {float(jet[0])!r} in {stretch.W}, said to be in [{low!r}, {high!r}]")
+                wrong.append(
+                    f"h is {float(jet[0])!r} in {stretch.W}, said to be in [{low!r}, {high!r}]"
+                )
     return wrong
 
 

@@ -18,7 +18,7 @@ BITS = 512
 """Precision of the oracle; what it cannot tell apart in so many bits it is not sure of."""
 
 TIE = 2.0**-300
-"""Two numbers this close, relative to their size, are called equal: no family here has distinct ones."""
+"""Two numbers this close, relative to their size, are called equal: no family has distinct ones so."""
 
 
 def ball(x: Fraction | float | int) -> arb:
@@ -140,8 +140,10 @@ class Objective:
                     return None
                 _, g1, g2, g3 = g.jet(x)
                 if self.kind == "gradient":
-                    x, J, K = x - self.eta * g1, J * (1 - self.eta * g2), (
-                        K * (1 - self.eta * g2) - self.eta * g3 * J * J
+                    x, J, K = (
+                        x - self.eta * g1,
+                        J * (1 - self.eta * g2),
+                        (K * (1 - self.eta * g2) - self.eta * g3 * J * J),
                     )
                 elif g1 > 0 or g1 < 0:
                     x = x - sign(g1) * self.eta

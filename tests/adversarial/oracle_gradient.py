@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from flint import arb, fmpq, fmpq_poly
+from oracle_costs import TIE, Found, Minimum, Objective, number, sign
 
 from benign.exact.problem import Plant, Problem
-from oracle_costs import TIE, Found, Minimum, Objective, number, sign
 
 FOR_ROOTS = 2
 """Most tasks of which the polynomial is made: its degree is 20 times as much."""
@@ -67,7 +67,7 @@ def stationary(problem: Problem) -> list[arb] | None:
     for i, slope in enumerate(slopes):
         for j, room in enumerate(rooms):
             if j != i:
-                slope = slope * room  # noqa: PLW2901
+                slope = slope * room
         total += slope
     if total.degree() < 0:
         return None
@@ -182,12 +182,14 @@ def scanned(h: Objective, hints: Sequence[arb]) -> list[Minimum]:
     wanted[:-1] |= turn
     points = [arb(float(w)) for w in x[wanted]]
     for at in hints:  # what float64 cannot separate
-        points += [(at + side * (high - low) * arb(2) ** -k).mid() for k in range(2, 140) for side in (-1, 1)]
+        points += [
+            (at + side * (high - low) * arb(2) ** -k).mid() for k in range(2, 140) for side in (-1, 1)
+        ]
     points = sorted({number(p): p for p in points if low < p < high}.items())
     known = [(p, _side(h, p)) for _, p in points]
     known = [(p, side) for p, side in known if side is not None]
     found = []
-    for (left, before), (right, after) in zip(known, known[1:]):
+    for (left, before), (right, after) in zip(known, known[1:], strict=False):
         if before in (-1, "out") and after in (1, "out") and not before == after == "out":
             point = narrowed(h, left, right)
             if point is not None:

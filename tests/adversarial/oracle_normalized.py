@@ -1,4 +1,4 @@
-"""The normalised step: all minima of the closure of h, from the breaks W* + jη and the signs beside them.
+"""The normalised step: the minima of the closure of h, from breaks W* + jη and the signs beside them.
 
 What a piece's tasks do is not counted but played: the step is taken from a gain in the middle of it.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flint import arb
-
 from oracle_costs import TIE, Found, Minimum, Objective, sign
 
 
@@ -58,7 +57,9 @@ def minima(h: Objective) -> Found:
         if not left.arrives and not right.arrives:
             found.append(_inside(h, part))
         before = parts[i - 1] if i and order(parts[i - 1].right, part.left) == 0 else None
-        after = parts[i + 1] if i + 1 < len(parts) and order(part.right, parts[i + 1].left) == 0 else None
+        after = (
+            parts[i + 1] if i + 1 < len(parts) and order(part.right, parts[i + 1].left) == 0 else None
+        )
         if any(order(part.left, turn) == 0 for turn in turns):
             found += _at_break(part.left, sides[i - 1][1] if before else None, left)
         elif left.arrives and left.limit is not None:
@@ -119,7 +120,12 @@ def _stretches(h: Objective, turns: list[arb]) -> list[Stretch]:
             continue
         last = parts[-1] if parts else None
         # A jump that every task steps over and back again is none.
-        if last and last.shifts == tuple(shifts) and order(last.right, low) == 0 and not _steep(h, last, 1):
+        if (
+            last
+            and last.shifts == tuple(shifts)
+            and order(last.right, low) == 0
+            and not _steep(h, last, 1)
+        ):
             parts[-1] = Stretch(last.left, high, last.shifts)
         else:
             parts.append(Stretch(low, high, tuple(shifts)))

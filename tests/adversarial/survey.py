@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import families
+from oracle import infeasible, judge
+
 from benign.certificates.check import check
 from benign.errors import ProblemError
 from benign.exact.problem import Problem
 from benign.prove.line.enumeration import analyze
 from benign.results.landscape import Landscape
 from benign.verdict import Status
-from oracle import infeasible, judge
 
 COLUMNS = ("families", "minima", "undecided", "refused", "wrong", "own certificates refused")
 """What is counted of each kind. `undecided`: families with a stretch, or a verdict, left open;

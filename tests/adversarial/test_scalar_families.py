@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import pytest
-from flint import arb, ctx
-
 import families
 import folds
 import oracle_gradient
-from helpers import MINIMA, paper_problem
+import pytest
+from flint import arb, ctx
 from oracle import judge, minima
 from oracle_costs import BITS, Objective
 from survey import Tally, survey
+
 from benign.prove.line.enumeration import analyze
+from helpers import MINIMA, paper_problem
 
 NORMAL, PARTS = 300, 10
 ALL, ALL_PARTS = 10_000, 100
@@ -55,9 +55,9 @@ def test_the_oracle_finds_the_minima_of_the_paper(figure, eta):
     assert found.complete == (len(problem.tasks) <= oracle_gradient.FOR_ROOTS)
     places = [(f"{float(x.lo):.6f}", f"{float(x.value):.6f}") for x in found.minima]
     digits = [len(w) - 2 for w, _ in MINIMA[figure, eta]]
-    assert [
-        (f"{float(w):.{n}f}", h) for (w, h), n in zip(places, digits, strict=True)
-    ] == MINIMA[figure, eta]
+    assert [(f"{float(w):.{n}f}", h) for (w, h), n in zip(places, digits, strict=True)] == MINIMA[
+        figure, eta
+    ]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -51,7 +51,9 @@ def changes():
         d["proof"]["minimisers"][1] = copy.deepcopy(d["proof"]["minimisers"][0])
 
     def value(d):
-        d["proof"]["minimisers"][-1]["value"] = [x * 1.01 for x in d["proof"]["minimisers"][-1]["value"]]
+        d["proof"]["minimisers"][-1]["value"] = [
+            x * 1.01 for x in d["proof"]["minimisers"][-1]["value"]
+        ]
 
     def epsilon(d):
         d["epsilon"] = 2.0 * d["epsilon"] + 1.0

@@ -279,12 +279,27 @@ def _inverse_rows(gradient: Sequence[Model]) -> list[list[arb]]:
 
 
 def _eigenvectors(hessian: list[list[Model]]) -> list[tuple[arb, list[arb]]]:
-    """Eigenvalues and vectors at the centre, the least first; without error bounds."""
+    """Eigenvalues and vectors at the centre, the least first; without error bounds.
+
+    flint's approximate vectors are useless where the entries are huge: these are scaled to about one.
+    """
     middle = arb_mat([[entry.centre.mid() for entry in row] for row in hessian])
+    scale = _power_of_two(middle)
     try:
+        middle = middle / scale
         values, vectors = acb_mat(middle).eig(right=True, algorithm="approx")
     except (ValueError, ZeroDivisionError):
         return []
     columns = vectors.transpose().tolist()
     pairs = [(v.real.mid(), [x.real.mid() for x in c]) for v, c in zip(values, columns, strict=True)]
-    return sorted(pairs, key=lambda pair: float(pair[0]))
+    pairs.sort(key=lambda pair: float(pair[0]))
+    return [(value * scale, v) for value, v in pairs]
+
+
+def _power_of_two(M: arb_mat) -> arb:
+    """One near the largest entry; 1 if that is zero or not finite."""
+    size = max((abs(x) for x in M.entries()), key=float)
+    if not size.is_finite() or not size > 0:
+        return arb(1)
+    mantissa, exponent = size.mid().man_exp()
+    return arb(2) ** (int(exponent) + int(mantissa).bit_length())

@@ -26,7 +26,7 @@ from benign.tasks.files import load
 
 CASES = Path(__file__).parents[1] / "cases"
 
-FIELDS = ("A", "B", "Q", "R", "S0", "noise", "weight", "eta", "costs", "costs against eta", "rates")
+FIELDS = ("A", "B", "Q", "R", "S0", "noise", "weight", "eta", "costs", "costs against eta", "one Q")
 SIZES = [Fraction(base) ** e for base in (2, 10) for e in (-280, -120, -35, 35, 120, 280)]
 SUBNORMAL = [Fraction(10) ** e for e in (-320, -310)] + [Fraction(2) ** e for e in (-1070, -1030)]
 
@@ -55,10 +55,26 @@ def problem(m: int, field: str = "", size: Fraction = Fraction(1)) -> Problem:
     if field in ("eta", "costs against eta"):
         eta *= size if field == "eta" else 1 / size
     first, second = plant("0.9", ("1", "0.3"), 1, 1), plant("0.5", ("0.7", "1"), 2, "0.7")
-    if field == "rates":  # of one task alone
+    if field == "one Q":
         second = replace(second, Q=((second.Q[0][0] * size,),))
     tasks = (Task("one", first), Task("two", second))
     return Problem(Family(tasks, (weight, 1 - weight)), Step("gradient", eta))
+
+
+def priced(plant: Plant, factor: Fraction) -> Plant:
+    """The plant with Q and R times a number."""
+    Q, R = (tuple(tuple(x * factor for x in row) for row in M) for M in (plant.Q, plant.R))
+    return replace(plant, Q=Q, R=R)
+
+
+def light_and_dear(size: Fraction) -> Problem:
+    """One task of a tiny weight and huge costs, which counts as much as the other."""
+    plain = problem(2)
+    huge = min(1 / size, Fraction(10) ** 295)
+    one, two = plain.tasks
+    tasks = (Task("dear", priced(one.f, huge)), Task("cheap", priced(two.f, huge * size)))
+    family = Family(tasks, (size, 1 - size))
+    return Problem(family, Step("gradient", Fraction(1, 100) / huge))
 
 
 def cost(plant: Plant, W: list[Fraction]) -> tuple[Fraction, list[Fraction]] | None:
@@ -154,6 +170,17 @@ def test_the_bounds_hold_without_the_gate(field, size, monkeypatch):
         assert size > 2**100 or field in ("A", "B", "costs against eta")  # a product overflows
     else:
         assert held >= 0
+
+
+@pytest.mark.parametrize(
+    "size", [x for x in SIZES if x < 1] + SUBNORMAL, ids=lambda x: f"{float(x):.0e}"
+)
+def test_the_bounds_of_a_light_and_dear_task_hold_without_the_gate(size, monkeypatch):
+    about = light_and_dear(size)
+    monkeypatch.setattr(boxes, "require_range", lambda problem: None)
+    assert bounds_on_points(about)[0] > 0
+    monkeypatch.undo()
+    assert bool(refusal(balanced(about).problem)) == (size < Fraction(1, 2**100))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda x: f"{float(x):.0e}")

@@ -31,7 +31,14 @@ def assert_nothing_false(tally: Tally) -> None:
     assert not tally.refused, "own certificates refused:\n" + "\n".join(tally.refused)
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+QUICK = 8
+"""Parts in the normal run."""
+
+
+@pytest.mark.parametrize(
+    "part",
+    [pytest.param(i, marks=[] if i < QUICK else [pytest.mark.slow]) for i in range(PARTS)],
+)
 def test_nothing_false_is_said_of_hard_families(part, reported):
     each = NORMAL // PARTS
     assert_nothing_false(reported(survey(names(part * each, each))))

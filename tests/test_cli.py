@@ -188,7 +188,7 @@ def test_a_bad_file_gets_one_clear_message_and_status_2(name, tmp_path):
         (["--shots", "0"], "shots"),
         (["--step", "newton"], "step"),
         (["--epsilon", "-1"], "epsilon"),
-        (["--eta", "1e30"], "eta"),
+        (["--eta", "1e31"], "eta"),
         (["--budget", "soon"], "budget"),
         (["--budget", "-5s"], "budget"),
         (["--budget", "5d"], "budget"),

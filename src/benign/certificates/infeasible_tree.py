@@ -37,6 +37,7 @@ from benign.certificates.claim import Cost, Progress
 from benign.certificates.gains import gain_rows, require_well_posed
 from benign.certificates.reading import Refused
 from benign.exact.problem import Problem, exact
+from benign.exact.rounding import at_least
 
 TREE = "tree"
 
@@ -95,10 +96,10 @@ def prove_tree(
 def _statement(level: float, *, bounded: bool, sloped: bool) -> str:
     place = "" if bounded else " in the box of gains that was searched"
     if sloped and not bounded:
-        height = "" if level == math.inf else f" with h ≤ {level!r}"
+        height = "" if level == math.inf else f" with h ≤ {at_least(level, 17)}"
         return f"no gain{place} is a local minimiser of h{height}"
     if level != math.inf:
-        return f"h exceeds {level!r} at every gain{place}"
+        return f"h exceeds {at_least(level, 17)} at every gain{place}"
     return f"no gain{place} is feasible: each fails to stabilise some task, before or after adaptation"
 
 

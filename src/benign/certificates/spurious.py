@@ -33,7 +33,7 @@ from benign.certificates.claim import Claim, Cost, Document, Progress
 from benign.certificates.gains import require_well_posed
 from benign.certificates.reading import Bounds, Refused, number
 from benign.exact.problem import Problem, exact
-from benign.exact.rounding import at_least, between
+from benign.exact.rounding import at_least, between, exactly
 
 SPURIOUS = "spurious minimum"
 
@@ -64,7 +64,7 @@ def prove_spurious(document: Document, problem: Problem, progress: Progress | No
         raise Refused("asked: expected a number that is not negative nor huge, as a string")
     if not Fraction(epsilon) > asked:
         raise Refused(f"asked: {document['asked'][:40]} is not refuted by a gap of {epsilon!r}")
-    what = "is global" if asked == 0 else f"is within {document['asked']} of the global one"
+    what = "is global" if asked == 0 else f"is within {exactly(asked)} of the global one"
     return (
         f"not every local minimum of h {what}: one of value in {between(*high)} lies at least "
         f"{at_least(epsilon)} above another gain"

@@ -288,4 +288,6 @@ def test_tasks_that_no_gain_stabilises_are_named(tmp_path):
     path.write_text(GOOD.replace("A = 1", "A = 9", 1))
     done = benign("analyze", path)
     assert done.returncode == 2
-    assert "no gain stabilises" in done.stderr
+    said = " ".join(done.stdout.split())
+    assert "no gain stabilises every task" in said
+    assert "`light` needs W > 8, `heavy` needs W < 2" in said

@@ -161,7 +161,7 @@ def _numbers(landscape: Landscape, found: Found, h: Objective) -> list[str]:
     status = landscape.verdict.status.value
     if status == "proved" and not level and spread > asked:
         wrong.append(f"proved, but epsilon is at least {float(spread)!r}: {landscape.verdict}")
-    if status == "refuted" and sure and (level or not spread > asked):
+    if status == "refuted" and sure and (level or spread <= asked):
         wrong.append(f"refuted, but epsilon is {float(spread)!r}: {landscape.verdict}")
     return wrong
 

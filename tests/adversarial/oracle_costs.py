@@ -188,6 +188,16 @@ class Minimum:
     hi: arb
     value: arb
 
+    @staticmethod
+    def near(lo: arb, hi: arb, value: arb, slopes: tuple[arb, arb]) -> Minimum:
+        """A minimum of h, which has this value somewhere in [lo, hi], and whose slope rises there.
+
+        It is lower than that value by no more than the steeper end allows. Where min h is 0 the value
+        itself, which is positive, would be wrong in any precision.
+        """
+        fall = abs(slopes[0]).max(abs(slopes[1])) * (hi - lo)
+        return Minimum("minimum", lo, hi, value.union(value - fall))
+
 
 @dataclass(frozen=True)
 class Found:

@@ -101,8 +101,9 @@ def _of_roots(h: Objective, roots: list[arb]) -> list[Minimum] | None:
         if not (jets[0] and jets[1] and sign(jets[0][1]) and sign(jets[1][1])):
             return None
         if jets[0][1] < 0 < jets[1][1]:
-            value = h.at(root.mid())
-            assert value is not None
+            value = h.at(root)
+            if value is None:
+                return None
             found.append(Minimum("minimum", left, right, value[0]))
     return found
 
@@ -229,8 +230,7 @@ def narrowed(h: Objective, lo: arb, hi: arb) -> Minimum | None:
             lo = x
         else:
             hi = x
-    value = h.at(((lo + hi) / 2).mid())
-    return None if value is None else Minimum("minimum", lo, hi, value[0])
+    return _settled(h, lo, hi, ((lo + hi) / 2).mid())
 
 
 def _polished(h: Objective, lo: arb, hi: arb, x: arb) -> Minimum | None:
@@ -246,6 +246,13 @@ def _polished(h: Objective, lo: arb, hi: arb, x: arb) -> Minimum | None:
     left, right = (x - reach).mid(), (x + reach).mid()
     jets = h.at(left), h.at(right)
     if jets[0] and jets[1] and jets[0][1] < 0 < jets[1][1]:
-        value = h.at(x)
-        return None if value is None else Minimum("minimum", left, right, value[0])
+        return _settled(h, left, right, x)
     return None
+
+
+def _settled(h: Objective, lo: arb, hi: arb, x: arb) -> Minimum | None:
+    """The minimum in [lo, hi], known by h at x and the slopes of both ends."""
+    here, left, right = h.at(x), h.at(lo), h.at(hi)
+    if here is None or left is None or right is None:
+        return None
+    return Minimum.near(lo, hi, here[0], (left[1], right[1]))

@@ -184,10 +184,9 @@ def _inside(h: Objective, part: Stretch) -> Minimum:
         left, right = (x - wide).mid(), (x + wide).mid()
         left = left if left > part.left else part.left
         right = right if right < part.right else part.right
-        below = left is part.left or _formula(h, part, left)[1] < 0
-        above = right is part.right or _formula(h, part, right)[1] > 0
-        if below and above:
-            return Minimum("minimum", left, right, _formula(h, part, x)[0])
+        slopes = _formula(h, part, left)[1], _formula(h, part, right)[1]
+        if (left is part.left or slopes[0] < 0) and (right is part.right or slopes[1] > 0):
+            return Minimum.near(left, right, _formula(h, part, x)[0], slopes)
         wide = wide * 256
     raise Unsure
 

@@ -31,14 +31,7 @@ def assert_nothing_false(tally: Tally) -> None:
     assert not tally.refused, "own certificates refused:\n" + "\n".join(tally.refused)
 
 
-QUICK = 8
-"""Parts in the normal run."""
-
-
-@pytest.mark.parametrize(
-    "part",
-    [pytest.param(i, marks=[] if i < QUICK else [pytest.mark.slow]) for i in range(PARTS)],
-)
+@pytest.mark.parametrize("part", range(PARTS))
 def test_nothing_false_is_said_of_hard_families(part, reported):
     each = NORMAL // PARTS
     assert_nothing_false(reported(survey(names(part * each, each))))

@@ -7,7 +7,6 @@ D holds powers of two, so that no number is rounded on the way there or back.
 
 from __future__ import annotations
 
-
 import jax.numpy as jnp
 import numpy as np
 from jax import lax

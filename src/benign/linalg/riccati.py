@@ -11,10 +11,17 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from benign.linalg.balance import balancing, in_units
 from benign.linalg.lyapunov import dlyap, dlyap_stable
 from benign.linalg.powers import FEWEST, LAST, Layout, in_tiles, solve, unknown_truth
-from benign.linalg.products import matmul, norm_squared, require_x64, symmetric, transpose
-from benign.linalg.stability import DIVERGED, MAX_SQUARINGS
+from benign.linalg.products import matmul, require_x64, symmetric, transpose
+from benign.linalg.stability import MAX_SQUARINGS
+
+CONVERGED = 1e-15
+"""A step of the doubling this small beside a diagonal entry is below rounding."""
+
+HALF_THE_DIGITS = 2.0**-26
+"""Kleinman's iteration squares a relative error: after a change this small nothing is left to change."""
 
 
 def optimal_gain(
@@ -39,16 +46,19 @@ def dare(
     A closed form for n = 1. Otherwise the structured doubling algorithm (Chu, Fan, Lin and Wang,
     Int. J. Control 77 (2004) 767–788, algorithm SDA) with pivoted solves, and one Newton step
     (Kleinman 1968), whose Lyapunov equation both restores the digits that forming B R⁻¹B' lost and
-    shows whether the gain stabilises.
+    shows whether the gain stabilises. Where it does not (an unstable mode that Q does not see: the
+    doubling converges to the smallest solution, which leaves that mode alone) Kleinman's iteration
+    starts from the gain for a price on every state, which stabilises, and falls to the solution that
+    does. All tests are the same in all units of states, inputs and cost.
 
     Args:
         A, B: Dynamics s' = A s + B a.
         Q, R: Stage cost s'Qs + a'Ra with Q ⪰ 0, R ≻ 0, symmetric.
 
     Returns:
-        P; +∞ in every entry where no stabilising gain was found. For n ≥ 2 that includes problems
-        with an unstable mode that costs nothing (undetectable in Q), where the doubling converges
-        to the smallest solution and not to the stabilising one. Derivatives are zero there.
+        P; +∞ in every entry where no stabilising gain was found: (A, B) is not stabilisable, or a mode
+        on the unit circle costs nothing, so that no stabilising gain is best. Derivatives are zero
+        there.
 
     Raises:
         BenignError: JAX's 64-bit mode is off.
@@ -69,9 +79,63 @@ def _dare(A: Array, B: Array, Q: Array, R: Array) -> Array:
 
 def _one_by_one(A: Array, B: Array, Q: Array, R: Array) -> Array:
     G = matmul(B, _solve(R, transpose(B)))
-    rough = _scalar_riccati(A, G, Q) if A.shape[-1] == 1 else _doubled_riccati(A, G, Q)
-    W = optimal_gain(A, B, R, jnp.where(jnp.isfinite(rough), rough, 0.0))
+    if A.shape[-1] == 1:
+        return _improved(A, B, Q, R, _scalar_riccati(A, G, Q))
+    P = _improved(A, B, Q, R, _doubled_riccati(A, G, Q))
+    return _kleinman(A, B, G, Q, R, P)
+
+
+def _improved(A: Array, B: Array, Q: Array, R: Array, P: Array) -> Array:
+    """The cost-to-go of the gain that is optimal against P; +∞ where that does not stabilise."""
+    W = optimal_gain(A, B, R, jnp.where(jnp.isfinite(P), P, 0.0))
     return symmetric(dlyap(transpose(A - matmul(B, W)), Q + matmul(transpose(W), R, W)))
+
+
+def _diagonal(X: Array) -> Array:
+    return jnp.diagonal(X, axis1=-2, axis2=-1)
+
+
+def _kleinman(A: Array, B: Array, G: Array, Q: Array, R: Array, P: Array) -> Array:
+    """P where it is finite; elsewhere Kleinman's iteration for the solution that stabilises.
+
+    P_(k+1) is the cost-to-go of the gain that is optimal against P_k; from a gain that stabilises it
+    falls to the largest solution, quadratically if that stabilises. Prices to start with: Q + D with
+    D_ii G_ii = 1 where an input moves state i, which is a price in the units of the task.
+
+    Source: G. A. Hewer, IEEE Trans. Automat. Control 16 (1971) 382–384.
+    """
+    lost = ~jnp.isfinite(P[..., 0, 0])
+    priced = jnp.where(lost[..., None, None], Q + _prices(A, G), 0.0)
+    start = _improved(A, B, priced, R, _doubled_riccati(A, G, priced))
+    # Where P is known nothing is asked, so that in most calls no pass is made.
+    lost &= jnp.isfinite(start[..., 0, 0])
+
+    def unfinished(state):
+        k, _, falling = state
+        return (k < MAX_SQUARINGS) & jnp.any(falling)
+
+    def improve(state):
+        k, P, falling = state
+        new = _improved(A, B, Q, R, P)
+        finite = jnp.isfinite(new[..., 0, 0])
+        # The first cost-to-go is one for other prices, and need not fall.
+        change = jnp.abs(_diagonal(P) - _diagonal(new)) > HALF_THE_DIGITS * _diagonal(new)
+        new = jnp.where(falling[..., None, None], new, P)
+        return k + 1, new, falling & finite & ((k == 0) | jnp.any(change, axis=-1))
+
+    found = lax.while_loop(unfinished, improve, (jnp.zeros((), jnp.int32), start, lost))
+    solved = lost & ~found[2]
+    return jnp.where(solved[..., None, None], found[1], P)
+
+
+def _prices(A: Array, G: Array) -> Array:
+    """A price on each state: the inverse of what inputs of unit cost move it by in n steps."""
+    moved, reach = _diagonal(G), jnp.abs(G)
+    for _ in range(A.shape[-1] - 1):
+        reach = matmul(jnp.abs(A), reach, transpose(jnp.abs(A)))
+        moved = moved + _diagonal(reach)
+    price = jnp.where(moved > 0, 1 / jnp.where(moved > 0, moved, 1.0), 0.0)
+    return price[..., None, :] * jnp.eye(A.shape[-1])
 
 
 @_dare.defjvp
@@ -95,7 +159,20 @@ def _dare_jvp(primals, tangents):
 
 
 def _solve(M: Float[Array, "*#batch i i"], right: Float[Array, "*#batch i j"]) -> Array:
-    return right / M if M.shape[-1] == 1 else jnp.linalg.solve(M, right)
+    """M⁻¹ times the right-hand sides, M ≻ 0 with diagonal entries of like size first.
+
+    Pivots then do not depend on the units, and so no rounding does.
+    """
+    if M.shape[-1] == 1:
+        return right / M
+    half = -(jnp.frexp(_diagonal(M))[1] >> 1)
+    return in_units(jnp.linalg.solve(in_units(M, half, half), in_units(right, half)), half)
+
+
+def _solve_similar(M: Float[Array, "*batch n n"], right: Float[Array, "*batch n j"]) -> Array:
+    """The same for an M that becomes D M D⁻¹ in other units of the states."""
+    x = balancing(M)
+    return in_units(jnp.linalg.solve(in_units(M, x, -x), in_units(right, x)), -x)
 
 
 def _scalar_riccati(A: Array, G: Array, Q: Array) -> Array:
@@ -108,24 +185,31 @@ def _scalar_riccati(A: Array, G: Array, Q: Array) -> Array:
     return jnp.where(positive, by_sum, jnp.where(G == 0, jnp.inf, by_difference))
 
 
+def rises(step: Array, H: Array) -> Array:
+    """Which diagonal entries of H ⪰ 0 rise with the step, which is ⪰ 0 too: these bound all others.
+
+    A comparison entry by entry is the same in all units. NaN and infinities end the iteration.
+    """
+    return (step > CONVERGED * H) & jnp.isfinite(step)
+
+
 def _doubled_riccati(A: Array, G: Array, Q: Array) -> Array:
     identity = jnp.eye(A.shape[-1])
 
     def unfinished(state):
-        k, _, _, H, change = state
-        scale = norm_squared(H)
-        return (k < MAX_SQUARINGS) & jnp.any((change > 1e-30 * scale) & (scale < DIVERGED))
+        k, _, _, _, rising = state
+        return (k < MAX_SQUARINGS) & jnp.any(rising)
 
     def double(state):
         k, A, G, H, _ = state
         W = identity + matmul(G, H)
         right = jnp.concatenate([A, G], axis=-1)
-        WA, WG = jnp.split(_solve(W, right), 2, axis=-1)
+        WA, WG = jnp.split(_solve_similar(W, right), 2, axis=-1)
         step = symmetric(matmul(transpose(A), H, WA))
         G = G + symmetric(matmul(A, WG, transpose(A)))
-        return k + 1, matmul(A, WA), G, H + step, norm_squared(step)
+        return k + 1, matmul(A, WA), G, H + step, rises(_diagonal(step), _diagonal(H))
 
-    start = (jnp.zeros((), jnp.int32), A, G, Q, jnp.full(A.shape[:-2], jnp.inf))
+    start = (jnp.zeros((), jnp.int32), A, G, Q, jnp.ones(A.shape[:-1], bool))
     return lax.while_loop(unfinished, double, start)[3]
 
 
@@ -192,9 +276,11 @@ def _tile_riccati(
     eliminate = partial(_eliminate, layout, always)
 
     def unfinished(state):
-        k, _, _, H, change = state
-        scale = layout.inner(H, H)
-        return (k < MAX_SQUARINGS) & jnp.any((change > 1e-30 * scale) & (scale < DIVERGED))
+        k, _, _, _, rising = state
+        return (k < MAX_SQUARINGS) & jnp.any(rising)
+
+    def diagonal(X: Array) -> Array:
+        return jnp.stack([X[i, i] for i in range(n)])
 
     def double(state):
         k, A, G, H, _ = state
@@ -205,16 +291,16 @@ def _tile_riccati(
         step = apart(lambda A, X: product(turn(A), X), A, HWA)
         moved = apart(lambda A, X: product(X, turn(A)), A, AWG)
         step, moved = 0.5 * (step + turn(step)), 0.5 * (moved + turn(moved))
-        return k + 1, apart(product, A, WA), G + moved, H + step, layout.inner(step, step)
+        return k + 1, apart(product, A, WA), G + moved, H + step, rises(diagonal(step), diagonal(H))
 
     G = product(B, eliminate(R, turn(B)))
-    start = (jnp.zeros((), jnp.int32), A, G, Q, jnp.full(A.shape[2:], jnp.inf))
+    start = (jnp.zeros((), jnp.int32), A, G, Q, jnp.ones(A.shape[1:], bool))
     rough = lax.while_loop(unfinished, double, start)[3]
     PB = apart(product, rough, B)
     W = eliminate(R + product(turn(B), PB), apart(lambda PB, A: product(turn(PB), A), PB, A))
     L, RW = A - product(B, W), product(R, W)
     stable, _, (P,) = solve(layout, (True,), always, L, (Q + product(turn(W), RW),))
     P = 0.5 * (P + turn(P))
-    change = P - rough
-    good = stable & (layout.inner(change, change) <= AGREED**2 * layout.inner(P, P))
+    change = jnp.abs(diagonal(P) - diagonal(rough))
+    good = stable & jnp.all(change <= AGREED * diagonal(P), axis=0)
     return jnp.where(layout.each(good), P, jnp.inf), good

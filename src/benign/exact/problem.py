@@ -37,12 +37,17 @@ MAX_EXPONENT = 330
 """Largest power of ten that is read: a little more than the range of a float64."""
 
 
-def exact(value: int | float | str | Fraction | Decimal) -> Fraction:
+def exact(value: Any) -> Fraction:
     """The number itself: ``exact("0.1") == 1/10``, ``exact(0.1)`` is the binary number 0.1.
+
+    Args:
+        value: an int, float, str, `Fraction` or `Decimal`; a NumPy scalar, or an array of no dimension
+            (NumPy's or JAX's), is the number it holds.
 
     Raises:
         ProblemError: not a number, not finite, or beyond the range of a float64.
     """
+    value = _item(value)
     if isinstance(value, bool):
         raise ProblemError(f"expected a number, got {value}")
     if isinstance(value, str):
@@ -59,6 +64,41 @@ def exact(value: int | float | str | Fraction | Decimal) -> Fraction:
         return number
     except (TypeError, ValueError, OverflowError) as error:
         raise ProblemError(f"expected a finite number, got {value!r}") from error
+
+
+def whole(value: Any, name: str, least: int | None = None) -> int:
+    """A whole number: an int, or a NumPy or JAX scalar that is one.
+
+    Raises:
+        ProblemError: it is none, or below the least; the message begins with the name.
+    """
+    value = _item(value)
+    if isinstance(value, bool) or not isinstance(value, int) or (least is not None and value < least):
+        wanted = "a whole number" if least is None else f"a whole number ≥ {least}"
+        raise ProblemError(f"{name}: expected {wanted}, got {value!r}")
+    return value
+
+
+def real(value: Any, name: str) -> float:
+    """The float64 next to a number as `exact` takes it; ±∞ and "inf" stay infinite.
+
+    Raises:
+        ProblemError: it is none; the message begins with the name.
+    """
+    value = _item(value)
+    if value in ("inf", "-inf") or (isinstance(value, float) and math.isinf(value)):
+        return float(value)
+    try:
+        return float(exact(value))
+    except ProblemError as error:
+        raise ProblemError(f"{name}: {error}") from error
+
+
+def _item(value: Any) -> Any:
+    """What an array of no dimension holds, by duck typing: no array library is loaded here."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        return value.item()
+    return value
 
 
 def _parse(text: str) -> Fraction:
@@ -296,7 +336,7 @@ class Problem:
 # --- making and validating -------------------------------------------------------------------
 
 
-def make_step(kind: str, eta: int | float | str | Fraction | Decimal, shots: int = 1) -> Step:
+def make_step(kind: str, eta: Any, shots: Any = 1) -> Step:
     """A checked `Step`.
 
     Raises:
@@ -310,6 +350,7 @@ def make_step(kind: str, eta: int | float | str | Fraction | Decimal, shots: int
         raise ProblemError(f"eta: {error}") from error
     if value <= 0:
         raise ProblemError(f"eta: the step size must be positive, got {eta}")
+    shots = _item(shots)
     if isinstance(shots, bool) or not isinstance(shots, int) or shots < 1:
         raise ProblemError(f"shots: expected a positive integer, got {shots!r}")
     return Step(kind, value, shots)

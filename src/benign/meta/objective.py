@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from os import PathLike
 from typing import Any
 
 import equinox as eqx
@@ -16,7 +17,9 @@ from jaxtyping import Array, ArrayLike, Bool, Float
 from benign.exact.problem import Problem
 from benign.meta import batched
 from benign.meta.adaptation import AdaptationStep, unrolled, walk
+from benign.meta.given import as_rule
 from benign.tasks.family import TaskFamily
+from benign.tasks.given import as_task_family, opened
 from benign.tasks.lqr import as_gain
 from benign.tasks.regulator import ClosedLoop, Regulator
 
@@ -43,8 +46,17 @@ class MetaObjective(eqx.Module):
     numbers are, and maps over a batch of gains by `jax.vmap`.
 
     Args:
-        family: The tasks and their weights.
-        step: The adaptation rule.
+        family: The tasks and their weights: a `TaskFamily`, a list of `LQR` tasks, a family file, its
+            path, the name of a bundled family, or an exact family.
+        step: The adaptation rule: a `GradientStep` or `NormalizedStep`, "gradient" (the default) or
+            "normalized" with η beside it, or η itself. A family file may suggest one.
+        eta: Step size η > 0. It may be traced: ``jax.grad(lambda eta: MetaObjective(family,
+            eta).value(W))`` is ∂h/∂η.
+        shots: Number of applications; 1 by default.
+
+    Raises:
+        UsageError: what is no family, or a family without a step size.
+        ProblemError: a task or the step is not well posed.
 
     Raises (every method):
         ProblemError: W has another shape.
@@ -55,6 +67,12 @@ class MetaObjective(eqx.Module):
 
     family: TaskFamily
     step: AdaptationStep
+
+    def __init__(self, family: Any, step: Any = None, *, eta: Any = None, shots: Any = None):
+        if isinstance(family, (str, PathLike)):
+            family = opened(family)
+        self.step = as_rule(family, "MetaObjective", eta=eta, step=step, shots=shots)
+        self.family = as_task_family(family, "MetaObjective")
 
     def value(self, W: ArrayLike) -> Float[Array, ""]:
         """h(W), +∞ where infeasible."""

@@ -355,13 +355,18 @@ def bundled() -> list[tuple[str, str]]:
     return found
 
 
+def bundled_names() -> list[str]:
+    """The names of the families that come with the library, none of them opened."""
+    return [path.stem for path in sorted(_data().glob("*.toml"))]
+
+
 def bundled_path(name: str) -> Path:
     """The file of a bundled family.
 
     Raises:
         FileFormatError: there is no such family; the message gives the nearest name.
     """
-    names = [path.stem for path in sorted(_data().glob("*.toml"))]
+    names = bundled_names()
     if name not in names:
         close = get_close_matches(name, names, n=1)
         hint = f"did you mean {close[0]}?" if close else "the bundled families are: " + ", ".join(names)

@@ -1,0 +1,151 @@
+"""One front door: what is taken for a family, an objective and a number, and what is said otherwise."""
+
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import benign
+from benign.errors import BenignError, FileFormatError, ProblemError, UsageError
+from benign.exact.problem import Problem, make_step
+from benign.tasks.files import bundled_path, load
+from benign.tasks.given import as_exact_family, as_task_family
+
+NAME = "paper-figure-3b"
+FAMILY = load(bundled_path(NAME)).family
+
+
+def fleet():
+    tasks = [
+        benign.LQR.from_exact(task.f, adaptation=task.adaptation, name=task.name)
+        for task in FAMILY.tasks
+    ]
+    return benign.TaskFamily(tasks)
+
+
+FORMS = {
+    "name": lambda: NAME,
+    "path": lambda: bundled_path(NAME),
+    "text of a path": lambda: str(bundled_path(NAME)),
+    "file": lambda: load(bundled_path(NAME)),
+    "exact": lambda: FAMILY,
+    "stacked": fleet,
+    "list": lambda: list(fleet()),
+    "tuple": lambda: tuple(fleet()),
+    "exact tasks": lambda: list(FAMILY.tasks),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_family_is_the_same_family(form):
+    assert as_exact_family(FORMS[form](), "test") == FAMILY
+    assert as_task_family(FORMS[form](), "test").exact() == FAMILY
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_makes_the_same_objective(form):
+    h = benign.MetaObjective(FORMS[form](), eta="0.05")
+    assert h.problem == Problem(FAMILY, make_step("gradient", "0.05"))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: benign.MetaObjective(FAMILY, "0.05"),
+        lambda: benign.MetaObjective(FAMILY, benign.GradientStep("0.05")),
+        lambda: benign.MetaObjective(FAMILY, make_step("gradient", "0.05")),
+        lambda: benign.MetaObjective(FAMILY, "gradient", eta=Fraction(1, 20)),
+        lambda: benign.MetaObjective(FAMILY, Decimal("0.05"), shots=np.int64(1)),
+    ],
+)
+def test_a_step_may_come_in_pieces(made):
+    assert made().problem == Problem(FAMILY, make_step("gradient", "0.05"))
+
+
+def test_a_file_suggests_a_step():
+    suggested = load(bundled_path(NAME)).step.steps[0]
+    assert benign.MetaObjective(NAME).problem.step == suggested
+    h = benign.MetaObjective(NAME, "normalized", eta=0.25, shots=2)
+    assert h.problem.step == make_step("normalized", 0.25, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: benign.MetaObjective(3, 0.1), "MetaObjective: expected a family, got 3; give"),
+        (lambda: benign.MetaObjective([], 0.1), "MetaObjective: expected a family, got an empty list"),
+        (lambda: benign.MetaObjective([1, 2], 0.1), "got a list of int"),
+        (
+            lambda: benign.MetaObjective(FAMILY),
+            "MetaObjective: there is no step size; give it, such as",
+        ),
+        (lambda: benign.MetaObjective(FAMILY, {}, eta=1), "step: expected a step"),
+        (
+            lambda: benign.MetaObjective(FAMILY, benign.GradientStep(0.1), shots=2),
+            "the step has its eta and shots",
+        ),
+    ],
+)
+def test_a_wrong_type_is_one_sentence_with_the_cure(call, words):
+    with pytest.raises(UsageError) as caught:
+        call()
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, TypeError)
+    assert isinstance(caught.value, BenignError)
+
+
+def test_no_file_and_no_bundled_family():
+    with pytest.raises(FileFormatError, match="neither a file nor a bundled family"):
+        benign.MetaObjective("no-such-family", 0.1)
+    with pytest.raises(FileFormatError, match="no such file"):
+        benign.MetaObjective(Path("nowhere.toml"), 0.1)
+
+
+NUMBERS = {
+    "float": 0.25,
+    "text": "0.25",
+    "quotient": "1/4",
+    "fraction": Fraction(1, 4),
+    "decimal": Decimal("0.25"),
+    "float32": np.float32(0.25),
+    "float64": np.float64(0.25),
+    "array": np.array(0.25),
+    "jax": lambda: jnp.asarray(0.25),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_every_number_of_the_field_is_a_step_size(name):
+    value = NUMBERS[name]
+    eta = value() if callable(value) else value
+    assert benign.MetaObjective(FAMILY, eta).problem.step.eta == Fraction(1, 4)
+
+
+def test_what_is_no_number_is_no_step_size():
+    for eta in (np.bool_(True), np.array([0.1]), np.complex128(1), "x", np.nan):
+        with pytest.raises(ProblemError, match="eta"):
+            benign.GradientStep(eta)
+
+
+@pytest.mark.parametrize("kind", ["gradient", "normalized"])
+def test_a_traced_step_size_is_differentiated_and_mapped(kind):
+    family = fleet()
+
+    def value(eta):
+        return benign.MetaObjective(family, kind, eta=eta, shots=2).value(0.5)
+
+    slope, d = float(jax.grad(value)(0.05)), 1e-5
+    assert slope == pytest.approx(float(value(0.05 + d) - value(0.05 - d)) / (2 * d), rel=1e-6)
+    assert float(jax.jit(jax.grad(value))(0.05)) == pytest.approx(slope, rel=1e-12)
+    etas = jnp.array([0.01, 0.05])
+    assert np.asarray(jax.vmap(value)(etas)) == pytest.approx([float(value(eta)) for eta in etas])
+
+
+def test_a_traced_step_size_proves_nothing():
+    with pytest.raises(UsageError, match="eta is traced"):
+        jax.grad(lambda eta: float(benign.MetaObjective(FAMILY, eta).problem.step.eta))(0.1)

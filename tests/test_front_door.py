@@ -149,3 +149,83 @@ def test_a_traced_step_size_is_differentiated_and_mapped(kind):
 def test_a_traced_step_size_proves_nothing():
     with pytest.raises(UsageError, match="eta is traced"):
         jax.grad(lambda eta: float(benign.MetaObjective(FAMILY, eta).problem.step.eta))(0.1)
+
+
+def test_analyze_takes_the_pieces_and_saves(tmp_path):
+    found = benign.analyze(NAME, eta="0.05", out=tmp_path)
+    assert found.verdict == benign.analyze(benign.MetaObjective(fleet(), "0.05")).verdict
+    assert (tmp_path / "certificate.json").exists()
+    assert benign.analyze(list(fleet()), step=benign.GradientStep("0.05")).epsilon == found.epsilon
+
+
+@pytest.mark.parametrize("verb", ["analyze", "search", "train", "recommend", "bifurcate", "certify"])
+def test_every_verb_refuses_what_is_no_objective_in_one_sentence(verb):
+    more = {"bifurcate": ([0.1, 0.2],), "certify": (0.5,)}.get(verb, ())
+    with pytest.raises(UsageError, match=rf"^{verb}: expected an objective") as caught:
+        getattr(benign, verb)(3, *more)
+    assert "a list of LQR tasks" in str(caught.value)
+
+
+@pytest.mark.parametrize("verb", ["analyze", "search", "train", "certify"])
+def test_an_objective_has_its_step(verb):
+    more = (0.5,) if verb == "certify" else ()
+    with pytest.raises(UsageError, match=rf"^{verb}: the objective has its step; leave out eta"):
+        getattr(benign, verb)(benign.MetaObjective(FAMILY, 0.1), *more, eta=0.1)
+
+
+@pytest.mark.parametrize(
+    "W", [0.6180339887, "0.6180339887", np.float64(0.6180339887), [[0.6180339887]]]
+)
+def test_certify_takes_every_number(W, tmp_path):
+    document = benign.certify("paper-figure-1", W, eta=np.array(0.05), out=tmp_path)
+    assert benign.check(document)
+    assert (tmp_path / "certificate.json").exists()
+
+
+def test_certify_takes_a_flat_gain():
+    task = benign.LQR([[1, 0.2], [0, 0.9]], [0.1, 1], np.eye(2), 1)
+    one = benign.certify([task], [Fraction(1, 4), Decimal("0.5")], eta=0.01)
+    assert one == benign.certify([task], np.array([[0.25, 0.5]]), eta=0.01)
+
+
+def test_train_uses_the_step_of_the_objective(tmp_path):
+    h = benign.MetaObjective(NAME, "normalized", eta="0.2", shots=2)
+    found = benign.train(h, steps=3, start=0.7, certified=False, out=tmp_path)
+    assert found.algorithm.step.exact() == h.step.exact()
+    assert (tmp_path / "training.json").exists()
+    file = benign.train(NAME, steps=3, certified=False)
+    assert file.algorithm.step.exact() == load(bundled_path(NAME)).step.steps[0]
+    with pytest.raises(UsageError, match="normalized-maml takes a normalised step"):
+        benign.train(benign.MetaObjective(FAMILY, 0.1), "normalized-maml")
+
+
+def test_a_trained_gain_meets_a_family_of_any_form():
+    found = benign.train(FAMILY, eta="0.05", steps=3, certified=False)
+    costs = [task.costs for task in benign.meta_test(found, fleet(), np.int64(2)).tasks]
+    for form in ("name", "file", "exact", "list"):
+        again = benign.meta_test(found, FORMS[form](), 2).tasks
+        assert [list(task.costs) for task in again] == [list(one) for one in costs]
+    with pytest.raises(UsageError, match="meta_test: expected tasks, got 3"):
+        benign.meta_test(found, 3)
+    with pytest.raises(UsageError, match="as_task: expected a task"):
+        benign.adapt(found, "task")
+
+
+def test_bifurcate_takes_an_objective_and_a_budget(tmp_path):
+    h = benign.MetaObjective(NAME, "normalized", eta=1, shots=1)
+    found = benign.bifurcate(h, [np.float64(0.05), "0.3"], budget=0, out=tmp_path)
+    assert (found.kind, len(found.samples)) == ("normalized", 2)
+    assert (tmp_path / "bifurcation.json").exists()
+
+
+def test_recommend_takes_the_step_in_use_from_the_objective():
+    h = benign.MetaObjective(NAME, "0.05")
+    found = benign.recommend(h, etas=["0.04"], variants=["gradient"], starts=np.int64(2))
+    assert found.present.eta == Fraction(1, 20)
+
+
+def test_public_types_are_importable():
+    names = "Landscape LandscapeBelow ObservedLandscape TrainingResult Recommendation Bifurcation"
+    names += " Adaptation MetaTest PostFactum FamilyFile Verdict BenignError UsageError InfeasibleError"
+    assert set(names.split()) <= set(benign.__all__)
+    assert set(benign.__all__) <= set(dir(benign))

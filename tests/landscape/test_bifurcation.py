@@ -92,7 +92,7 @@ def test_nothing_feasible_at_all():
 
 
 def test_the_normalised_step_has_a_diagram():
-    found = bifurcate(paper_problem("3b", "0.05").family, ["0.05", "0.3", "0.8"], kind="normalized")
+    found = bifurcate(paper_problem("3b", "0.05").family, ["0.05", "0.3", "0.8"], step="normalized")
     assert len({len(sample.minimizers) for sample in found.samples}) > 1
     assert found.events
 

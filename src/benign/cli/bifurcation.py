@@ -43,7 +43,7 @@ def bifurcate(
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         bar = progress.add_task("landscapes", total=None)
         found = run(
-            file.family, sizes, kind=steps[0].kind, shots=steps[0].shots,
+            file.family, sizes, step=steps[0].kind, shots=steps[0].shots,
             progress=lambda done: progress.update(bar, completed=done),
         )  # fmt: skip
     if json:

@@ -125,7 +125,7 @@ def train(
                 seed=seed,
                 tolerance=tolerance,
                 gap=gap,
-                seconds=seconds,
+                budget=seconds,
                 checkpoint=None if out is None else out / "checkpoint.npz",
                 resume=resume,
                 progress=progress,

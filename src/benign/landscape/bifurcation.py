@@ -8,16 +8,20 @@ of a minimiser is enclosed between two step sizes at which the complete list is 
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from benign.errors import Cause, InfeasibleError, ProblemError
-from benign.exact.problem import Family, Problem, make_step
+from benign.exact.problem import Family, Problem, make_step, real
 from benign.exact.rounding import at_least, at_most, named
+from benign.meta.given import settings_of
 from benign.prove.line.enumeration import analyze
 from benign.results.landscape import Enclosure, Kind, Landscape, StationaryPoint
+from benign.tasks.given import as_exact_family
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from benign.exact.problem import StepKind
-    from benign.tasks.family import TaskFamily
 
 VERSION = 1
 
@@ -155,27 +158,39 @@ class Bifurcation:
 
 
 def bifurcate(
-    family: Family | TaskFamily,
+    objective: Any,
     etas: Sequence[Any],
     *,
-    kind: StepKind = "gradient",
-    shots: int = 1,
+    step: StepKind | None = None,
+    shots: Any = None,
+    budget: Any = None,
+    out: str | Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Bifurcation:
     """The minimisers of h(W; η) over a range of η, joined to branches.
 
     Args:
-        family: tasks of one state and one input.
+        objective: a family of any form, of one state and one input; or an objective, for its family,
+            its kind of step and its shots.
         etas: at least two step sizes to look at, in any order; strings and fractions are kept exactly.
-        kind: "gradient" or "normalized".
-        shots: of the adaptation step.
+        step: "gradient" or "normalized"; by default that of the objective or the file, else "gradient".
+        shots: of the adaptation step; by default likewise, else 1.
+        budget: seconds, after which no step size is looked at between those that were given: births
+            and deaths stay enclosed as they are. With it the answer depends on the machine.
+        out: a directory, made if need be, that the result is saved to.
         progress: called with the number of landscapes proved so far.
 
     Raises:
+        UsageError: neither a family nor an objective.
         NotScalarError: more than one state or input.
         ProblemError: fewer than two step sizes, one that is not positive, or none with a feasible gain.
     """
-    exact = family if isinstance(family, Family) else family.exact()
+    began = time.perf_counter()
+    family, used = settings_of(objective, "bifurcate")
+    kind = step or (used.kind if used else "gradient")
+    shots = shots if shots is not None else (used.shots if used else 1)
+    limit = math.inf if budget is None else real(budget, "budget")
+    exact = as_exact_family(family, "bifurcate")
     steps = sorted({make_step(kind, eta, shots).eta for eta in etas})
     if len(steps) < 2:
         raise ProblemError("eta: give at least two different step sizes")
@@ -199,7 +214,7 @@ def bifurcate(
     waiting = [(a, b) for a, b in zip(steps[:-1], steps[1:], strict=True)]
     for eta in steps:
         look(eta)
-    while waiting and len(known) < MOST_SAMPLES:
+    while waiting and len(known) < MOST_SAMPLES and time.perf_counter() - began < limit:
         low, high = waiting.pop()
         if high - low <= resolution or _same(look(low), look(high)):
             continue
@@ -212,7 +227,12 @@ def bifurcate(
     if all(sample.landscape is None for sample in samples):
         raise ProblemError("eta: no gain is feasible at any of these step sizes; give smaller ones")
     branches, events = _joined(samples)
-    return Bifurcation(exact, kind, shots, samples, branches, events, {"landscapes": float(len(known))})
+    shots = make_step(kind, 1, shots).shots
+    facts = {"landscapes": float(len(known))}
+    found = Bifurcation(exact, kind, shots, samples, branches, events, facts)
+    if out is not None:
+        found.save(out)
+    return found
 
 
 # --- joining ---------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The front door for objectives: a `MetaObjective`, an exact `Problem`, or a family and a step.
 
-Every verb that takes an objective reads it here, and nowhere else. Importing this loads no JAX: an exact
-problem, a file or a bundled name becomes an exact problem without it.
+Every verb that takes an objective reads it here, and nowhere else. Importing this loads no JAX: a problem,
+a file or a bundled name becomes an exact problem without it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def as_problem(
         FileFormatError, ProblemError: as `tasks.given.as_exact_family` and `make_step`.
     """
     if is_objective(objective):
-        _require_alone(call, eta, step, shots)
+        require_alone(call, eta, step, shots)
         return objective if isinstance(objective, Problem) else objective.problem
     family = _family(objective, call)
     rule = _rule(family, call, eta, step, shots)
@@ -72,10 +72,10 @@ def as_objective(
     from benign.meta.objective import MetaObjective
 
     if isinstance(objective, MetaObjective):
-        _require_alone(call, eta, step, shots)
+        require_alone(call, eta, step, shots)
         return objective
     if isinstance(objective, Problem):
-        _require_alone(call, eta, step, shots)
+        require_alone(call, eta, step, shots)
         objective, step = objective.family, objective.step
     family = _family(objective, call)
     rule = as_rule(family, call, eta=eta, step=step, shots=shots)
@@ -152,7 +152,12 @@ def _rule(family: Any, call: str, eta: Any, step: Any, shots: Any) -> Rule | Ste
     return Rule("gradient" if step is None else step, eta, 1 if shots is None else shots)
 
 
-def _require_alone(call: str, eta: Any, step: Any, shots: Any) -> None:
+def require_alone(call: str, eta: Any, step: Any, shots: Any) -> None:
+    """Refuse the pieces of a step beside an objective, which has one.
+
+    Raises:
+        UsageError: one of them is given; the message begins with the call.
+    """
     given = {"eta": eta, "step": step, "shots": shots}
     if names := [name for name, value in given.items() if value is not None]:
         raise UsageError(

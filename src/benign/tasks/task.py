@@ -25,6 +25,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, PRNGKeyArray
 
+from benign.errors import UsageError
 from benign.linalg import require_x64
 from benign.tasks.lqr import ARRAYS, LQR, bare
 
@@ -184,6 +185,10 @@ def as_task(given: AbstractTask | AbstractCost | LQR) -> AbstractTask:
         return given
     if isinstance(given, AbstractCost):
         return Task(given)
+    if not isinstance(given, LQR):
+        raise UsageError(
+            f"as_task: expected a task, got an object of {type(given).__name__}; give an LQR, a cost or a task"
+        )
     f = LQRCost(alone(given))
     return Task(f) if given.adaptation is None else Task(f, LQRCost(alone(given.g)))
 

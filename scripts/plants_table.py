@@ -22,6 +22,7 @@ from scipy.linalg import solve_discrete_are
 
 from benign.certificates.regret import REGRET
 from benign.errors import BenignError, ClaimError
+from benign.files import write_atomically
 from benign.landscape.search import search
 from benign.meta.adaptation import GradientStep
 from benign.meta.objective import MetaObjective
@@ -30,7 +31,6 @@ from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
 from benign.tasks.plants import PERTURBATION, Record, family_of, prepare, records, siblings
 from benign.views.numbers import outward, short
-from benign.views.save import write_atomically
 
 ROOT = Path(__file__).parents[1]
 SIBLINGS, SEED = 4, 0

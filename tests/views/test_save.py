@@ -6,8 +6,9 @@ import pytest
 from view_problems import PROBLEMS
 
 from benign.errors import FileFormatError, OutputError
-from benign.views import read_landscape, save_landscape, write_atomically
-from benign.views.save import landscape_document
+from benign.files import write_atomically
+from benign.results.documents import landscape_document, read_landscape
+from benign.views import save_landscape
 
 
 def test_four_files_are_written_and_nothing_else(landscapes, tmp_path):

@@ -290,12 +290,12 @@ def _show(file: FamilyFile, family: str, results: list[Any], *, as_json: bool) -
     import json
 
     from benign.results.below import LandscapeBelow
+    from benign.results.documents import landscape_document
     from benign.results.landscape import Landscape
     from benign.results.observed import observed_document
     from benign.views.below import below_document, below_report
     from benign.views.observed import observed_report
     from benign.views.report import report
-    from benign.views.save import landscape_document
 
     console = _console()
     title = file.title or Path(family).stem
@@ -352,8 +352,8 @@ def certify(
 
     from benign.certificates.check import check as prove
     from benign.exact.problem import Problem
+    from benign.files import write_atomically
     from benign.prove.certify import certify as run
-    from benign.views.save import write_atomically
 
     file, steps = _read(family, eta, step, shots)
     try:
@@ -402,8 +402,8 @@ def examples(
     to: Annotated[Path, typer.Option(help="Where to copy it.")] = Path(),
 ) -> None:
     """List the bundled families, or copy one to start a file of your own from."""
+    from benign.files import write_atomically
     from benign.tasks.files import bundled, bundled_path
-    from benign.views.save import write_atomically
 
     if name is None:
         width = max(len(known) for known, _ in bundled())

@@ -107,7 +107,7 @@ def kept_proof(error: ProblemError, folder: Path | None) -> list[Path]:
     """The certificate of a proof that no gain is feasible, written to a directory; where it is."""
     if folder is None or not isinstance(error, InfeasibleError) or error.certificate is None:
         return []
-    from benign.views.save import make_directory, to_text, write_atomically
+    from benign.files import make_directory, to_text, write_atomically
 
     text = to_text(error.certificate)
     return [write_atomically(make_directory(folder) / "certificate.json", text)]

@@ -60,9 +60,9 @@ def recommend(
     Costs are compared in the original ones. The advice rests on the grid that was looked at.
     """
     from benign.durations import parse_duration
+    from benign.files import make_directory
     from benign.landscape.recommended import recommendation_document
     from benign.views.recommendation import recommendation_report
-    from benign.views.save import make_directory
 
     if not 0 <= seed < 2**63:
         raise ProblemError(f"seed: expected a whole number from 0 to 2^63 - 1, got {seed}")

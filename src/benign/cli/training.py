@@ -97,9 +97,9 @@ def train(
     With --gap the exit status is 1 if that gap was not certified.
     """
     _set_up(cache)
+    from benign.files import make_directory
     from benign.landscape.trained import training_document
     from benign.landscape.training import train as run
-    from benign.views.save import make_directory
 
     file, found = read(family, eta, step, shots)
     if normalize_costs:

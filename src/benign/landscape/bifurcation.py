@@ -132,7 +132,8 @@ class Bifurcation:
         Raises:
             OutputError: the directory cannot be made or written.
         """
-        from benign.views.save import make_directory, render, to_text, write_atomically
+        from benign.files import make_directory, to_text, write_atomically
+        from benign.views.save import render
 
         where = make_directory(directory)
         contents: dict[str, str | bytes] = {"bifurcation.json": to_text(bifurcation_document(self))}
@@ -346,8 +347,8 @@ def _stretches(samples: tuple[Sample, ...]) -> list[str]:
 def bifurcation_document(found: Bifurcation) -> dict[str, Any]:
     """A bifurcation diagram as a JSON document."""
     from benign.exact.problem import problem_to_json
+    from benign.results.documents import enclosure_to_json
     from benign.version import __version__
-    from benign.views.save import enclosure_to_json
 
     problem = Problem(found.family, make_step(found.kind, found.samples[0].eta, found.shots))
     return {

@@ -47,7 +47,7 @@ def certify(
     problem = as_problem(objective, "certify", eta=eta, step=step, shots=shots)
     document = proved(problem, W, claim)
     if out is not None:
-        from benign.views.save import make_directory, to_text, write_atomically
+        from benign.files import make_directory, to_text, write_atomically
 
         write_atomically(make_directory(Path(out)) / "certificate.json", to_text(document))
     return document

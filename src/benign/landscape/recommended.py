@@ -184,7 +184,8 @@ class Recommendation:
         Raises:
             OutputError: the directory cannot be made or written.
         """
-        from benign.views.save import make_directory, render, to_text, write_atomically
+        from benign.files import make_directory, to_text, write_atomically
+        from benign.views.save import render
 
         where = make_directory(directory)
         contents: dict[str, str | bytes] = {
@@ -227,8 +228,8 @@ def variant_problem(family: Family, variant: Variant, eta: Fraction, shots: int)
 def recommendation_document(found: Recommendation) -> dict[str, Any]:
     """A recommendation as a JSON document."""
     from benign.exact.problem import problem_to_json
+    from benign.results.documents import enclosure_to_json
     from benign.version import __version__
-    from benign.views.save import enclosure_to_json
 
     place = {id(cell): i for i, cell in enumerate(found.cells)}
     tasks = problem_to_json(Problem(found.family, make_step("gradient", found.chosen.eta)))["tasks"]

@@ -106,8 +106,9 @@ class TrainingResult:
         Raises:
             OutputError: the directory cannot be made or written.
         """
+        from benign.files import make_directory, to_text, write_atomically
         from benign.landscape.checkpoint import to_bytes
-        from benign.views.save import make_directory, render, to_text, write_atomically
+        from benign.views.save import render
 
         where = make_directory(directory)
         contents: dict[str, str | bytes] = {

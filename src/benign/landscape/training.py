@@ -252,7 +252,8 @@ def _tasks(tasks: Any, seed: int) -> tuple[Sampler | None, TaskStack, TaskFamily
     elif not isinstance(tasks, TaskStack):
         if not isinstance(tasks, Iterable):
             raise UsageError(
-                f"train: expected an objective, a family or tasks, got {described(tasks)}; give {FAMILIES}"
+                f"train: expected an objective, a family or tasks, got {described(tasks)}; "
+                f"give {FAMILIES}"
             )
         tasks = TaskStack(list(tasks))
     family = tasks if isinstance(tasks, TaskFamily) else None

@@ -1,7 +1,7 @@
 """The front door for objectives: a `MetaObjective`, an exact `Problem`, or a family and a step.
 
-Every verb that takes an objective reads it here, and nowhere else. Importing this loads no JAX: a problem,
-a file or a bundled name becomes an exact problem without it.
+Every verb that takes an objective reads it here, and nowhere else. Importing this loads no JAX: a
+problem, a file or a bundled name becomes an exact problem without it.
 """
 
 from __future__ import annotations

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Literal
 
 from benign.errors import BenignError
 from benign.exact.problem import Problem, StepKind, make_step
+from benign.files import to_text, write_atomically
 from benign.prove.line.enumeration import analyze
+from benign.results.documents import landscape_document, read_landscape
 from benign.results.landscape import Landscape
 from benign.tasks.files import bundled_path, load
 from benign.verdict import Status
 from benign.views.numbers import bounds, percent
-from benign.views.save import landscape_document, read_landscape, to_text, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

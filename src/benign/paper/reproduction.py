@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benign.errors import BenignError
+from benign.files import make_directory, to_text, write_atomically
 from benign.paper.claims import judge
 from benign.paper.evidence import Case, Claim
 from benign.paper.figures import FIGURES, SETTINGS, draw, solve
+from benign.results.documents import enclosure_to_json
 from benign.results.landscape import Enclosure
 from benign.verdict import Status
 from benign.views.report import kind_in_words
-from benign.views.save import enclosure_to_json, make_directory, render, to_text, write_atomically
+from benign.views.save import render
 
 if TYPE_CHECKING:
     from rich.console import Group

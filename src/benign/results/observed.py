@@ -204,8 +204,9 @@ class ObservedLandscape:
         Raises:
             OutputError: the directory cannot be made or written.
         """
+        from benign.files import make_directory, to_text, write_atomically
         from benign.views.picture import draw_observed
-        from benign.views.save import make_directory, render, to_text, write_atomically
+        from benign.views.save import render
 
         contents: dict[str, str | bytes] = {"landscape.json": to_text(observed_document(self))}
         for number, point in enumerate(self.minimizers, start=1):

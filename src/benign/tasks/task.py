@@ -187,7 +187,8 @@ def as_task(given: AbstractTask | AbstractCost | LQR) -> AbstractTask:
         return Task(given)
     if not isinstance(given, LQR):
         raise UsageError(
-            f"as_task: expected a task, got an object of {type(given).__name__}; give an LQR, a cost or a task"
+            f"as_task: expected a task, got an object of {type(given).__name__}; "
+            "give an LQR, a cost or a task"
         )
     f = LQRCost(alone(given))
     return Task(f) if given.adaptation is None else Task(f, LQRCost(alone(given.g)))

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benign.files import make_directory, to_text, write_atomically
+from benign.results.documents import enclosure_to_json
 from benign.text import clean
 from benign.views.numbers import above, near, outward, span, step_size
-from benign.views.save import enclosure_to_json, make_directory, render, to_text, write_atomically
+from benign.views.save import render
 
 if TYPE_CHECKING:
     from rich.console import Group

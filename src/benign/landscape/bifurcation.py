@@ -9,6 +9,7 @@ of a minimiser is enclosed between two step sizes at which the complete list is 
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -126,7 +127,7 @@ class Bifurcation:
 
         return draw_bifurcation(self)
 
-    def save(self, directory: str | Path) -> list[Path]:
+    def save(self, directory: str | os.PathLike[str]) -> list[Path]:
         """Write bifurcation.json, .png and .svg to a directory, made if need be.
 
         Raises:
@@ -165,7 +166,7 @@ def bifurcate(
     step: StepKind | None = None,
     shots: Any = None,
     budget: Any = None,
-    out: str | Path | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Bifurcation:
     """The minimisers of h(W; η) over a range of η, joined to branches.

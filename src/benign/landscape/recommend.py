@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -70,7 +70,7 @@ def recommend(
     budget: Any = None,
     starts: Any = STARTS,
     seed: Any = 0,
-    out: str | Path | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Recommendation:
     """Which variant, which step size: ε, attained cost and share of good starts over a grid.

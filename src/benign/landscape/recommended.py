@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -175,7 +176,7 @@ class Recommendation:
 
         return draw_recommendation(self)
 
-    def save(self, directory: str | Path) -> list[Path]:
+    def save(self, directory: str | os.PathLike[str]) -> list[Path]:
         """Write recommendation.json, .png, .svg and family.toml to a directory, made if need be.
 
         family.toml is the recommended cell as a family file, ready for `benign train` and

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import inf
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -100,7 +100,7 @@ def search(
     budget: Any = None,
     starts: Any = None,
     seed: Any = 0,
-    out: str | Path | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ObservedLandscape:
     """Stationary points of h(W) = Σ ω_τ f_τ(F_τ(W)): minima, saddles, maxima, as far as they are met.

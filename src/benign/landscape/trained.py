@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -100,7 +101,7 @@ class TrainingResult:
 
         return draw_training(self)
 
-    def save(self, directory: str | Path) -> list[Path]:
+    def save(self, directory: str | os.PathLike[str]) -> list[Path]:
         """Write training.json, .png and .svg, checkpoint.npz and certificate-*.json to a directory.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -54,8 +55,8 @@ def analyze(
     budget: Any = None,
     starts: Any = None,
     seed: Any = 0,
-    out: str | Path | None = None,
-    checkpoint: str | Path | None = None,
+    out: str | os.PathLike[str] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Landscape | LandscapeBelow | ObservedLandscape:
     """Where h(W) = Σ ω_τ f_τ(F_τ(W)) has its local minima, and whether h is ε-global.
@@ -118,7 +119,7 @@ def _analyzed(
     budget: float | None,
     starts: int | None,
     seed: int,
-    checkpoint: str | Path | None,
+    checkpoint: str | os.PathLike[str] | None,
     progress: Progress | None,
 ) -> Landscape | LandscapeBelow | ObservedLandscape:
     if problem.family.is_scalar and proof != "off":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import inf, nextafter
@@ -99,7 +100,7 @@ class LandscapeBelow:
         """Whether the list is proved complete below the level that was asked for."""
         return self.left == 0
 
-    def save(self, directory: str | Path) -> list[Path]:
+    def save(self, directory: str | os.PathLike[str]) -> list[Path]:
         """Write landscape.json, certificate.json and the pictures to a directory."""
         from benign.views.below import save_below
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -192,7 +193,7 @@ class Landscape:
 
         return views.draw_landscape(self)
 
-    def save(self, directory: str | Path) -> list[Path]:
+    def save(self, directory: str | os.PathLike[str]) -> list[Path]:
         """Write landscape.json, certificate.json, landscape.png and landscape.svg to a directory."""
         from benign import views
 

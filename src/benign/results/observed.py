@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -196,7 +197,7 @@ class ObservedLandscape:
             word, share = "fewer than", 1 / self.converged
         return f"by estimate {word} {100 * share:.2g} % of starts would end at one not seen{tail}"
 
-    def save(self, directory: str | Path) -> list[Path]:
+    def save(self, directory: str | os.PathLike[str]) -> list[Path]:
         """Write landscape.json, the certificates of the minimisers, and the picture if there is one.
 
         The directory is made if need be; all is made in memory first.

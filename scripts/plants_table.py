@@ -104,9 +104,9 @@ def outcome(one: Record, count: int, budget: float) -> dict[str, Any]:
             "minima": len(minima),
             "starts": found.starts,
             "missing": found.missing_mass,
-            "epsilon": found.epsilon,
-            "verdict": found.verdict,
-            "best": minima[0].value if minima else None,
+            "epsilon": found.spread,
+            "verdict": str(found.verdict),
+            "best": minima[0].height if minima else None,
             "gap": gap(objective, minima[0].W) if minima else None,
         }
     except BenignError as error:

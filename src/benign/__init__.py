@@ -13,6 +13,7 @@ from benign.version import __version__
 
 if TYPE_CHECKING:
     from benign.certificates.check import check as check
+    from benign.errors import AmbiguousError as AmbiguousError
     from benign.errors import BenignError as BenignError
     from benign.errors import CertificateError as CertificateError
     from benign.errors import ClaimError as ClaimError
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from benign.landscape.certifying import certify as certify
     from benign.landscape.postfactum import PostFactum as PostFactum
     from benign.landscape.postfactum import postfactum as postfactum
+    from benign.landscape.reading import read as read
     from benign.landscape.recommend import recommend as recommend
     from benign.landscape.recommended import Recommendation as Recommendation
     from benign.landscape.recommended import Variant as Variant
@@ -48,11 +50,12 @@ if TYPE_CHECKING:
     from benign.meta.adaptation import NormalizedStep as NormalizedStep
     from benign.meta.objective import MetaObjective as MetaObjective
     from benign.results.below import LandscapeBelow as LandscapeBelow
-    from benign.results.landscape import Enclosure as Enclosure
+    from benign.results.below import ProvedMinimum as ProvedMinimum
+    from benign.results.enclosure import Enclosure as Enclosure
     from benign.results.landscape import Kind as Kind
     from benign.results.landscape import Landscape as Landscape
-    from benign.results.landscape import StationaryPoint as StationaryPoint
-    from benign.results.observed import ObservedKind as ObservedKind
+    from benign.results.line import LineLandscape as LineLandscape
+    from benign.results.line import StationaryPoint as StationaryPoint
     from benign.results.observed import ObservedLandscape as ObservedLandscape
     from benign.results.observed import ObservedPoint as ObservedPoint
     from benign.tasks.family import TaskFamily as TaskFamily
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "benign.certificates.check": ("check",),
     "benign.errors": (
+        "AmbiguousError",
         "BenignError",
         "CertificateError",
         "ClaimError",
@@ -85,6 +89,7 @@ _NAMES = {
     "benign.landscape.bifurcation": ("Bifurcation", "bifurcate"),
     "benign.landscape.certifying": ("certify",),
     "benign.landscape.postfactum": ("PostFactum", "postfactum"),
+    "benign.landscape.reading": ("read",),
     "benign.landscape.recommend": ("recommend",),
     "benign.landscape.recommended": ("Recommendation", "Variant"),
     "benign.landscape.search": ("search",),
@@ -93,9 +98,11 @@ _NAMES = {
     "benign.landscape.verb": ("analyze",),
     "benign.meta.adaptation": ("GradientStep", "NormalizedStep"),
     "benign.meta.objective": ("MetaObjective",),
-    "benign.results.below": ("LandscapeBelow",),
-    "benign.results.landscape": ("Enclosure", "Kind", "Landscape", "StationaryPoint"),
-    "benign.results.observed": ("ObservedKind", "ObservedLandscape", "ObservedPoint"),
+    "benign.results.below": ("LandscapeBelow", "ProvedMinimum"),
+    "benign.results.enclosure": ("Enclosure",),
+    "benign.results.landscape": ("Kind", "Landscape"),
+    "benign.results.line": ("LineLandscape", "StationaryPoint"),
+    "benign.results.observed": ("ObservedLandscape", "ObservedPoint"),
     "benign.tasks.family": ("TaskFamily",),
     "benign.tasks.files": ("FamilyFile", "SuggestedStep", "load"),
     "benign.tasks.lqr": ("LQR", "Optimum"),

@@ -23,6 +23,10 @@ class UsageError(BenignError, TypeError):
     """An argument is of a type that the call does not take; the message names the call and the cure."""
 
 
+class AmbiguousError(BenignError, ValueError):
+    """Two enclosures overlap, so that it is not known which of the numbers is the larger."""
+
+
 class FileFormatError(BenignError, ValueError):
     """A family file cannot be read: syntax, unknown or missing key, a number that is none."""
 

@@ -60,7 +60,7 @@ def facts_of(landscape, asked):
     return Facts(
         epsilon=tuple(landscape.epsilon),
         asked=asked,
-        points=[(p.kind.value, [tuple(p.W)], tuple(p.value)) for p in landscape.stationary_points],
+        points=[(p.kind.value, [tuple(p.at)], tuple(p.value)) for p in landscape.stationary_points],
         doubts=[tuple(u.W) for u in landscape.undecided],
     )
 
@@ -154,9 +154,9 @@ def test_what_is_said_of_one_scalar_gain():
         for kind in KINDS:
             problem = paper_problem(name, "0.05", kind)
             # (At a jump no single gain has a value.)
-            smooth = [p for p in analyze(problem).minimizers if p.kind is Kind.MINIMUM]
+            smooth = [p for p in analyze(problem).minima if p.kind is Kind.MINIMUM]
             for point in smooth[:2]:
-                for w in (point.W.mid, point.W.mid + 1e-4):
+                for w in (point.at.mid, point.at.mid + 1e-4):
                     document = certify(problem, w)
                     facts = Facts(gap=float(document["gap"]))
                     lo, hi = document["W"]

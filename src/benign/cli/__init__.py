@@ -36,6 +36,7 @@ from benign.cli.common import read as _read
 from benign.errors import BenignError, InfeasibleError, OutputError, ProblemError
 from benign.exact.rounding import named
 from benign.text import clean, clean_lines
+from benign.verdict import Status
 from benign.version import __version__
 
 if TYPE_CHECKING:
@@ -291,9 +292,8 @@ def _show(file: FamilyFile, family: str, results: list[Any], *, as_json: bool) -
 
     from benign.results.below import LandscapeBelow
     from benign.results.documents import landscape_document
-    from benign.results.landscape import Landscape
-    from benign.results.observed import observed_document
-    from benign.views.below import below_document, below_report
+    from benign.results.line import LineLandscape
+    from benign.views.below import below_report
     from benign.views.observed import observed_report
     from benign.views.report import report
 
@@ -301,13 +301,13 @@ def _show(file: FamilyFile, family: str, results: list[Any], *, as_json: bool) -
     title = file.title or Path(family).stem
     documents = []
     for result in results:
-        if isinstance(result, Landscape):
-            document, text = landscape_document(result), report(result, title=title)
+        if isinstance(result, LineLandscape):
+            text = report(result, title=title)
         elif isinstance(result, LandscapeBelow):
-            document, text = below_document(result), below_report(result, title=title)
+            text = below_report(result, title=title)
         else:
-            document, text = observed_document(result), observed_report(result, title=title)
-        documents.append(document)
+            text = observed_report(result, title=title)
+        documents.append(landscape_document(result))
         if not as_json:
             console.print(text)
     if as_json:
@@ -328,7 +328,7 @@ def _advise(
         present = step.eta if step.kind == "gradient" else None
         found = recommending.recommended(file, eta=present, shots=step.shots, own_eta=False, starts=FEW)
         _console().print(f"\n{clean_lines(str(found))}")
-    elif any("refuted" in str(result.verdict)[:8] for result in results):
+    elif any(result.verdict.status is Status.REFUTED for result in results):
         # Not a recommendation: that is a grid of landscapes, and takes its time.
         print(f"Another step size or variant may do better: benign recommend {clean(family)}")
 

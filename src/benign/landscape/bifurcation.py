@@ -21,7 +21,9 @@ from benign.exact.problem import Family, Problem, make_step, real
 from benign.exact.rounding import at_least, at_most, named
 from benign.meta.given import settings_of
 from benign.prove.line.enumeration import analyze
-from benign.results.landscape import Enclosure, Kind, Landscape, StationaryPoint
+from benign.results.enclosure import Enclosure
+from benign.results.landscape import Kind
+from benign.results.line import LineLandscape, StationaryPoint
 from benign.tasks.given import as_exact_family
 
 if TYPE_CHECKING:
@@ -54,12 +56,12 @@ class Sample:
     """
 
     eta: Fraction
-    landscape: Landscape | None
+    landscape: LineLandscape | None
 
     @property
     def minimizers(self) -> tuple[StationaryPoint, ...]:
         """Where a descent can end, from left to right."""
-        return () if self.landscape is None else self.landscape.minimizers
+        return () if self.landscape is None else self.landscape.minima
 
     @property
     def decided(self) -> bool:
@@ -73,12 +75,12 @@ class BranchPoint:
 
     Attributes:
         sample: the position of the step size in `Bifurcation.samples`.
-        W, value, kind: of the minimiser.
+        at, value, kind: of the minimiser.
         spurious: whether it is proved to lie above the global minimum.
     """
 
     sample: int
-    W: Enclosure
+    at: Enclosure
     value: Enclosure
     kind: Kind
     spurious: bool
@@ -245,7 +247,7 @@ def _same(a: Sample, b: Sample) -> bool:
     if len(a.minimizers) != len(b.minimizers) or not (a.decided and b.decided):
         return False
     room = [min(x, y) for x, y in zip(_room(a), _room(b), strict=True)]
-    moved = [abs(p.W.mid - q.W.mid) for p, q in zip(a.minimizers, b.minimizers, strict=True)]
+    moved = [abs(p.at.mid - q.at.mid) for p, q in zip(a.minimizers, b.minimizers, strict=True)]
     return all(shift < CLOSE * free for shift, free in zip(moved, room, strict=True))
 
 
@@ -253,9 +255,9 @@ def _room(sample: Sample) -> list[float]:
     """The distance from each minimiser to the nearest other stationary point."""
     if sample.landscape is None:
         return []
-    every = [point.W.mid for point in sample.landscape.stationary_points]
+    every = [point.at.mid for point in sample.landscape.stationary_points]
     return [
-        min((abs(w - point.W.mid) for w in every if w != point.W.mid), default=float("inf"))
+        min((abs(w - point.at.mid) for w in every if w != point.at.mid), default=float("inf"))
         for point in sample.minimizers
     ]
 
@@ -289,19 +291,19 @@ def _joined(
         before = samples[i - 1] if i else None
         pairs: list[tuple[int, int]] = []
         if before is not None:
-            pairs = _pairs([p.W.mid for p in before.minimizers], [p.W.mid for p in points])
+            pairs = _pairs([p.at.mid for p in before.minimizers], [p.at.mid for p in points])
         owner = {j: open_now[k] for k, j in pairs}
         between = (float(before.eta), float(sample.eta)) if before is not None else (0.0, 0.0)
         for k, branch in enumerate(open_now):
             if before is not None and k not in {k for k, _ in pairs}:
-                events.append(Event(False, between, before.minimizers[k].W.mid, branch))
+                events.append(Event(False, between, before.minimizers[k].at.mid, branch))
         following = []
         for j, point in enumerate(points):
             if j not in owner:
                 owner[j] = len(branches)
                 branches.append([])
                 if before is not None:
-                    events.append(Event(True, between, point.W.mid, owner[j]))
+                    events.append(Event(True, between, point.at.mid, owner[j]))
             branches[owner[j]].append(point)
             following.append(owner[j])
         open_now = following
@@ -311,7 +313,7 @@ def _joined(
 def _point(i: int, sample: Sample, point: StationaryPoint) -> BranchPoint:
     assert sample.landscape is not None
     spurious = point.value.lo > sample.landscape.minimum.hi
-    return BranchPoint(i, point.W, point.value, point.kind, spurious)
+    return BranchPoint(i, point.at, point.value, point.kind, spurious)
 
 
 # --- words and JSON --------------------------------------------------------------------------
@@ -348,7 +350,7 @@ def _stretches(samples: tuple[Sample, ...]) -> list[str]:
 def bifurcation_document(found: Bifurcation) -> dict[str, Any]:
     """A bifurcation diagram as a JSON document."""
     from benign.exact.problem import problem_to_json
-    from benign.results.documents import enclosure_to_json
+    from benign.results.documents import to_json
     from benign.version import __version__
 
     problem = Problem(found.family, make_step(found.kind, found.samples[0].eta, found.shots))
@@ -364,9 +366,7 @@ def bifurcation_document(found: Bifurcation) -> dict[str, Any]:
                 if sample.landscape is None
                 else sample.landscape.verdict.status.value,
                 "complete": sample.decided,
-                "epsilon": None
-                if sample.landscape is None
-                else enclosure_to_json(sample.landscape.epsilon),
+                "epsilon": None if sample.landscape is None else to_json(sample.landscape.epsilon),
             }
             for sample in found.samples
         ],
@@ -374,8 +374,8 @@ def bifurcation_document(found: Bifurcation) -> dict[str, Any]:
             [
                 {
                     "sample": point.sample,
-                    "W": enclosure_to_json(point.W),
-                    "value": enclosure_to_json(point.value),
+                    "W": to_json(point.at),
+                    "value": to_json(point.value),
                     "kind": point.kind.value,
                     "spurious": point.spurious,
                 }

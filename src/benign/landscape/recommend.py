@@ -28,7 +28,7 @@ from benign.linalg import require_x64
 from benign.meta.given import settings_of
 from benign.prove.boxes import below as few_parameters
 from benign.prove.line.enumeration import analyze
-from benign.results.landscape import Enclosure
+from benign.results.enclosure import Enclosure
 from benign.tasks.given import as_exact_family
 from benign.tasks.normalizing import measure, normalize
 
@@ -358,14 +358,14 @@ def _listed(problem: Problem, seed: int, seconds: float) -> _Minima:
     """The local minima, by the strongest means that there is time for."""
     if problem.family.is_scalar:
         landscape = analyze(problem)
-        points = landscape.minimizers
+        points = landscape.minima
         return _Minima(
             Word.PROVED,
             "local minima",
             landscape.is_complete,
             landscape.epsilon,
             landscape.minimum,
-            np.array([point.W.mid for point in points]).reshape(-1, 1, 1),
+            np.array([point.at.mid for point in points]).reshape(-1, 1, 1),
             np.array([point.value.mid for point in points]),
         )
     began = time.perf_counter()
@@ -375,7 +375,7 @@ def _listed(problem: Problem, seed: int, seconds: float) -> _Minima:
     seen = search(meta_objective(problem), starts=STARTS, seed=seed, budget=share)
     shape = (-1, problem.family.m, problem.family.n)
     W = np.array([point.W for point in seen.minimizers]).reshape(shape)
-    values = np.array([point.value for point in seen.minimizers])
+    values = np.array([point.height for point in seen.minimizers])
     if provable:
         left = _for_the_proof(budget, began)
         below = few_parameters.prove(problem, seeds=list(W), budget=left, observed=seen)

@@ -15,7 +15,7 @@ from scipy.special import betaincinv
 
 from benign.exact.problem import Family, Problem, make_step
 from benign.exact.rounding import named
-from benign.results.landscape import Enclosure
+from benign.results.enclosure import Enclosure
 from benign.tasks.normalizing import normalize
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def variant_problem(family: Family, variant: Variant, eta: Fraction, shots: int)
 def recommendation_document(found: Recommendation) -> dict[str, Any]:
     """A recommendation as a JSON document."""
     from benign.exact.problem import problem_to_json
-    from benign.results.documents import enclosure_to_json
+    from benign.results.documents import to_json
     from benign.version import __version__
 
     place = {id(cell): i for i, cell in enumerate(found.cells)}
@@ -251,8 +251,8 @@ def recommendation_document(found: Recommendation) -> dict[str, Any]:
                 "eta": str(cell.eta),
                 "epsilon_is": cell.word.value,
                 "of": cell.scope,
-                "epsilon": enclosure_to_json(cell.epsilon),
-                "minimum": enclosure_to_json(cell.minimum),
+                "epsilon": to_json(cell.epsilon),
+                "minimum": to_json(cell.minimum),
                 "W": cell.W.tolist(),
                 "best": _number(cell.best),
                 "worst": _number(cell.worst),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
@@ -21,8 +21,8 @@ from benign.landscape.sampling import Sampler, make_sampler
 from benign.meta.given import as_objective
 from benign.meta.objective import MetaObjective
 from benign.prove.certify import certify
+from benign.results.landscape import Kind
 from benign.results.observed import (
-    ObservedKind,
     ObservedLandscape,
     ObservedPoint,
     Run,
@@ -76,18 +76,15 @@ def certified(landscape: ObservedLandscape) -> ObservedLandscape:
 
     A minimiser whose gap cannot be certified keeps none.
     """
-    problem = landscape.objective.problem
-    best = set(map(id, landscape.minimizers[:MOST_CERTIFIED]))
 
-    def with_gap(point: ObservedPoint) -> ObservedPoint:
+    def gap_of(point: ObservedPoint) -> dict[str, Any] | None:
         try:
-            return replace(point, certificate=certify(problem, point.W, REGRET))
+            return certify(landscape.problem, point.W, REGRET)
         except ClaimError:
-            return point
+            return None
 
-    return replace(
-        landscape,
-        points=tuple(with_gap(p) if id(p) in best else p for p in landscape.points),
+    return landscape.with_certificates(
+        [gap_of(point) for point in landscape.minimizers[:MOST_CERTIFIED]]
     )
 
 
@@ -192,8 +189,8 @@ def _searched(
         _hunt_saddles(hunt, sampler, newton, max(2, PASSES * min(most, MOST) // MOST))
     points, order = _points(hunt, objective, sampler)
     return ObservedLandscape(
-        objective=objective,
-        points=points,
+        problem=objective.problem,
+        met=points,
         missing_mass=missing_mass(hunt.minimiser_hits()),
         starts=done,
         converged=sum(hunt.minimiser_hits()),
@@ -305,7 +302,7 @@ class _Hunt:
         nearest = int(np.argmin(distance))
         if distance[nearest] <= MERGED * max(self.h.length, float(np.linalg.norm(x))):
             return nearest
-        if kind_of(sign) is ObservedKind.DEGENERATE:
+        if kind_of(sign) is Kind.DEGENERATE:
             for i, other in enumerate(self.value):
                 same = max(SAME_VALUE, NOISY * rounding)
                 alike = abs(other - value) <= same * max(abs(value), self.h.level)
@@ -370,7 +367,7 @@ def _points(
     points = tuple(
         ObservedPoint(
             W=_frozen(x[i].reshape(family.m, family.n)),
-            value=hunt.value[i],
+            height=hunt.value[i],
             gradient_norm=hunt.gradient[i],
             kind=kind_of(sign[i]),
             eigenvalues=_frozen(eigenvalues[i]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benign.files import make_directory, to_text, write_atomically
 from benign.results.documents import landscape_document
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def save_landscape(landscape: Landscape, directory: str | os.PathLike[str]) -> list[Path]:
-    """Write landscape.json, certificate.json, landscape.png and landscape.svg to a directory.
+    """Write landscape.json, the certificates, landscape.png and landscape.svg to a directory.
 
-    All four are made in memory first, and each replaces its predecessor in one move, so that an
+    All are made in memory first, and each replaces its predecessor in one move, so that an
     interruption leaves the old file or the new one.
 
     Args:
@@ -30,14 +30,16 @@ def save_landscape(landscape: Landscape, directory: str | os.PathLike[str]) -> l
     Raises:
         OutputError: the directory cannot be made or written; nothing is left half written.
     """
-    from benign.views.plots import draw_landscape
-
-    folder = make_directory(directory)
     contents: dict[str, str | bytes] = {"landscape.json": to_text(landscape_document(landscape))}
-    if landscape.certificate:
+    if landscape.certificate is not None:
         contents["certificate.json"] = to_text(landscape.certificate)
-    for suffix, picture in render(draw_landscape(landscape)).items():
-        contents[f"landscape.{suffix}"] = picture
+    else:
+        for number, point in enumerate(landscape.minimizers, start=1):
+            if point.certificate is not None:
+                contents[f"certificate-{number}.json"] = to_text(point.certificate)
+    folder = make_directory(directory)
+    if (figure := landscape.plot()) is not None:
+        contents |= {f"landscape.{suffix}": data for suffix, data in render(figure).items()}
     return [write_atomically(folder / name, content) for name, content in contents.items()]
 
 
@@ -55,3 +57,9 @@ def render(figure: Figure) -> dict[str, bytes]:
         FigureCanvasAgg(figure).print_png(png, metadata={"Software": None})
         FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None})
     return {"png": png.getvalue(), "svg": svg.getvalue()}
+
+
+def png(result: Any) -> bytes | None:
+    """The picture of a result for a notebook; None where there is none."""
+    figure = result.plot()
+    return None if figure is None else render(figure)["png"]

@@ -36,7 +36,7 @@ from benign.prove.documents import (
 )
 from benign.prove.infeasible import conflict
 from benign.results.below import LandscapeBelow, ProvedMinimum, verdict_below
-from benign.results.landscape import Enclosure
+from benign.results.enclosure import Enclosure
 from benign.verdict import Status
 
 if TYPE_CHECKING:
@@ -350,9 +350,7 @@ def _result(
         level=level,
         bounded=bounded,
         region=_region(pavement.frame).reshape(2, m, n),
-        minimizers=tuple(
-            _minimum(point, value, m, n) for point, value in zip(listed, values, strict=True)
-        ),
+        proved=tuple(_minimum(point, value, m, n) for point, value in zip(listed, values, strict=True)),
         minimum=_minimum_value(values, proved=proved, floor=scale.below(pavement.floor)),
         epsilon=bounds,
         verdict=verdict,

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Proved, refuted or undecided, of a statement; observed, of what a search met: that proves nothing."""
+    """Proved, refuted or undecided, of a statement; observed, of what a search met: no proof."""
 
     PROVED = "proved"
     REFUTED = "refuted"

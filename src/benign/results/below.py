@@ -82,7 +82,7 @@ class Below:
             return f"every local minimum{where}"
         if self.level > 0:
             return f"every local minimum with h ≤ {at_least(self.level)}{where}"
-        return f"nothing is complete: {self.left} of {self.boxes + self.left} boxes were left"
+        return "nothing for certain: boxes of gains were left"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -194,7 +194,8 @@ def verdict_below(
         return Verdict(Status.REFUTED, statement, reason)
     if left:
         done = f"the list is complete for h ≤ {at_least(level)}" if level > 0 else "nothing is known"
-        return Verdict(Status.UNDECIDED, statement, f"{left} boxes of gains are left; {done}")
+        boxes = "box of gains is" if left == 1 else "boxes of gains are"
+        return Verdict(Status.UNDECIDED, statement, f"{left} {boxes} left; {done}")
     epsilon = globality.epsilon(values, ())[1] if len(values) > 1 else 0.0
     if values and Fraction(epsilon) <= asked:
         reason = "there is one" if len(values) == 1 else f"epsilon is at most {at_most(epsilon, 3)}"

@@ -85,7 +85,7 @@ class Point(Protocol):
 
     @property
     def kind(self) -> Kind:
-        """Minimum, saddle, …"""
+        """Minimum, saddle or another."""
         ...
 
     @property

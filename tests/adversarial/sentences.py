@@ -297,8 +297,8 @@ FORMS = [
      _higher),
     (rf"(?:(?P<count>\d+) stretch(?:es)? of gains could not be decided|the values of the minima could "
      rf"not be told apart); the gap left is (?:at most (?P<gap>{NUMBER})|unbounded)", _gap_left),
-    (rf"(?P<count>\d+) box(?:es)? of gains (?:is|are) left; (?:the list is complete for h ≤ (?P<level>{NUMBER})|"
-     r"nothing is known)", _boxes_left),
+    (r"(?P<count>\d+) box(?:es)? of gains (?:is|are) left; "
+     rf"(?:the list is complete for h ≤ (?P<level>{NUMBER})|nothing is known)", _boxes_left),
     (r"there is one|it has one local minimum", _nothing),
     (r"(?P<number>Theorem [23])(?:, sharper form)?: [^0-9]*", _nothing),
     (rf"the stationary point in (?P<W>{SPAN}) is a global minimiser of h", _global_point),

@@ -69,7 +69,7 @@ def test_what_has_no_bound_and_what_does_not_exist():
     assert str(Enclosure(0.5, math.inf)) == "[0.5, inf]"
     assert str(Enclosure(math.nan, math.nan)) == "none"
     assert Enclosure(0.5, math.inf).radius == math.inf
-    assert f"{Enclosure(0.1, 0.1):>12}" == "         0.1"
+    assert f"{Enclosure(0.1, 0.1):>12}" == " 0.100000000"
     lo, hi = Enclosure(1.0, 2.0)
     assert (lo, hi) == (1.0, 2.0)
     assert repr(Enclosure(1.0, 2.0)) == "Enclosure(1.0, 2.0)"

@@ -33,7 +33,7 @@ def test_reading_gives_back_what_was_written(landscapes, name, tmp_path):
 def test_infinity_is_the_string_inf(landscapes):
     document = landscape_document(landscapes["narrow and undecided"])
     assert document["epsilon"][1] == "inf"
-    assert document["complete"] is False
+    assert document["coverage"]["complete"] is False
 
 
 def test_the_same_landscape_gives_the_same_pictures(landscapes, tmp_path):

@@ -90,7 +90,7 @@ def test_a_refutation_needs_two_minima(spurious):
 def test_one_minimum_is_proved_and_the_checker_accepts_it():
     found = prove(BENIGN)
     assert found.verdict.status == "proved"
-    assert found.epsilon == (0.0, 0.0)
+    assert tuple(found.epsilon) == (0.0, 0.0)
     assert check(json.loads(json.dumps(found.certificate)))
 
 

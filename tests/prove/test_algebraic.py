@@ -11,6 +11,7 @@ from benign.certificates.document import sealed
 from benign.exact.problem import Problem
 from benign.prove.line import gradient
 from benign.prove.line.enumeration import analyze
+from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind
 from benign.tasks.files import load
 from helpers import scalar_plant, scalar_problem
@@ -43,7 +44,7 @@ def test_a_degenerate_minimum_is_found_with_its_multiplicity():
     assert point.multiplicity == 5
     assert landscape.is_complete
     assert landscape.verdict
-    assert landscape.epsilon == (0.0, 0.0)
+    assert landscape.epsilon == Enclosure(0.0, 0.0)
     assert 1.0 in landscape.minimum
 
 

@@ -112,7 +112,7 @@ class Cell:
         return self.reached / self.starts if self.starts else 0.0
 
     @property
-    def interval(self) -> Enclosure:
+    def interval(self) -> tuple[float, float]:
         """Bounds of the chance that a start reaches it, at 95 % (Clopper and Pearson 1934)."""
         return binomial_interval(self.reached, self.starts)
 
@@ -125,7 +125,7 @@ class Cell:
         return f"{self.variant.words} at eta = {named(self.eta)}"
 
 
-def binomial_interval(hits: int, trials: int) -> Enclosure:
+def binomial_interval(hits: int, trials: int) -> tuple[float, float]:
     """The exact interval for a probability, from `hits` of `trials`; [0, 1] without any trial.
 
     Source: C. J. Clopper, E. S. Pearson, Biometrika 26 (1934) 404–413.
@@ -133,7 +133,7 @@ def binomial_interval(hits: int, trials: int) -> Enclosure:
     tail = (1 - CONFIDENCE) / 2
     low = betaincinv(hits, trials - hits + 1, tail) if hits else 0.0
     high = betaincinv(hits + 1, trials - hits, 1 - tail) if hits < trials else 1.0
-    return Enclosure(float(low), float(high))
+    return float(low), float(high)
 
 
 @dataclass(frozen=True, eq=False)

@@ -116,10 +116,10 @@ def train(
     began = time.perf_counter()
     seed = whole(seed, "seed")
     tasks, eta, step, shots = _pieces(objective, algorithm, eta, step, shots)
+    sampler, stack, family = _tasks(tasks, seed)
     rule = algorithm
     if isinstance(rule, str):
         rule = make_algorithm(rule, eta=eta, shots=shots, step=step, lam=lam, delta=delta, every=every)
-    sampler, stack, family = _tasks(tasks, seed)
     armijo = beta is None and isinstance(optimizer, str) if armijo is None else armijo
     if armijo and beta is None and (not rule.has_merit or sampler or batch not in (None, len(stack))):
         why = (

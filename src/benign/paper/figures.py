@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from benign.errors import BenignError
+from benign.errors import BenignError, FileFormatError
 from benign.exact.problem import Problem, StepKind, make_step
 from benign.files import to_text, write_atomically
 from benign.prove.line.enumeration import analyze
@@ -91,7 +91,10 @@ def draw(name: str, directory: str | os.PathLike[str]) -> Figure:
     if name not in FIGURES:
         raise BenignError(f"no figure {name!r} in the paper; there are {', '.join(FIGURES)}")
     figure = FIGURES[name]
-    stored = [read_landscape(Path(directory) / result_name(figure.family, eta)) for eta in SETTINGS]
+    paths = [Path(directory) / result_name(figure.family, eta) for eta in SETTINGS]
+    stored = [found for found in map(read_landscape, paths) if isinstance(found, LineLandscape)]
+    if len(stored) < len(paths):
+        raise FileFormatError(f"{directory}: a stored result is not of one state and one input")
     return draw_pair(figure, stored)
 
 

@@ -143,7 +143,7 @@ class LandscapeBelow(Landscape):
     def __str__(self) -> str:
         lines = [f"{self.verdict}"]
         lines += [
-            f"  minimum  h = {settled(*point.value)}  W = [{point.rows(9)}]"
+            f"  minimum  h = {point.value}  W = [{point.rows(9)}]"
             for point in self.minimizers[:MOST_LINES]
         ]
         more = len(self.proved) - MOST_LINES
@@ -152,7 +152,7 @@ class LandscapeBelow(Landscape):
             lines.append(
                 f"  complete for h ≤ {at_least(self.level)}; {self.boxes} boxes, {self.left} left"
             )
-        lines.append(f"  epsilon in {between(*self.epsilon, 3)}")
+        lines.append(f"  epsilon in {between(self.epsilon.lo, self.epsilon.hi, 3)}")
         return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benign.exact.rounding import between, settled
+from benign.exact.rounding import between
 from benign.results.enclosure import Enclosure
 from benign.results.landscape import MOST_LINES, Floats, Kind, Landscape
 
@@ -156,11 +156,13 @@ class LineLandscape(Landscape):
     def __str__(self) -> str:
         lines = [f"{self.verdict}"]
         lines += [
-            f"  {point.kind:13} W = {settled(*point.at)}  h = {settled(*point.value)}"
+            f"  {point.kind:13} W = {point.at}  h = {point.value}"
             for point in self.stationary_points[:MOST_LINES]
         ]
-        lines += [f"  undecided      W in {between(*u.W, 9)}" for u in self.undecided[:MOST_LINES]]
+        lines += [
+            f"  undecided      W in {between(u.W.lo, u.W.hi, 9)}" for u in self.undecided[:MOST_LINES]
+        ]
         more = len(self.stationary_points) + len(self.undecided) - len(lines) + 1
         lines += [f"  … and {more} more"] if more else []
-        lines.append(f"  epsilon in {between(*self.epsilon, 3)}")
+        lines.append(f"  epsilon in {between(self.epsilon.lo, self.epsilon.hi, 3)}")
         return "\n".join(lines)

@@ -83,7 +83,9 @@ def coverage(landscape: LandscapeBelow) -> list[str]:
             f"Only gains with entries in {spans} were searched: no bound of the domain is known."
         )
     if landscape.minimizers:
-        lines.append(f"epsilon in {span(*landscape.epsilon)}   {landscape.boxes} boxes")
+        lines.append(
+            f"epsilon in {span(landscape.epsilon.lo, landscape.epsilon.hi)}   {landscape.boxes} boxes"
+        )
     return lines
 
 

@@ -165,7 +165,7 @@ def _verdict(
         return Verdict(
             Status.REFUTED,
             statement,
-            f"{worst.kind} at W = {settled(*worst.at)} is spurious: it lies at least "
+            f"{worst.kind} at W = {settled(worst.at.lo, worst.at.hi)} is spurious: it lies at least "
             f"{at_least(epsilon.lo, 3)} above the global minimum",
         )
     if found.undecided:

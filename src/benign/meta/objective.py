@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -15,6 +13,7 @@ from jax import lax
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from benign.exact.problem import Problem
+from benign.linalg import float64_method, made_in_float64
 from benign.meta import batched
 from benign.meta.adaptation import AdaptationStep, unrolled, walk
 from benign.meta.given import as_rule
@@ -22,16 +21,6 @@ from benign.tasks.family import TaskFamily
 from benign.tasks.given import as_task_family, opened
 from benign.tasks.lqr import as_gain
 from benign.tasks.regulator import ClosedLoop, Regulator
-
-
-class _Method:
-    """A method that is a mere function when bound; Equinox makes a pytree of it, 90 µs a call."""
-
-    def __init__(self, function: Callable[..., Any]):
-        self.function, self.__doc__ = function, function.__doc__
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Callable[..., Any]:
-        return self.function if instance is None else partial(self.function, instance)
 
 
 class MetaObjective(eqx.Module):
@@ -60,7 +49,6 @@ class MetaObjective(eqx.Module):
 
     Raises (every method):
         ProblemError: W has another shape.
-        BenignError: JAX's 64-bit mode is off.
 
     Source: arXiv 2006.00453, definition of the MAML objective and its normalised variant.
     """
@@ -68,54 +56,62 @@ class MetaObjective(eqx.Module):
     family: TaskFamily
     step: AdaptationStep
 
+    @made_in_float64
     def __init__(self, family: Any, step: Any = None, *, eta: Any = None, shots: Any = None):
         if isinstance(family, (str, PathLike)):
             family = opened(family)
         self.step = as_rule(family, "MetaObjective", eta=eta, step=step, shots=shots)
         self.family = as_task_family(family, "MetaObjective")
 
+    @float64_method
     def value(self, W: ArrayLike) -> Float[Array, ""]:
         """h(W), +∞ where infeasible."""
         return _value(self, self._gain(W))
 
+    @float64_method
     def gradient(self, W: ArrayLike) -> Float[Array, "*gain"]:
         """∇h(W) = Σ ω_τ F_τ'(W)* ∇f_τ(F_τ(W)); zeros where infeasible.
 
         F_τ'(W)* is the product of the adjoint derivatives of the shots, applied from the last to
         the first: for the gradient step v ← v − η∇²g_τ(W_k) v, starting from v = ∇f_τ(F_τ(W)).
         """
-        return _gradient(self, self._gain(W)).reshape(jnp.shape(W))
+        return _gradient(self, self._gain(W)).reshape(np.shape(W))
 
+    @float64_method
     def hessian_product(self, W: ArrayLike, E: ArrayLike) -> Float[Array, "*gain"]:
         """∇²h(W)[E] = d/dt ∇h(W + tE) at t = 0; zeros where infeasible."""
         product = _hessian_product(self, self._gain(W), self._gain(E, "E"))
-        return product.reshape(jnp.shape(W))
+        return product.reshape(np.shape(W))
 
+    @float64_method
     def hessian(self, W: ArrayLike) -> Float[Array, "*gain"]:
         """∇²h(W), (m, n, m, n): entry [i, j, k, l] is ∂²h / ∂W_ij ∂W_kl; a scalar if W is one."""
-        return _hessian(self, self._gain(W)).reshape(jnp.shape(W) * 2)
+        return _hessian(self, self._gain(W)).reshape(np.shape(W) * 2)
 
+    @float64_method
     def task_values(self, W: ArrayLike) -> Float[Array, " k"]:
         """f_τ(F_τ(W)), task by task, +∞ for a task that is infeasible at W."""
         return _task_values(self, self._gain(W))
 
+    @float64_method
     def adapted(self, W: ArrayLike) -> Float[Array, " k *gain"]:
         """F_τ(W), task by task: (k, m, n), or (k,) if W is a scalar.
 
         A gain that leaves its stabilising set stays there, since the gradient outside is zero.
         """
-        return _adapted(self, self._gain(W)).reshape(-1, *jnp.shape(W))
+        return _adapted(self, self._gain(W)).reshape(-1, *np.shape(W))
 
+    @float64_method
     def feasible(self, W: ArrayLike) -> Bool[Array, ""]:
         """Whether W and every intermediate gain of every task stabilise."""
         return _feasible(self, self._gain(W))
 
-    @_Method
+    @float64_method
     def values(self, gains: ArrayLike) -> Float[np.ndarray, " N"]:
         """h(W) for a batch of gains, (N, m, n) or (N,): as `value`, much faster than its `vmap`."""
         return batched.values(self, gains)
 
-    @_Method
+    @float64_method
     def value_and_gradient(
         self, gains: ArrayLike
     ) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N ..."]]:

@@ -14,7 +14,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 from benign.errors import ProblemError
 from benign.exact.problem import Matrix, Plant
 from benign.exact.problem import exact as to_exact
-from benign.linalg import require_x64, spectral_radius
+from benign.linalg import float64_method, made_in_float64, spectral_radius
 from benign.tasks.checks import (
     SYMMETRIC,
     check_finite,
@@ -107,7 +107,6 @@ class LQR(eqx.Module):
     Raises:
         ProblemError: a field has the wrong shape, sign, definiteness or symmetry, or is not finite,
             or no gain stabilises. Only what is concrete is tested: nothing while JAX traces.
-        BenignError: JAX's 64-bit mode is off.
 
     Source: I. Molybog and J. Lavaei, arXiv 2006.00453, section on the linear-quadratic regulator.
     """
@@ -122,6 +121,7 @@ class LQR(eqx.Module):
     adaptation: LQR | None
     label: Unseen[Label] = eqx.field(static=True, repr=False)
 
+    @made_in_float64
     def __init__(
         self,
         A: Any,
@@ -135,7 +135,6 @@ class LQR(eqx.Module):
         adaptation: LQR | None = None,
         name: str | None = None,
     ):
-        require_x64("LQR")
         place = "LQR" if name is None else f"task {quoted(name)}"
         given = _shaped(place, A, B, Q, R, S0, discount, noise)
         for field, value in given.items():
@@ -219,6 +218,7 @@ class LQR(eqx.Module):
         return self.label.value.name
 
     @property
+    @made_in_float64
     def regulator(self) -> Regulator:
         """The equivalent problem without discount and noise: √γ(A, B) and S0 + γ/(1 − γ) N."""
         root = jnp.sqrt(self.discount)[..., None, None]
@@ -235,6 +235,7 @@ class LQR(eqx.Module):
         """The cost that adaptation descends: `adaptation`, or the task itself."""
         return self if self.adaptation is None else self.adaptation
 
+    @float64_method
     def cost(self, W: ArrayLike) -> Float[Array, ""]:
         """C(W) = tr(P S̄), +∞ where W does not stabilise; `status` says which.
 
@@ -248,14 +249,16 @@ class LQR(eqx.Module):
         """
         return _cost(self, as_gain(W, self.m, self.n))
 
+    @float64_method
     def gradient(self, W: ArrayLike) -> Float[Array, "*gain"]:
         """∇C(W) = 2 G Σ, in the shape of W; zeros outside the stabilising set (the cost says +∞).
 
         Raises:
             ProblemError: W has another shape than (m, n).
         """
-        return _gradient(self, as_gain(W, self.m, self.n)).reshape(jnp.shape(W))
+        return _gradient(self, as_gain(W, self.m, self.n)).reshape(np.shape(W))
 
+    @float64_method
     def hessian_product(self, W: ArrayLike, E: ArrayLike) -> Float[Array, "*gain"]:
         """∇²C(W)[E] = d/dt ∇C(W + tE) at t = 0, in the shape of W; zeros outside as `gradient`.
 
@@ -263,8 +266,9 @@ class LQR(eqx.Module):
             ProblemError: W or E has another shape than (m, n).
         """
         E = as_gain(E, self.m, self.n, "E")
-        return _hessian_product(self, as_gain(W, self.m, self.n), E).reshape(jnp.shape(W))
+        return _hessian_product(self, as_gain(W, self.m, self.n), E).reshape(np.shape(W))
 
+    @float64_method
     def hessian(self, W: ArrayLike) -> Float[Array, "*gain"]:
         """∇²C(W), an array of shape (m, n, m, n): entry [i, j, k, l] is ∂²C / ∂W_ij ∂W_kl.
 
@@ -274,8 +278,9 @@ class LQR(eqx.Module):
             ProblemError: W has another shape than (m, n).
         """
         dense = _hessian(self, as_gain(W, self.m, self.n))
-        return dense.reshape(jnp.shape(W) * 2)
+        return dense.reshape(np.shape(W) * 2)
 
+    @float64_method
     def optimum(self) -> Optimum:
         """W* = (R + B'P*B)⁻¹B'P*A, P* the stabilising solution of the Riccati equation.
 
@@ -283,6 +288,7 @@ class LQR(eqx.Module):
         """
         return _optimum(self)
 
+    @float64_method
     def status(self, W: ArrayLike) -> Int[Array, ""]:
         """A code of `Status`; ``Status(int(task.status(W))).message`` says it in words.
 
@@ -325,9 +331,7 @@ def as_gain(W: ArrayLike, m: int, n: int, what: str = "W") -> Float[Array, "m n"
 
     Raises:
         ProblemError: another shape.
-        BenignError: JAX's 64-bit mode is off.
     """
-    require_x64("a cost")
     array = jnp.asarray(W, float)
     if array.shape == (m, n):
         return array

@@ -54,6 +54,10 @@ class Method:
     def __get__(self, instance: Any, owner: type | None = None) -> Callable[..., Any]:
         return self.function if instance is None else partial(self.function, instance)
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function itself, unbound."""
+        return self.function(*args, **kwargs)
+
 
 def _scoped(function: F, after: Callable[[Any], Any]) -> F:
     @wraps(function)
@@ -84,10 +88,7 @@ def _outside(callback: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _as_numpy(result: Any) -> Any:
-    return jax.tree.map(
-        lambda x: np.asarray(x) if _is_numeric(x) else x,
-        result,
-    )
+    return jax.tree.map(lambda x: np.asarray(x) if _is_numeric(x) else x, result)
 
 
 def _is_numeric(x: Any) -> bool:

@@ -265,7 +265,7 @@ def test_what_is_not_well_posed_is_refused(arguments, settings, message):
 def test_with_jax_in_32_bits_the_numbers_have_64(single_precision):
     task = LQR("0.1", 1, 1, 1)
     assert task.A.dtype == np.float64
-    assert float(task.A) == 0.1
+    assert task.A.item() == 0.1
     assert isinstance(task.optimum().W, np.ndarray)
     assert task.gradient(0.5).dtype == np.float64
     with pytest.raises(BenignError, match=r"^LQR.cost: .* within `with jax.enable_x64\(True\):`"):

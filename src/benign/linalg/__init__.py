@@ -8,7 +8,7 @@ answer exists the answer is +∞ and every derivative is zero, never NaN.
 """
 
 from benign.linalg.lyapunov import dlyap, dlyap_stable
-from benign.linalg.precision import float64_method, in_float64, made_in_float64
+from benign.linalg.precision import float64_method, in_float64
 from benign.linalg.products import Matrices, matmul, symmetric, transpose
 from benign.linalg.riccati import dare, optimal_gain
 from benign.linalg.stability import is_stable, spectral_radius
@@ -21,7 +21,6 @@ __all__ = [
     "float64_method",
     "in_float64",
     "is_stable",
-    "made_in_float64",
     "matmul",
     "optimal_gain",
     "spectral_radius",

@@ -29,12 +29,27 @@ def in_float64(function: F) -> F:
     Raises (the function returned):
         BenignError: JAX is tracing with its 64-bit mode off.
     """
-    return _scoped(function, _as_numpy)
 
+    @wraps(function)
+    def scoped(*args: Any, **kwargs: Any) -> Any:
+        if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+            return function(*args, **kwargs)
+        if not trace_state_clean():
+            raise BenignError(
+                f"{function.__qualname__.removesuffix('.__init__')}: needs 64-bit floats, and JAX is "
+                "tracing in 32 bits (jit, grad, vmap and the like); trace and call within "
+                "`with jax.enable_x64(True):`"
+            )
+        if kwargs.get("progress") is not None:
+            kwargs["progress"] = _outside(kwargs["progress"])
+        with jax.enable_x64(True):
+            result = function(*args, **kwargs)
+            if function.__name__ == "__init__":
+                for name, value in vars(args[0]).items():
+                    object.__setattr__(args[0], name, _as_numpy(value))
+            return _as_numpy(result)
 
-def made_in_float64(function: F) -> F:
-    """As `in_float64`, for what makes tasks: the arrays they hold stay JAX's."""
-    return _scoped(function, lambda made: made)
+    return cast(F, scoped)
 
 
 def float64_method(function: F) -> F:
@@ -57,25 +72,6 @@ class Method:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function itself, unbound."""
         return self.function(*args, **kwargs)
-
-
-def _scoped(function: F, after: Callable[[Any], Any]) -> F:
-    @wraps(function)
-    def scoped(*args: Any, **kwargs: Any) -> Any:
-        if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
-            return function(*args, **kwargs)
-        if not trace_state_clean():
-            raise BenignError(
-                f"{function.__qualname__.removesuffix('.__init__')}: needs 64-bit floats, and JAX is "
-                "tracing in 32 bits (jit, grad, vmap and the like); trace and call within "
-                "`with jax.enable_x64(True):`"
-            )
-        if kwargs.get("progress") is not None:
-            kwargs["progress"] = _outside(kwargs["progress"])
-        with jax.enable_x64(True):
-            return after(function(*args, **kwargs))
-
-    return cast(F, scoped)
 
 
 def _outside(callback: Callable[..., Any]) -> Callable[..., Any]:

@@ -25,7 +25,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float
 
 from benign.errors import ProblemError, UsageError
 from benign.exact.problem import Step, StepKind, make_step
-from benign.linalg import float64_method, made_in_float64
+from benign.linalg import float64_method, in_float64
 from benign.tasks.lqr import LQR, as_gain
 from benign.tasks.numbers import Unseen
 from benign.tasks.regulator import ClosedLoop, Regulator
@@ -45,7 +45,7 @@ class AdaptationStep(eqx.Module):
 
     kind: ClassVar[StepKind]
 
-    @made_in_float64
+    @in_float64
     def __init__(self, eta: Any, shots: Any = 1):
         traced = isinstance(eta, Tracer)
         step = make_step(self.kind, 1 if traced else eta, shots)

@@ -39,7 +39,7 @@ from jax import lax
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from benign.errors import ProblemError
-from benign.linalg import made_in_float64
+from benign.linalg import in_float64
 from benign.meta.adaptation import AdaptationStep, GradientStep, NormalizedStep
 from benign.meta.points import Point, Site
 from benign.meta.proximal import conjugate_gradients, dot, proximal_point
@@ -175,7 +175,7 @@ class NormalizedMAML(_Shots):
     name: ClassVar[str] = "normalized-maml"
     step: AdaptationStep
 
-    @made_in_float64
+    @in_float64
     def __init__(self, eta: Any, shots: int = 1):
         self.step = _made(NormalizedStep, eta, shots)
 
@@ -216,7 +216,7 @@ class HessianFreeMAML(_Shots):
     step: AdaptationStep
     delta: Float[Array, ""]
 
-    @made_in_float64
+    @in_float64
     def __init__(self, eta: Any, shots: int = 1, delta: float = 1e-5):
         self.step = _made(GradientStep, eta, shots)
         self.delta = _positive("delta", delta, "the distance of the central difference")
@@ -282,7 +282,7 @@ class FTML(_Shots):
     step: AdaptationStep
     every: int = eqx.field(static=True)
 
-    @made_in_float64
+    @in_float64
     def __init__(self, step: AdaptationStep, every: int = 100):
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ProblemError(f"every: FTML needs a whole number of steps ≥ 1, got {every!r}")
@@ -329,7 +329,7 @@ class ImplicitMAML(_Proximal):
     name: ClassVar[str] = "imaml"
     lam: Float[Array, ""]
 
-    @made_in_float64
+    @in_float64
     def __init__(self, lam: float):
         self.lam = _lambda(self.name, lam)
 
@@ -355,7 +355,7 @@ class MinibatchProx(_Proximal):
     name: ClassVar[str] = "minibatch-prox"
     lam: Float[Array, ""]
 
-    @made_in_float64
+    @in_float64
     def __init__(self, lam: float):
         self.lam = _lambda(self.name, lam)
 
@@ -389,7 +389,7 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
 """Every algorithm by its name."""
 
 
-@made_in_float64
+@in_float64
 def make_algorithm(
     name: str,
     *,

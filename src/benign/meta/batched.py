@@ -194,7 +194,7 @@ def _ready(h: MetaObjective) -> Ready:
     if known is not None and known[0]() is h:
         return known[1]
     ready = Ready(h)
-    if not any(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(h)):  # those may change
+    if not any(isinstance(x, np.ndarray) and x.flags.writeable for x in jax.tree.leaves(h)):
         _known[key] = weakref.ref(h, lambda _: _known.pop(key, None)), ready
     return ready
 

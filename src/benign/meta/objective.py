@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from benign.exact.problem import Problem
-from benign.linalg import float64_method, made_in_float64
+from benign.linalg import float64_method, in_float64
 from benign.meta import batched
 from benign.meta.adaptation import AdaptationStep, unrolled, walk
 from benign.meta.given import as_rule
@@ -30,7 +31,8 @@ class MetaObjective(eqx.Module):
     gains a gradient is taken at, f_τ's loop for the last one. Elsewhere h = +∞ and all derivatives
     are zeros, never NaN; `feasible` tells. That set is open and may fall into several pieces.
 
-    A gain W has shape (m, n), and may be a scalar if n = m = 1; results have its shape. Every
+    A gain W has shape (m, n), or (m·n,), the vector of its rows, as SciPy's minimisers have it, and
+    may be a scalar if n = m = 1; results have its shape. Every
     method is compiled once per shape of family, kind of step and number of shots, whatever the
     numbers are, and maps over a batch of gains by `jax.vmap`.
 
@@ -56,7 +58,7 @@ class MetaObjective(eqx.Module):
     family: TaskFamily
     step: AdaptationStep
 
-    @made_in_float64
+    @in_float64
     def __init__(self, family: Any, step: Any = None, *, eta: Any = None, shots: Any = None):
         if isinstance(family, (str, PathLike)):
             family = opened(family)
@@ -85,7 +87,10 @@ class MetaObjective(eqx.Module):
 
     @float64_method
     def hessian(self, W: ArrayLike) -> Float[Array, "*gain"]:
-        """∇²h(W), (m, n, m, n): entry [i, j, k, l] is ∂²h / ∂W_ij ∂W_kl; a scalar if W is one."""
+        """∇²h(W), (m, n, m, n): entry [i, j, k, l] is ∂²h / ∂W_ij ∂W_kl.
+
+        (m·n, m·n) if W is a vector, a scalar if W is one.
+        """
         return _hessian(self, self._gain(W)).reshape(np.shape(W) * 2)
 
     @float64_method
@@ -107,15 +112,22 @@ class MetaObjective(eqx.Module):
         return _feasible(self, self._gain(W))
 
     @float64_method
-    def values(self, gains: ArrayLike) -> Float[np.ndarray, " N"]:
-        """h(W) for a batch of gains, (N, m, n) or (N,): as `value`, much faster than its `vmap`."""
+    def values(self, gains: ArrayLike) -> Float[np.ndarray | Array, " N"]:
+        """h(W) for a batch of gains, (N, m, n) or (N,): as `value`, much faster than its `vmap`.
+
+        While JAX traces, it is that `vmap`.
+        """
+        if _traced(self, gains):
+            return jax.vmap(self.value)(jnp.asarray(gains))
         return batched.values(self, gains)
 
     @float64_method
     def value_and_gradient(
         self, gains: ArrayLike
-    ) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N ..."]]:
+    ) -> tuple[Float[np.ndarray | Array, " N"], Float[np.ndarray | Array, "N ..."]]:
         """h(W) and ∇h(W) for a batch of gains, (N, m, n) or (N,); `meta.batched` has more."""
+        if _traced(self, gains):
+            return jax.vmap(lambda W: (self.value(W), self.gradient(W)))(jnp.asarray(gains))
         return batched.value_and_gradient(self, gains)
 
     @property
@@ -125,6 +137,10 @@ class MetaObjective(eqx.Module):
 
     def _gain(self, W: ArrayLike, what: str = "W") -> Float[Array, "m n"]:
         return as_gain(W, self.family.m, self.family.n, what)
+
+
+def _traced(objective: MetaObjective, gains: ArrayLike) -> bool:
+    return any(isinstance(x, Tracer) for x in jax.tree.leaves((objective, gains)))
 
 
 # --- one task --------------------------------------------------------------------------------

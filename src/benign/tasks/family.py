@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from benign.errors import ProblemError
 from benign.exact.problem import Family, Plant, Task, make_family, summed
 from benign.exact.problem import exact as to_exact
-from benign.linalg import made_in_float64
+from benign.linalg import in_float64
 from benign.tasks.checks import (
     SYMMETRIC,
     check_finite,
@@ -75,7 +75,7 @@ class TaskFamily(eqx.Module):
     weights: Float[Array, " k"]
     label: Unseen[FamilyLabel] = eqx.field(static=True, repr=False)
 
-    @made_in_float64
+    @in_float64
     def __init__(self, tasks: Sequence[LQR], weights: Sequence[Any] | None = None):
         tasks = list(tasks)
         if not tasks:
@@ -112,7 +112,7 @@ class TaskFamily(eqx.Module):
         object.__setattr__(self, "label", Unseen(FamilyLabel(names, adapting, plants, given)))
 
     @classmethod
-    @made_in_float64
+    @in_float64
     def stack(
         cls,
         A: Any,
@@ -173,7 +173,7 @@ class TaskFamily(eqx.Module):
         return family
 
     @classmethod
-    @made_in_float64
+    @in_float64
     def from_exact(cls, family: Family) -> TaskFamily:
         """The family whose numbers are those of an exact one, each rounded to float64.
 
@@ -213,7 +213,7 @@ class TaskFamily(eqx.Module):
     def __len__(self) -> int:
         return self.weights.shape[0]
 
-    @made_in_float64
+    @in_float64
     def __getitem__(self, i: int) -> LQR:
         """Task i as an `LQR` of its own."""
         if not -len(self) <= i < len(self):
@@ -229,7 +229,7 @@ class TaskFamily(eqx.Module):
     def __iter__(self) -> Iterator[LQR]:
         return (self[i] for i in range(len(self)))
 
-    @made_in_float64
+    @in_float64
     def normalized(self, by: Any = "optimum", to: Any = None) -> TaskFamily:
         """The same tasks with costs of one size; see `benign.tasks.normalizing.normalize`.
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 from benign.errors import ProblemError
 from benign.exact.problem import Matrix, Plant
 from benign.exact.problem import exact as to_exact
-from benign.linalg import float64_method, made_in_float64, spectral_radius
+from benign.linalg import float64_method, in_float64, spectral_radius
 from benign.tasks.checks import (
     SYMMETRIC,
     check_finite,
@@ -84,7 +84,8 @@ class LQR(eqx.Module):
     It is finite where √γ ρ(L) < 1 and +∞ elsewhere; all derivatives are zeros there, never NaN.
 
     The object is a frozen pytree of float64 arrays: it can be differentiated, stacked and mapped.
-    For n = m = 1 a gain may be a scalar or of shape (1, 1); gradients have the shape of the gain.
+    A gain is (m, n), or the vector (m·n,) of its rows, or a scalar if n = m = 1; gradients have the
+    shape of the gain.
 
     Args:
         A: (n, n) dynamics; a scalar for n = 1.
@@ -121,7 +122,7 @@ class LQR(eqx.Module):
     adaptation: LQR | None
     label: Unseen[Label] = eqx.field(static=True, repr=False)
 
-    @made_in_float64
+    @in_float64
     def __init__(
         self,
         A: Any,
@@ -218,7 +219,7 @@ class LQR(eqx.Module):
         return self.label.value.name
 
     @property
-    @made_in_float64
+    @in_float64
     def regulator(self) -> Regulator:
         """The equivalent problem without discount and noise: √γ(A, B) and S0 + γ/(1 − γ) N."""
         root = jnp.sqrt(self.discount)[..., None, None]
@@ -242,7 +243,7 @@ class LQR(eqx.Module):
         Differentiable by JAX to any order, in W and in the numbers of the task.
 
         Args:
-            W: (m, n) gain of a = −W s; a scalar if n = m = 1.
+            W: (m, n) gain of a = −W s, or (m·n,); a scalar if n = m = 1.
 
         Raises:
             ProblemError: W has another shape.
@@ -272,7 +273,7 @@ class LQR(eqx.Module):
     def hessian(self, W: ArrayLike) -> Float[Array, "*gain"]:
         """∇²C(W), an array of shape (m, n, m, n): entry [i, j, k, l] is ∂²C / ∂W_ij ∂W_kl.
 
-        A scalar if W is one. Zeros outside the stabilising set.
+        (m·n, m·n) if W is a vector, a scalar if W is one. Zeros outside the stabilising set.
 
         Raises:
             ProblemError: W has another shape than (m, n).
@@ -327,7 +328,7 @@ def concrete(task: LQR) -> dict[str, np.ndarray | None]:
 
 
 def as_gain(W: ArrayLike, m: int, n: int, what: str = "W") -> Float[Array, "m n"]:
-    """The gain as an (m, n) array.
+    """The gain as an (m, n) array, from one or from its rows one after another (SciPy's vectors).
 
     Raises:
         ProblemError: another shape.
@@ -335,11 +336,11 @@ def as_gain(W: ArrayLike, m: int, n: int, what: str = "W") -> Float[Array, "m n"
     array = jnp.asarray(W, float)
     if array.shape == (m, n):
         return array
-    if array.shape == () and m == n == 1:
-        return array.reshape(1, 1)
+    if array.shape == (m * n,) or (array.shape == () and m == n == 1):
+        return array.reshape(m, n)
     alternative = " or a scalar" if m == n == 1 else ""
     raise ProblemError(
-        f"`{what}`: expected a gain of shape ({m}, {n}){alternative}, got {array.shape}; "
+        f"`{what}`: expected a gain of shape ({m}, {n}) or ({m * n},){alternative}, got {array.shape}; "
         "map over a batch of gains with jax.vmap"
     )
 

@@ -45,7 +45,7 @@ from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Bool, Float, PRNGKeyArray
 
 from benign.errors import ProblemError
-from benign.linalg import made_in_float64, matmul, transpose
+from benign.linalg import in_float64, matmul, transpose
 from benign.tasks.finite_horizon import FiniteHorizon
 from benign.tasks.lqr import LQR, as_gain
 from benign.tasks.task import AbstractCost, AbstractTask, alone
@@ -69,7 +69,7 @@ class Sampling(eqx.Module):
     directions: int = eqx.field(static=True)
     rollouts: int = eqx.field(static=True)
 
-    @made_in_float64
+    @in_float64
     def __init__(self, *, horizon: int, radius: float = 0.05, directions: int = 100, rollouts: int = 1):
         for name, value in (("horizon", horizon), ("directions", directions), ("rollouts", rollouts)):
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
@@ -126,7 +126,7 @@ class SampledCost(AbstractCost):
         self.roots = _root(lqr.S0), None if lqr.noise is None else _root(lqr.noise)
         self.key = key
 
-    @made_in_float64
+    @in_float64
     def truncated(self) -> FiniteHorizon:
         """C_T, the mean of a rollout: what a model would say, for comparison."""
         lqr = self.lqr

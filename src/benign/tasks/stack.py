@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from benign.errors import ProblemError
-from benign.linalg import made_in_float64
+from benign.linalg import in_float64
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
 from benign.tasks.numbers import Unseen
@@ -39,7 +39,7 @@ class TaskStack(eqx.Module):
     weights: Float[Array, " k"]
     label: Unseen[tuple[str, ...]] = eqx.field(static=True, repr=False)
 
-    @made_in_float64
+    @in_float64
     def __init__(
         self,
         tasks: Sequence[AbstractTask | AbstractCost | LQR],
@@ -56,7 +56,7 @@ class TaskStack(eqx.Module):
         self.label = Unseen(titles)
 
     @classmethod
-    @made_in_float64
+    @in_float64
     def stacked(
         cls,
         tasks: AbstractTask,
@@ -102,7 +102,7 @@ class TaskStack(eqx.Module):
     def __len__(self) -> int:
         return self.weights.shape[0]
 
-    @made_in_float64
+    @in_float64
     def __getitem__(self, i: int) -> AbstractTask:
         """Task i on its own."""
         if not -len(self) <= i < len(self):
@@ -112,18 +112,18 @@ class TaskStack(eqx.Module):
     def __iter__(self) -> Iterator[AbstractTask]:
         return (self[i] for i in range(len(self)))
 
-    @made_in_float64
+    @in_float64
     def take(self, which: ArrayLike) -> AbstractTask:
         """The stacked tasks at the positions `which`, (b,): a batch. Positions may be traced."""
         return jax.tree.map(lambda x: jnp.take(x, jnp.asarray(which), axis=0), self.tasks)
 
-    @made_in_float64
+    @in_float64
     def resample(self, key: PRNGKeyArray) -> AbstractTask:
         """The stacked tasks under fresh samples, independent from task to task."""
         return resample(self.tasks, key, len(self))
 
 
-@made_in_float64
+@in_float64
 def resample(tasks: AbstractTask, key: PRNGKeyArray, k: int) -> AbstractTask:
     """k stacked tasks under fresh samples, independent from task to task."""
     return jax.vmap(lambda task, one: task.resample(one))(tasks, jax.random.split(key, k))

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from benign.errors import ProblemError
-from benign.linalg import in_float64, made_in_float64
+from benign.linalg import in_float64
 from benign.tasks.differentiable import DifferentiableTask
 from benign.tasks.stack import TaskStack
 
@@ -75,7 +75,7 @@ def accuracy(layers: Layers, data: tuple[Array, Array]) -> Float[Array, ""]:
     return jnp.mean(jnp.argmax(predict(layers, x), axis=-1) == labels)
 
 
-@made_in_float64
+@in_float64
 def sinusoids(key: PRNGKeyArray, tasks: int, *, shots: int = 10, held: int = 100) -> TaskStack:
     """Regression of y = a sin(x + p), x in [−5, 5], a in [0.1, 5], p in [0, π]; all uniform.
 
@@ -100,7 +100,7 @@ def sinusoids(key: PRNGKeyArray, tasks: int, *, shots: int = 10, held: int = 100
     return _stack(squared_error, one, key, tasks)
 
 
-@made_in_float64
+@in_float64
 def few_shot(
     key: PRNGKeyArray, tasks: int, *, ways: int = 5, shots: int = 5, held: int = 50, dimension: int = 16
 ) -> TaskStack:

@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, PRNGKeyArray
 
 from benign.errors import UsageError
-from benign.linalg import float64_method, made_in_float64
+from benign.linalg import float64_method, in_float64
 from benign.tasks.lqr import ARRAYS, LQR, bare
 
 Parameters = Any
@@ -58,7 +58,7 @@ class AbstractCost(eqx.Module):
                 setattr(cls, name, float64_method(vars(cls)[name]))
         for name in ("__init__", "resample"):
             if name in vars(cls):
-                setattr(cls, name, made_in_float64(vars(cls)[name]))
+                setattr(cls, name, in_float64(vars(cls)[name]))
 
     @abstractmethod
     def value(self, W: Parameters) -> Float[Array, ""]:
@@ -140,7 +140,7 @@ class AbstractTask(eqx.Module):
         """A global minimum of f, or None where none is known in advance."""
         return self.f.optimum()
 
-    @made_in_float64
+    @in_float64
     def resample(self, key: PRNGKeyArray) -> Task:
         """The task under fresh samples, drawn independently for f and g.
 

@@ -350,7 +350,8 @@ def _original(
         Task(task.name, task.f, scaled.g)
         for task, scaled in zip(family.tasks, problem.tasks, strict=True)
     )
-    return meta_objective(Problem(Family(tasks, family.weights), problem.step)).values(W)
+    original = meta_objective(Problem(Family(tasks, family.weights), problem.step))
+    return np.asarray(original.values(W))
 
 
 def _listed(problem: Problem, seed: int, seconds: float) -> _Minima:

@@ -12,6 +12,7 @@ from functools import partial, wraps
 from typing import Any, TypeVar, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax._src.core import trace_state_clean  # nothing public tells a trace without an argument of it
 
@@ -88,4 +89,4 @@ def _as_numpy(result: Any) -> Any:
 
 
 def _is_numeric(x: Any) -> bool:
-    return isinstance(x, jax.Array) and not jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+    return isinstance(x, jax.Array) and not jnp.issubdtype(x.dtype, jax.dtypes.prng_key)

@@ -50,6 +50,9 @@ CASES = [(n, name, "car") for n in W for name in OF_ONE] + [
 ]
 
 
+CASES.remove((2, "hessian", "h"))  # a third of all compiling; `trust-exact` below asks for it
+
+
 @pytest.mark.parametrize(("n", "name", "which"), CASES)
 def test_jit_vmap_and_scan_do_not_change_it(n, name, which):
     function, gain = method(n, name, which), jnp.asarray(W[n])

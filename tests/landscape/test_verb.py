@@ -6,7 +6,6 @@ import signal
 from dataclasses import replace
 from fractions import Fraction
 
-import jax
 import numpy as np
 import pytest
 from benchmarks.proofs import random_problem
@@ -221,7 +220,6 @@ def test_several_inputs_are_proved_within_a_named_box():
 
 
 def test_the_verb_chooses():
-    jax.config.update("jax_enable_x64", True)
     proved = analyze(SPURIOUS, proof="required")
     assert type(proved).__name__ == "LandscapeBelow"
     assert proved.observed is None

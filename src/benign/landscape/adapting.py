@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from benign.errors import ProblemError, UsageError
 from benign.exact.problem import whole
 from benign.landscape.trained import Trained, TrainingResult, task_digest
-from benign.linalg import require_x64
+from benign.linalg import in_float64
 from benign.meta.algorithms import Algorithm
 from benign.meta.points import Layout, Site, site
 from benign.tasks.family import TaskFamily
@@ -76,6 +76,7 @@ class MetaTest:
     relative: bool
 
 
+@in_float64
 def adapt(result: TrainingResult | Trained, task: Any, shots: Any = None) -> Adaptation:
     """Adapt the trained point to one task: W ← W − η∇g(W), shot by shot (or to its proximal point).
 
@@ -90,6 +91,7 @@ def adapt(result: TrainingResult | Trained, task: Any, shots: Any = None) -> Ada
     return meta_test(result, [task], shots).tasks[0]
 
 
+@in_float64
 def meta_test(result: TrainingResult | Trained, tasks: Any, shots: Any = None) -> MetaTest:
     """Adapt the trained point to every task of a family, held out or not, all at once.
 
@@ -102,7 +104,6 @@ def meta_test(result: TrainingResult | Trained, tasks: Any, shots: Any = None) -
         UsageError: what is neither a family nor tasks.
         ProblemError: shots < 0, or tasks on other parameters.
     """
-    require_x64("adapt")
     algorithm = result.algorithm
     if shots is None:
         step = getattr(algorithm, "step", None)

@@ -24,7 +24,7 @@ from benign.landscape.sampling import make_sampler
 from benign.landscape.search import search
 from benign.landscape.starts import largest_eta, largest_feasible_eta
 from benign.landscape.verb import meta_objective
-from benign.linalg import require_x64
+from benign.linalg import in_float64
 from benign.meta.given import settings_of
 from benign.prove.boxes import below as few_parameters
 from benign.prove.line.enumeration import analyze
@@ -60,6 +60,7 @@ Progress = Callable[[str, int, int], None]
 """Called with a cell in words, the cells done, and how many there are."""
 
 
+@in_float64
 def recommend(
     objective: Any,
     *,
@@ -111,11 +112,9 @@ def recommend(
         ProblemError: no gain stabilises all tasks; no step size is feasible (the message says the
             largest that is); a task whose cost cannot be normalised, where that was asked for; a
             setting out of range.
-        BenignError: JAX's 64-bit mode is off.
 
     Source: arXiv 2006.00453, the discussion of Figures 2 and 3; grid, criterion and thresholds: ours.
     """
-    require_x64("recommend")
     began = time.perf_counter()
     starts, seed = whole(starts, "starts"), whole(seed, "seed")
     budget = None if budget is None else real(budget, "budget")
@@ -351,7 +350,8 @@ def _original(
         Task(task.name, task.f, scaled.g)
         for task, scaled in zip(family.tasks, problem.tasks, strict=True)
     )
-    return meta_objective(Problem(Family(tasks, family.weights), problem.step)).values(W)
+    original = meta_objective(Problem(Family(tasks, family.weights), problem.step))
+    return np.asarray(original.values(W))
 
 
 def _listed(problem: Problem, seed: int, seconds: float) -> _Minima:

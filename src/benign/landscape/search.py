@@ -18,6 +18,7 @@ from benign.errors import ClaimError, ProblemError
 from benign.exact.problem import real, whole
 from benign.landscape.descent import NOISY, Field, Polished, descend, polish, signs
 from benign.landscape.sampling import Sampler, make_sampler
+from benign.linalg import in_float64
 from benign.meta.given import as_objective
 from benign.meta.objective import MetaObjective
 from benign.prove.certify import certify
@@ -88,6 +89,7 @@ def certified(landscape: ObservedLandscape) -> ObservedLandscape:
     )
 
 
+@in_float64
 def search(
     objective: Any,
     *,
@@ -135,7 +137,6 @@ def search(
         UsageError: the objective is none.
         InfeasibleError: no feasible gain was found; with a certificate where that is proved.
         ProblemError: starts < 1; budget < 0.
-        BenignError: JAX's 64-bit mode is off.
     """
     began = time.perf_counter()
     h = as_objective(objective, "search", eta=eta, step=step, shots=shots)

@@ -19,7 +19,7 @@ from benign.exact.problem import Step, real, whole
 from benign.landscape.checkpoint import digest_of, read_checkpoint, write_checkpoint
 from benign.landscape.starts import mean_of_optima, optima, random_start
 from benign.landscape.trained import TrainingResult, numbers
-from benign.linalg import require_x64
+from benign.linalg import in_float64
 from benign.meta.adaptation import AdaptationStep
 from benign.meta.algorithms import Algorithm, NormalizedMAML, make_algorithm
 from benign.meta.given import is_objective, require_alone, settings_of
@@ -43,6 +43,7 @@ REFERENCE = 64
 Progress = Callable[[int, float, float, int], None]
 
 
+@in_float64
 def train(
     objective: Any,
     algorithm: str | Algorithm = "maml",
@@ -108,11 +109,9 @@ def train(
         UsageError: what is neither an objective, nor a family, nor tasks; a step beside an objective.
         ProblemError: a setting is out of range or does not go with another; no feasible start.
         FileFormatError: the checkpoint is not one, or not of this run.
-        BenignError: JAX's 64-bit mode is off.
 
     Source: Algorithm 1 of arXiv 2006.00453; see `benign.meta.algorithms` for the relatives.
     """
-    require_x64("train")
     began = time.perf_counter()
     seed = whole(seed, "seed")
     tasks, eta, step, shots = _pieces(objective, algorithm, eta, step, shots)

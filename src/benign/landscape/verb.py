@@ -85,7 +85,6 @@ def analyze(
         ClaimError: a proof was required and none is known for such a problem.
         InfeasibleError: no gain is feasible, proved if it has a certificate.
         ProblemError: a number is out of range.
-        BenignError: a search is needed and JAX's 64-bit mode is off.
 
     Source: Definitions 1 and 2 of Molybog and Lavaei, arXiv 2006.00453; the proofs are ours.
     """

@@ -13,10 +13,12 @@ from jaxtyping import Array, Float
 
 from benign.linalg.lyapunov import dlyap, dlyap_stable
 from benign.linalg.powers import FEWEST, LAST, Layout, in_tiles, solve, unknown_truth
-from benign.linalg.products import matmul, norm_squared, require_x64, symmetric, transpose
+from benign.linalg.precision import in_float64
+from benign.linalg.products import matmul, norm_squared, symmetric, transpose
 from benign.linalg.stability import DIVERGED, MAX_SQUARINGS
 
 
+@in_float64
 def optimal_gain(
     A: Float[Array | np.ndarray, "*#batch n n"],
     B: Float[Array | np.ndarray, "*#batch n m"],
@@ -28,6 +30,7 @@ def optimal_gain(
     return _solve(jnp.asarray(R) + matmul(transpose(B), PB), matmul(transpose(PB), A))
 
 
+@in_float64
 def dare(
     A: Float[Array | np.ndarray, "*#batch n n"],
     B: Float[Array | np.ndarray, "*#batch n m"],
@@ -49,11 +52,7 @@ def dare(
         P; +∞ in every entry where no stabilising gain was found. For n ≥ 2 that includes problems
         with an unstable mode that costs nothing (undetectable in Q), where the doubling converges
         to the smallest solution and not to the stabilising one. Derivatives are zero there.
-
-    Raises:
-        BenignError: JAX's 64-bit mode is off.
     """
-    require_x64("dare")
     A, B, Q, R = (jnp.asarray(X, float) for X in (A, B, Q, R))
     batch = jnp.broadcast_shapes(*(X.shape[:-2] for X in (A, B, Q, R)))
     return _dare(*(jnp.broadcast_to(X, batch + X.shape[-2:]) for X in (A, B, Q, R)))

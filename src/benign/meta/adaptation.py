@@ -18,13 +18,14 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from benign.errors import ProblemError, UsageError
 from benign.exact.problem import Step, StepKind, make_step
-from benign.linalg import require_x64
+from benign.linalg import float64_method, in_float64
 from benign.tasks.lqr import LQR, as_gain
 from benign.tasks.numbers import Unseen
 from benign.tasks.regulator import ClosedLoop, Regulator
@@ -44,8 +45,8 @@ class AdaptationStep(eqx.Module):
 
     kind: ClassVar[StepKind]
 
+    @in_float64
     def __init__(self, eta: Any, shots: Any = 1):
-        require_x64(type(self).__name__)
         traced = isinstance(eta, Tracer)
         step = make_step(self.kind, 1 if traced else eta, shots)
         if traced and eta.shape != ():
@@ -74,6 +75,7 @@ class AdaptationStep(eqx.Module):
             eta = Fraction(float(self.eta))
         return make_step(self.kind, eta, self.shots)
 
+    @float64_method
     def adapt(self, task: LQR, W: ArrayLike) -> Float[Array, "*gain"]:
         """F_τ(W): the gain after all shots on the task's adaptation cost, in the shape of W.
 
@@ -83,7 +85,7 @@ class AdaptationStep(eqx.Module):
             ProblemError: W has another shape than (m, n).
         """
         gain = as_gain(W, task.m, task.n)
-        return _adapt(self, task, gain).reshape(jnp.shape(W))
+        return _adapt(self, task, gain).reshape(np.shape(W))
 
 
 class GradientStep(AdaptationStep):

@@ -14,7 +14,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 from benign.errors import ProblemError
 from benign.exact.problem import Matrix, Plant
 from benign.exact.problem import exact as to_exact
-from benign.linalg import require_x64, spectral_radius
+from benign.linalg import float64_method, in_float64, spectral_radius
 from benign.tasks.checks import (
     SYMMETRIC,
     check_finite,
@@ -84,7 +84,8 @@ class LQR(eqx.Module):
     It is finite where √γ ρ(L) < 1 and +∞ elsewhere; all derivatives are zeros there, never NaN.
 
     The object is a frozen pytree of float64 arrays: it can be differentiated, stacked and mapped.
-    For n = m = 1 a gain may be a scalar or of shape (1, 1); gradients have the shape of the gain.
+    A gain is (m, n), or the vector (m·n,) of its rows, or a scalar if n = m = 1; gradients have the
+    shape of the gain.
 
     Args:
         A: (n, n) dynamics; a scalar for n = 1.
@@ -107,7 +108,6 @@ class LQR(eqx.Module):
     Raises:
         ProblemError: a field has the wrong shape, sign, definiteness or symmetry, or is not finite,
             or no gain stabilises. Only what is concrete is tested: nothing while JAX traces.
-        BenignError: JAX's 64-bit mode is off.
 
     Source: I. Molybog and J. Lavaei, arXiv 2006.00453, section on the linear-quadratic regulator.
     """
@@ -122,6 +122,7 @@ class LQR(eqx.Module):
     adaptation: LQR | None
     label: Unseen[Label] = eqx.field(static=True, repr=False)
 
+    @in_float64
     def __init__(
         self,
         A: Any,
@@ -135,7 +136,6 @@ class LQR(eqx.Module):
         adaptation: LQR | None = None,
         name: str | None = None,
     ):
-        require_x64("LQR")
         place = "LQR" if name is None else f"task {quoted(name)}"
         given = _shaped(place, A, B, Q, R, S0, discount, noise)
         for field, value in given.items():
@@ -219,6 +219,7 @@ class LQR(eqx.Module):
         return self.label.value.name
 
     @property
+    @in_float64
     def regulator(self) -> Regulator:
         """The equivalent problem without discount and noise: √γ(A, B) and S0 + γ/(1 − γ) N."""
         root = jnp.sqrt(self.discount)[..., None, None]
@@ -235,27 +236,30 @@ class LQR(eqx.Module):
         """The cost that adaptation descends: `adaptation`, or the task itself."""
         return self if self.adaptation is None else self.adaptation
 
+    @float64_method
     def cost(self, W: ArrayLike) -> Float[Array, ""]:
         """C(W) = tr(P S̄), +∞ where W does not stabilise; `status` says which.
 
         Differentiable by JAX to any order, in W and in the numbers of the task.
 
         Args:
-            W: (m, n) gain of a = −W s; a scalar if n = m = 1.
+            W: (m, n) gain of a = −W s, or (m·n,); a scalar if n = m = 1.
 
         Raises:
             ProblemError: W has another shape.
         """
         return _cost(self, as_gain(W, self.m, self.n))
 
+    @float64_method
     def gradient(self, W: ArrayLike) -> Float[Array, "*gain"]:
         """∇C(W) = 2 G Σ, in the shape of W; zeros outside the stabilising set (the cost says +∞).
 
         Raises:
             ProblemError: W has another shape than (m, n).
         """
-        return _gradient(self, as_gain(W, self.m, self.n)).reshape(jnp.shape(W))
+        return _gradient(self, as_gain(W, self.m, self.n)).reshape(np.shape(W))
 
+    @float64_method
     def hessian_product(self, W: ArrayLike, E: ArrayLike) -> Float[Array, "*gain"]:
         """∇²C(W)[E] = d/dt ∇C(W + tE) at t = 0, in the shape of W; zeros outside as `gradient`.
 
@@ -263,19 +267,21 @@ class LQR(eqx.Module):
             ProblemError: W or E has another shape than (m, n).
         """
         E = as_gain(E, self.m, self.n, "E")
-        return _hessian_product(self, as_gain(W, self.m, self.n), E).reshape(jnp.shape(W))
+        return _hessian_product(self, as_gain(W, self.m, self.n), E).reshape(np.shape(W))
 
+    @float64_method
     def hessian(self, W: ArrayLike) -> Float[Array, "*gain"]:
         """∇²C(W), an array of shape (m, n, m, n): entry [i, j, k, l] is ∂²C / ∂W_ij ∂W_kl.
 
-        A scalar if W is one. Zeros outside the stabilising set.
+        (m·n, m·n) if W is a vector, a scalar if W is one. Zeros outside the stabilising set.
 
         Raises:
             ProblemError: W has another shape than (m, n).
         """
         dense = _hessian(self, as_gain(W, self.m, self.n))
-        return dense.reshape(jnp.shape(W) * 2)
+        return dense.reshape(np.shape(W) * 2)
 
+    @float64_method
     def optimum(self) -> Optimum:
         """W* = (R + B'P*B)⁻¹B'P*A, P* the stabilising solution of the Riccati equation.
 
@@ -283,6 +289,7 @@ class LQR(eqx.Module):
         """
         return _optimum(self)
 
+    @float64_method
     def status(self, W: ArrayLike) -> Int[Array, ""]:
         """A code of `Status`; ``Status(int(task.status(W))).message`` says it in words.
 
@@ -321,21 +328,19 @@ def concrete(task: LQR) -> dict[str, np.ndarray | None]:
 
 
 def as_gain(W: ArrayLike, m: int, n: int, what: str = "W") -> Float[Array, "m n"]:
-    """The gain as an (m, n) array.
+    """The gain as an (m, n) array, from one or from its rows one after another (SciPy's vectors).
 
     Raises:
         ProblemError: another shape.
-        BenignError: JAX's 64-bit mode is off.
     """
-    require_x64("a cost")
     array = jnp.asarray(W, float)
     if array.shape == (m, n):
         return array
-    if array.shape == () and m == n == 1:
-        return array.reshape(1, 1)
+    if array.shape == (m * n,) or (array.shape == () and m == n == 1):
+        return array.reshape(m, n)
     alternative = " or a scalar" if m == n == 1 else ""
     raise ProblemError(
-        f"`{what}`: expected a gain of shape ({m}, {n}){alternative}, got {array.shape}; "
+        f"`{what}`: expected a gain of shape ({m}, {n}) or ({m * n},){alternative}, got {array.shape}; "
         "map over a batch of gains with jax.vmap"
     )
 

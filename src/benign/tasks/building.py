@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benign.errors import FileFormatError, ProblemError
 from benign.exact.definite import said_of_raised
 from benign.exact.problem import Family, Matrix, Plant, Task, make_family
-from benign.tasks.sampling import zero_order_hold
+from benign.tasks.sampling import is_sampled, zero_order_hold
 from benign.tasks.schema import task_place
 from benign.tasks.wellposed import definite, require_stabilisable, symmetrised
 
@@ -114,11 +114,7 @@ class _Builder:
         if done in self._done:
             return self._done[done]
         try:
-            if dt is not None and time is None:
-                raise ProblemError('`dt` is given without `time`; say time = "continuous" to sample')
-            if time == "continuous":
-                if dt is None:
-                    raise ProblemError('time = "continuous" needs the sampling time `dt`, in seconds')
+            if is_sampled(time, dt):
                 A, B = zero_order_hold(A, B, dt)
                 self.sampled = True
             require_stabilisable(A, B, discount)

@@ -9,6 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from benign.errors import ProblemError
@@ -26,6 +27,7 @@ from benign.tasks.checks import (
 )
 from benign.tasks.numbers import Given, Unseen, plant_of, read, rounded, rounds_to, symmetrised
 from benign.tasks.regulator import Regulator
+from benign.tasks.sampling import Time, is_sampled, zero_order_hold
 from benign.text import quoted
 
 ARRAYS = ("A", "B", "Q", "R", "S0", "discount", "noise")
@@ -96,6 +98,10 @@ class LQR(eqx.Module):
         noise: (n, n) covariance N ⪰ 0 of the process noise; needs γ < 1.
         adaptation: Another LQR of the same shape, the cost g that adaptation descends (f ≠ g).
         name: How messages and reports call the task.
+        time: "discrete" (the default) or "continuous": A and B are then those of dx/dt = A x + B u and
+            are sampled by zero-order hold, rounded to float64 (`benign.tasks.sampling`). Q, R, S0 and
+            noise belong to the sampled plant.
+        dt: The sampling time of a continuous plant; positive.
 
         Numbers may be strings ("0.1", "1/3"), `Fraction` or `Decimal` as well: a proof then is
         about exactly those. A Python float is the binary number it is.
@@ -106,7 +112,8 @@ class LQR(eqx.Module):
 
     Raises:
         ProblemError: a field has the wrong shape, sign, definiteness or symmetry, or is not finite,
-            or no gain stabilises. Only what is concrete is tested: nothing while JAX traces.
+            or no gain stabilises, or a plant cannot be sampled. Only what is concrete is tested:
+            nothing while JAX traces.
         BenignError: JAX's 64-bit mode is off.
 
     Source: I. Molybog and J. Lavaei, arXiv 2006.00453, section on the linear-quadratic regulator.
@@ -134,6 +141,8 @@ class LQR(eqx.Module):
         noise: Any = None,
         adaptation: LQR | None = None,
         name: str | None = None,
+        time: Time | None = None,
+        dt: Any = None,
     ):
         require_x64("LQR")
         place = "LQR" if name is None else f"task {quoted(name)}"
@@ -145,6 +154,7 @@ class LQR(eqx.Module):
                 if not value.traced:
                     check_symmetric(lambda _: place, field, value.floats[None])
                 given[field] = symmetrised(value)
+        given["A"], given["B"] = _discrete(place, given["A"], given["B"], time, dt)
         doubtful = check_stack(
             lambda _: place,
             {f: None if x.traced else np.asarray(x.floats)[None] for f, x in given.items()},
@@ -192,6 +202,8 @@ class LQR(eqx.Module):
         *,
         adaptation: LQR | None = None,
         name: str | None = None,
+        time: Time | None = None,
+        dt: Any = None,
     ) -> LQR:
         """lim (1/T) E Σ_{t<T} (s'Qs + a'Ra) under process noise of covariance N: C(W) = tr(P N).
 
@@ -201,7 +213,7 @@ class LQR(eqx.Module):
         Raises:
             ProblemError: as the constructor; `S0` in a message is the noise.
         """
-        return cls(A, B, Q, R, noise, adaptation=adaptation, name=name)
+        return cls(A, B, Q, R, noise, adaptation=adaptation, name=name, time=time, dt=dt)
 
     @property
     def n(self) -> int:
@@ -409,6 +421,27 @@ def _shaped(
     return given
 
 
+def _discrete(place: str, A: Given, B: Given, time: Time | None, dt: Any) -> tuple[Given, Given]:
+    """The plant of one step: the one given, or sampled as a family file's is."""
+    try:
+        if not is_sampled(time, dt):
+            return A, B
+        if A.traced or B.traced or isinstance(dt, Tracer):
+            raise ProblemError("a plant is sampled from known numbers; make the task outside of JAX")
+        sampled = zero_order_hold(_rows(A), _rows(B), to_exact(dt))
+    except ProblemError as error:
+        raise ProblemError(f"{place}: {error}") from error
+    # Every entry is a float64 number: floats say it all.
+    A, B = (Given(np.array(M, dtype=object).astype(float)) for M in sampled)
+    return A, B
+
+
+def _rows(given: Given) -> Matrix:
+    """The exact numbers of a field."""
+    entries = given.floats if given.fractions is None else given.fractions
+    return tuple(tuple(to_exact(x) for x in row) for row in entries.tolist())
+
+
 def _raised(place: str, field: str, given: Given) -> Given:
     """A matrix that may be indefinite by a rounding, ⪰ 0 exactly: as floats, if these say it all."""
     if given.fractions is None:
@@ -422,17 +455,11 @@ def _exact_plant(given: dict[str, Given]) -> Plant | None:
     """The exact problem, or None where the float64 arrays hold all there is (or are traced)."""
     if any(x.traced for x in given.values()) or all(x.fractions is None for x in given.values()):
         return None
-
-    def rows(field: str) -> Matrix:
-        value = given[field]
-        entries = value.floats if value.fractions is None else value.fractions
-        return tuple(tuple(to_exact(x) for x in row) for row in entries.tolist())
-
     discount = given["discount"]
     return Plant(
-        *(rows(field) for field in ("A", "B", "Q", "R", "S0")),
+        *(_rows(given[field]) for field in ("A", "B", "Q", "R", "S0")),
         discount=to_exact(
             (discount.floats if discount.fractions is None else discount.fractions).item()
         ),
-        noise=rows("noise") if "noise" in given else None,
+        noise=_rows(given["noise"]) if "noise" in given else None,
     )

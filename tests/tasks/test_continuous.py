@@ -8,6 +8,7 @@ from fractions import Fraction
 import jax
 import numpy as np
 import pytest
+import scipy.signal
 from scipy.signal import cont2discrete
 
 import benign
@@ -89,3 +90,57 @@ def test_a_traced_plant_is_not_sampled():
 
     with pytest.raises(BenignError, match="a plant is sampled from known numbers"):
         jax.grad(cost)(-1.0)
+
+
+# --- models of other libraries -----------------------------------------------------------------
+
+A, B = np.array([[0.0, 1.0], [-2.0, -0.3]]), np.array([[0.0], [1.5]])
+Q = np.diag([1.0, 0.5])
+
+
+def scipy_model(dt):
+    model = (A, B, np.eye(2), np.zeros((2, 1)))
+    return scipy.signal.lti(*model) if not dt else scipy.signal.dlti(*model, dt=dt)
+
+
+def control_model(dt):
+    control = pytest.importorskip("control")
+    return control.ss(A, B, np.eye(2), np.zeros((2, 1)), dt)
+
+
+@pytest.fixture(params=[scipy_model, control_model])
+def model(request):
+    return request.param
+
+
+def same(a, b):
+    return a.exact_plant() == b.exact_plant() and a.name == b.name
+
+
+@pytest.mark.parametrize("dt", [None, 0])
+def test_a_continuous_model_is_sampled(model, dt):
+    rest = {"discount": "0.9", "noise": np.eye(2), "name": "x"}
+    task = benign.LQR.from_state_space(model(dt), Q, 1, 2 * np.eye(2), dt="0.1", **rest)
+    assert same(task, benign.LQR(A, B, Q, 1, 2 * np.eye(2), time="continuous", dt="0.1", **rest))
+    with pytest.raises(ProblemError, match=r"continuous time \(its dt is (None|0)\); give `dt`"):
+        benign.LQR.from_state_space(model(dt), Q, 1)
+
+
+@pytest.mark.parametrize("dt", [True, 0.1, 1])
+def test_a_discrete_model_is_taken_as_it_is(model, dt):
+    g = benign.LQR(A, B, Q, 2)
+    task = benign.LQR.from_state_space(model(dt), Q, 1, adaptation=g)
+    assert same(task, benign.LQR(A, B, Q, 1))
+    assert same(task.g, g)
+    with pytest.raises(ProblemError, match="`x`: the model is sampled already"):
+        benign.LQR.from_state_space(model(dt), Q, 1, dt=0.2, name="x")
+    if dt is not True:
+        assert same(task, benign.LQR.from_state_space(model(dt), Q, 1, dt=dt))
+
+
+def test_what_is_no_state_space_model_is_refused():
+    for wrong in (3, (A, B), scipy.signal.lti([1], [1, 2]), benign.LQR(1, 1, 1, 1)):
+        with pytest.raises(ProblemError, match="expected a state-space model with A, B and dt, got a"):
+            benign.LQR.from_state_space(wrong, Q, 1)
+    with pytest.raises(ProblemError, match="`Q` must have shape"):
+        benign.LQR.from_state_space(scipy_model(0.1), 1, 1)

@@ -215,6 +215,61 @@ class LQR(eqx.Module):
         """
         return cls(A, B, Q, R, noise, adaptation=adaptation, name=name, time=time, dt=dt)
 
+    @classmethod
+    def from_state_space(
+        cls,
+        system: Any,
+        Q: Any,
+        R: Any,
+        S0: Any = None,
+        *,
+        dt: Any = None,
+        discount: Any = 1,
+        noise: Any = None,
+        adaptation: LQR | None = None,
+        name: str | None = None,
+    ) -> LQR:
+        """The plant of a state-space model of python-control or SciPy (`lti`, `dlti`).
+
+        C and D are not looked at: the policy sees the state. For a price of outputs y = C s give
+        Q = C'Q_y C.
+
+        Args:
+            system: Has A, B and dt: None or 0 for a continuous model, which is sampled by zero-order
+                hold; the sampling time, or True for one that is not said, for a discrete model.
+            Q, R, S0, discount, noise, adaptation, name: As for the constructor.
+            dt: The sampling time of a continuous model; positive.
+
+        Raises:
+            ProblemError: no such model, a continuous one without `dt`, a discrete one with another; and
+                as the constructor.
+        """
+        place = "LQR.from_state_space" if name is None else f"task {quoted(name)}"
+        if any(getattr(system, field, None) is None for field in "AB") or not hasattr(system, "dt"):
+            raise ProblemError(
+                f"{place}: expected a state-space model with A, B and dt, got "
+                f"a {type(system).__name__}; of a transfer function make one first"
+            )
+        own = system.dt
+        if own is None or own == 0:
+            if dt is None:
+                raise ProblemError(
+                    f"{place}: the model is one of continuous time (its dt is {own}); give `dt`, the "
+                    "sampling time in its unit of time"
+                )
+            time: Time = "continuous"
+        else:
+            if dt is not None and (own is True or to_exact(own) != to_exact(dt)):
+                raise ProblemError(
+                    f"{place}: the model is sampled already (its dt is {own}); leave out `dt`, or give "
+                    "the continuous model"
+                )
+            time, dt = "discrete", None
+        return cls(
+            system.A, system.B, Q, R, S0,
+            discount=discount, noise=noise, adaptation=adaptation, name=name, time=time, dt=dt,
+        )  # fmt: skip
+
     @property
     def n(self) -> int:
         """Number of states."""

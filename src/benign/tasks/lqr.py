@@ -28,6 +28,7 @@ from benign.tasks.checks import (
 from benign.tasks.numbers import Given, Unseen, plant_of, read, rounded, rounds_to, symmetrised
 from benign.tasks.regulator import Regulator
 from benign.tasks.sampling import Time, is_sampled, zero_order_hold
+from benign.tasks.wellposed import NO_CROSS_TERM
 from benign.text import quoted
 
 ARRAYS = ("A", "B", "Q", "R", "S0", "discount", "noise")
@@ -102,6 +103,8 @@ class LQR(eqx.Module):
             are sampled by zero-order hold, rounded to float64 (`benign.tasks.sampling`). Q, R, S0 and
             noise belong to the sampled plant.
         dt: The sampling time of a continuous plant; positive.
+        N: (n, m) cross term of the stage cost, 2 s'N a. Only zeros are taken; the message says by which
+            substitution some families with another can be given.
 
         Numbers may be strings ("0.1", "1/3"), `Fraction` or `Decimal` as well: a proof then is
         about exactly those. A Python float is the binary number it is.
@@ -143,10 +146,13 @@ class LQR(eqx.Module):
         name: str | None = None,
         time: Time | None = None,
         dt: Any = None,
+        N: Any = None,
     ):
         require_x64("LQR")
         place = "LQR" if name is None else f"task {quoted(name)}"
         given = _shaped(place, A, B, Q, R, S0, discount, noise)
+        if N is not None:
+            _refuse_cross_term(place, N, given["B"])
         for field, value in given.items():
             if not value.traced:
                 check_finite(lambda _: place, field, value.floats[None])
@@ -474,6 +480,14 @@ def _shaped(
     if given["discount"].floats.shape != ():
         raise ProblemError(f"{place}: `discount` must be one number, got {discount!r}")
     return given
+
+
+def _refuse_cross_term(place: str, N: Any, B: Given) -> None:
+    given, shape = read(N, place, "N"), B.floats.shape
+    if given.floats.shape != shape and (given.floats.shape != () or shape != (1, 1)):
+        raise ProblemError(f"{place}: `N` must have shape {shape}, got {given.floats.shape}")
+    if given.traced or given.floats.any():
+        raise ProblemError(f"{place}: {NO_CROSS_TERM}")
 
 
 def _discrete(place: str, A: Given, B: Given, time: Time | None, dt: Any) -> tuple[Given, Given]:

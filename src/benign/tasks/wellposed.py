@@ -26,6 +26,14 @@ LARGEST_EXACT = 64
 ASYMMETRY = Fraction(1, 10**9)
 """Largest |M − M'| relative to max |M| that is taken for rounding and averaged away."""
 
+NO_CROSS_TERM = (
+    "`N`, a cross term 2 s'N a of the cost, is not taken; if K = R⁻¹N' is the same in all tasks, give "
+    "A − B K for `A`, Q − N K for `Q` and no `N`: every gain is then W − K"
+)
+"""What is said of a cross term. With a = −W s and V = W − K it is s'(Q − N K)s + s'V'RV s under
+s' = (A − B K − B V)s: the same problem, shift of gains aside. All tasks share W, so that they must
+share K. Otherwise the stage cost is Q − N W − W'N' + W'RW, and no kernel and no proof here has that."""
+
 _FLOAT_TOLERANCE = 1e-12  # a few hundred roundings of float64, for matrices of more than 12 rows
 
 

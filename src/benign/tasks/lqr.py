@@ -93,7 +93,9 @@ class LQR(eqx.Module):
         A: (n, n) dynamics; a scalar for n = 1.
         B: (n, m) inputs; a 1-D array is a row of m inputs for n = 1, else a column.
         Q: (n, n) state cost, symmetric, ⪰ 0.
-        R: (m, m) input cost, symmetric, ≻ 0.
+        R: (m, m) input cost, symmetric, ≻ 0. R + B'PB ≻ 0 is not enough: where an input is free, the
+            cost may stay bounded in a loop that is not stable (a zero of the plant on or outside the
+            unit circle becomes its mode), and proofs rest on its growth. Give it a small price.
         S0: (n, n) second moment E[s0 s0'] of the initial state, ⪰ 0; the identity by default.
         discount: γ in (0, 1].
         noise: (n, n) covariance N ⪰ 0 of the process noise; needs γ < 1.

@@ -117,7 +117,7 @@ class _Builder:
             return self._done[done]
         try:
             if is_sampled(time, dt):
-                A, B = zero_order_hold(A, B, dt)
+                A, B = zero_order_hold(A, B, given["dt"])
                 self.sampled = True
             require_stabilisable(A, B, discount)
         except ProblemError as error:

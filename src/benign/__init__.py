@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from benign.tasks.lqr import LQR as LQR
     from benign.tasks.lqr import Optimum as Optimum
     from benign.tasks.normalizing import normalize as normalize
+    from benign.tasks.saving import save_family as save_family
     from benign.tasks.stack import TaskStack as TaskStack
     from benign.verdict import Status as Status
     from benign.verdict import Verdict as Verdict
@@ -107,6 +108,7 @@ _NAMES = {
     "benign.tasks.files": ("FamilyFile", "SuggestedStep", "load"),
     "benign.tasks.lqr": ("LQR", "Optimum"),
     "benign.tasks.normalizing": ("normalize",),
+    "benign.tasks.saving": ("save_family",),
     "benign.tasks.stack": ("TaskStack",),
     "benign.verdict": ("Status", "Verdict"),
 }

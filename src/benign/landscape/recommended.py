@@ -186,23 +186,20 @@ class Recommendation:
             OutputError: the directory cannot be made or written.
         """
         from benign.files import make_directory, to_text, write_atomically
+        from benign.tasks.saving import save_family
         from benign.views.save import render
 
         where = make_directory(directory)
         contents: dict[str, str | bytes] = {
             "recommendation.json": to_text(recommendation_document(self))
         }
-        contents["family.toml"] = self._family_file()
         for suffix, picture in render(self.plot()).items():
             contents[f"recommendation.{suffix}"] = picture
-        return [write_atomically(where / name, content) for name, content in contents.items()]
-
-    def _family_file(self) -> str:
-        from benign.tasks.files import SuggestedStep, dumps
-
         problem = self.problem()
-        step = SuggestedStep(problem.step.kind, (problem.step.eta,), problem.step.shots)
-        return dumps(problem.family, title=f"Recommended: {self.chosen}", step=step)
+        title = f"Recommended: {self.chosen}"
+        family = save_family(problem.family, where / "family.toml", title=title, step=problem.step)
+        rest = [write_atomically(where / name, content) for name, content in contents.items()]
+        return [family, *rest]
 
     def __str__(self) -> str:
         return f"{self.headline}\n{self.reason}"

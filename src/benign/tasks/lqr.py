@@ -9,6 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from benign.errors import ProblemError
@@ -26,6 +27,8 @@ from benign.tasks.checks import (
 )
 from benign.tasks.numbers import Given, Unseen, plant_of, read, rounded, rounds_to, symmetrised
 from benign.tasks.regulator import Regulator
+from benign.tasks.sampling import Time, is_sampled, zero_order_hold
+from benign.tasks.wellposed import NO_CROSS_TERM
 from benign.text import quoted
 
 ARRAYS = ("A", "B", "Q", "R", "S0", "discount", "noise")
@@ -91,12 +94,20 @@ class LQR(eqx.Module):
         A: (n, n) dynamics; a scalar for n = 1.
         B: (n, m) inputs; a 1-D array is a row of m inputs for n = 1, else a column.
         Q: (n, n) state cost, symmetric, ⪰ 0.
-        R: (m, m) input cost, symmetric, ≻ 0.
+        R: (m, m) input cost, symmetric, ≻ 0. R + B'PB ≻ 0 is not enough: where an input is free, the
+            cost may stay bounded in a loop that is not stable (a zero of the plant on or outside the
+            unit circle becomes its mode), and proofs rest on its growth. Give it a small price.
         S0: (n, n) second moment E[s0 s0'] of the initial state, ⪰ 0; the identity by default.
         discount: γ in (0, 1].
         noise: (n, n) covariance N ⪰ 0 of the process noise; needs γ < 1.
         adaptation: Another LQR of the same shape, the cost g that adaptation descends (f ≠ g).
         name: How messages and reports call the task.
+        time: "discrete" (the default) or "continuous": A and B are then those of dx/dt = A x + B u and
+            are sampled by zero-order hold, rounded to float64 (`benign.tasks.sampling`). Q, R, S0 and
+            noise belong to the sampled plant.
+        dt: The sampling time of a continuous plant; positive.
+        N: (n, m) cross term of the stage cost, 2 s'N a. Only zeros are taken; the message says by which
+            substitution some families with another can be given.
 
         Numbers may be strings ("0.1", "1/3"), `Fraction` or `Decimal` as well: a proof then is
         about exactly those. A Python float is the binary number it is.
@@ -107,7 +118,8 @@ class LQR(eqx.Module):
 
     Raises:
         ProblemError: a field has the wrong shape, sign, definiteness or symmetry, or is not finite,
-            or no gain stabilises. Only what is concrete is tested: nothing while JAX traces.
+            or no gain stabilises, or a plant cannot be sampled. Only what is concrete is tested:
+            nothing while JAX traces.
 
     Source: I. Molybog and J. Lavaei, arXiv 2006.00453, section on the linear-quadratic regulator.
     """
@@ -135,9 +147,14 @@ class LQR(eqx.Module):
         noise: Any = None,
         adaptation: LQR | None = None,
         name: str | None = None,
+        time: Time | None = None,
+        dt: Any = None,
+        N: Any = None,
     ):
         place = "LQR" if name is None else f"task {quoted(name)}"
         given = _shaped(place, A, B, Q, R, S0, discount, noise)
+        if N is not None:
+            _refuse_cross_term(place, N, given["B"])
         for field, value in given.items():
             if not value.traced:
                 check_finite(lambda _: place, field, value.floats[None])
@@ -145,6 +162,7 @@ class LQR(eqx.Module):
                 if not value.traced:
                     check_symmetric(lambda _: place, field, value.floats[None])
                 given[field] = symmetrised(value)
+        given["A"], given["B"] = _discrete(place, given["A"], given["B"], time, dt)
         doubtful = check_stack(
             lambda _: place,
             {f: None if x.traced else np.asarray(x.floats)[None] for f, x in given.items()},
@@ -192,6 +210,8 @@ class LQR(eqx.Module):
         *,
         adaptation: LQR | None = None,
         name: str | None = None,
+        time: Time | None = None,
+        dt: Any = None,
     ) -> LQR:
         """lim (1/T) E Σ_{t<T} (s'Qs + a'Ra) under process noise of covariance N: C(W) = tr(P N).
 
@@ -201,7 +221,62 @@ class LQR(eqx.Module):
         Raises:
             ProblemError: as the constructor; `S0` in a message is the noise.
         """
-        return cls(A, B, Q, R, noise, adaptation=adaptation, name=name)
+        return cls(A, B, Q, R, noise, adaptation=adaptation, name=name, time=time, dt=dt)
+
+    @classmethod
+    def from_state_space(
+        cls,
+        system: Any,
+        Q: Any,
+        R: Any,
+        S0: Any = None,
+        *,
+        dt: Any = None,
+        discount: Any = 1,
+        noise: Any = None,
+        adaptation: LQR | None = None,
+        name: str | None = None,
+    ) -> LQR:
+        """The plant of a state-space model of python-control or SciPy (`lti`, `dlti`).
+
+        C and D are not looked at: the policy sees the state. For a price of outputs y = C s give
+        Q = C'Q_y C.
+
+        Args:
+            system: Has A, B and dt: None or 0 for a continuous model, which is sampled by zero-order
+                hold; the sampling time, or True for one that is not said, for a discrete model.
+            Q, R, S0, discount, noise, adaptation, name: As for the constructor.
+            dt: The sampling time of a continuous model; positive.
+
+        Raises:
+            ProblemError: no such model, a continuous one without `dt`, a discrete one with another; and
+                as the constructor.
+        """
+        place = "LQR.from_state_space" if name is None else f"task {quoted(name)}"
+        if any(getattr(system, field, None) is None for field in "AB") or not hasattr(system, "dt"):
+            raise ProblemError(
+                f"{place}: expected a state-space model with A, B and dt, got "
+                f"a {type(system).__name__}; of a transfer function make one first"
+            )
+        own = system.dt
+        if own is None or own == 0:
+            if dt is None:
+                raise ProblemError(
+                    f"{place}: the model is one of continuous time (its dt is {own}); give `dt`, the "
+                    "sampling time in its unit of time"
+                )
+            time: Time = "continuous"
+        else:
+            if dt is not None and (own is True or to_exact(own) != to_exact(dt)):
+                raise ProblemError(
+                    f"{place}: the model is sampled already (its dt is {own}); leave out `dt`, or give "
+                    "the continuous model"
+                )
+            time, dt = "discrete", None
+        return cls(
+            system.A, system.B, Q, R, S0,
+            discount=discount, noise=noise, adaptation=adaptation, name=name, time=time, dt=dt,
+        )  # fmt: skip
 
     @property
     def n(self) -> int:
@@ -414,6 +489,35 @@ def _shaped(
     return given
 
 
+def _refuse_cross_term(place: str, N: Any, B: Given) -> None:
+    given, shape = read(N, place, "N"), B.floats.shape
+    if given.floats.shape != shape and (given.floats.shape != () or shape != (1, 1)):
+        raise ProblemError(f"{place}: `N` must have shape {shape}, got {given.floats.shape}")
+    if given.traced or given.floats.any():
+        raise ProblemError(f"{place}: {NO_CROSS_TERM}")
+
+
+def _discrete(place: str, A: Given, B: Given, time: Time | None, dt: Any) -> tuple[Given, Given]:
+    """The plant of one step: the one given, or sampled as a family file's is."""
+    try:
+        if not is_sampled(time, dt):
+            return A, B
+        if A.traced or B.traced or isinstance(dt, Tracer):
+            raise ProblemError("a plant is sampled from known numbers; make the task outside of JAX")
+        sampled = zero_order_hold(_rows(A), _rows(B), to_exact(dt))
+    except ProblemError as error:
+        raise ProblemError(f"{place}: {error}") from error
+    # Every entry is a float64 number: floats say it all.
+    A, B = (Given(np.array(M, dtype=object).astype(float)) for M in sampled)
+    return A, B
+
+
+def _rows(given: Given) -> Matrix:
+    """The exact numbers of a field."""
+    entries = given.floats if given.fractions is None else given.fractions
+    return tuple(tuple(to_exact(x) for x in row) for row in entries.tolist())
+
+
 def _raised(place: str, field: str, given: Given) -> Given:
     """A matrix that may be indefinite by a rounding, ⪰ 0 exactly: as floats, if these say it all."""
     if given.fractions is None:
@@ -427,17 +531,11 @@ def _exact_plant(given: dict[str, Given]) -> Plant | None:
     """The exact problem, or None where the float64 arrays hold all there is (or are traced)."""
     if any(x.traced for x in given.values()) or all(x.fractions is None for x in given.values()):
         return None
-
-    def rows(field: str) -> Matrix:
-        value = given[field]
-        entries = value.floats if value.fractions is None else value.fractions
-        return tuple(tuple(to_exact(x) for x in row) for row in entries.tolist())
-
     discount = given["discount"]
     return Plant(
-        *(rows(field) for field in ("A", "B", "Q", "R", "S0")),
+        *(_rows(given[field]) for field in ("A", "B", "Q", "R", "S0")),
         discount=to_exact(
             (discount.floats if discount.fractions is None else discount.fractions).item()
         ),
-        noise=rows("noise") if "noise" in given else None,
+        noise=_rows(given["noise"]) if "noise" in given else None,
     )

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from benign.cli.common import FamilyArgument, ShotsOption, StepOption, app, console, read, tell_written
+from benign.cli.bars import counting
+from benign.cli.common import FamilyArgument, ShotsOption, StepOption, app, read, tell_written
 from benign.errors import ProblemError
 from benign.text import clean_json, clean_lines
 
@@ -32,20 +33,13 @@ def bifurcate(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Follow the minimisers of h as the step size grows, with proof at each step size looked at."""
-    from rich.progress import Progress
-
     from benign.landscape.bifurcation import bifurcate as run
     from benign.landscape.bifurcation import bifurcation_document
 
     sizes = _range(eta)
     file, steps = read(family, "1", step, shots)
-    errors = console(stderr=True)
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        bar = progress.add_task("landscapes", total=None)
-        found = run(
-            file.family, sizes, step=steps[0].kind, shots=steps[0].shots,
-            progress=lambda done: progress.update(bar, completed=done),
-        )  # fmt: skip
+    with counting("landscapes") as report:
+        found = run(file.family, sizes, step=steps[0].kind, shots=steps[0].shots, progress=report)
     if json:
         print(clean_json(json_module.dumps(bifurcation_document(found), indent=1, ensure_ascii=False)))
     else:

@@ -117,3 +117,19 @@ def tell_written(paths: Sequence[Path]) -> None:
     """The files that were written."""
     if paths:
         print("\nWritten:", *(f"  {clean(str(path))}" for path in paths), sep="\n")
+
+
+def set_up_jax(cache: Path | None = None) -> None:
+    """Double precision, and where compiled code is kept."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    if cache is not None:
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileFormatError(f"{cache}: cannot hold compiled code ({error.strerror})") from error
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+        # By default JAX keeps nothing that compiled in less than a second: here that is everything.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benign.cli.common import FamilyArgument, ShotsOption, app, console, read, tell_written
+from benign.cli.bars import naming
+from benign.cli.common import FamilyArgument, ShotsOption, app, console, read, set_up_jax, tell_written
 from benign.errors import ProblemError
 from benign.text import clean_json
 
@@ -103,9 +102,7 @@ def recommended(
 
     Without `eta` the one in use is the first that the file suggests, if `own_eta`.
     """
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
+    set_up_jax()
     from benign.landscape.recommend import recommend as run
 
     suggested = file.step
@@ -113,20 +110,8 @@ def recommended(
         eta = suggested.eta[0]
     if shots is None:
         shots = suggested.shots if suggested else 1
-    with _progress() as report:
+    with naming() as report:
         return run(file.family, eta=eta, shots=shots, progress=report, **settings)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    from rich.progress import Progress
-
-    errors = console(stderr=True)
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        bar = progress.add_task("", total=None)
-        yield lambda what, done, most: progress.update(
-            bar, description=what, completed=done, total=most
-        )
 
 
 def _etas(text: str) -> list[Any]:

@@ -33,7 +33,7 @@ from benign.version import __version__
 def main() -> None:
     """Run the command; every error raised on purpose becomes one message and exit status 2."""
     try:
-        app()
+        app(prog_name="benign")
     except InfeasibleError as error:
         if error.certificate is None:
             _fail(str(error))

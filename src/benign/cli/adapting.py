@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benign.cli.common import FamilyArgument, app, console, read, set_up_jax
+from benign.cli.choices import nearest
+from benign.cli.common import app, console, read, set_up_jax
+from benign.cli.options import FamilyArgument, JsonOption, documents
 from benign.errors import ProblemError
 from benign.text import clean_json
 
@@ -19,50 +21,64 @@ if TYPE_CHECKING:
 
 def register() -> None:
     """Add the subcommand to the application."""
-    app.command()(adapt)
+    app.command(short_help="Adapt a trained gain to the tasks of a family.")(adapt)
 
 
 def adapt(
     run: Annotated[
-        Path, typer.Argument(help="A directory that `benign train --out` wrote, or its training.json.")
+        Path,
+        typer.Argument(
+            help="A directory that `benign train --out` wrote, or its training.json.",
+            autocompletion=documents,
+        ),
     ],
     family: FamilyArgument,
     task: Annotated[
-        list[str] | None, typer.Option(help="A task of the family; all by default.")
+        list[str] | None,
+        typer.Option(help="A task of the family; may be given again.", show_default="all"),
     ] = None,
     shots: Annotated[
-        int | None, typer.Option(help="Shots of adaptation [default: as in training]")
+        int | None,
+        typer.Option(
+            help="Shots: steps of adaptation, one after another.", show_default="as in training"
+        ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Adapt a trained gain to the tasks of a family: cost after each shot, against the optimum.
 
     The family may be another one than was trained on; tasks seen in training are marked.
     """
+    file, _ = read(family, None, None, None)
+    names = [one.name for one in file.family.tasks]
+    for name in task or ():
+        _require_task(name, names, family)
     set_up_jax()
     from benign.landscape.adapting import meta_test
     from benign.landscape.trained import read_training
     from benign.tasks.family import TaskFamily
     from benign.views.adaptation import adaptation_report
 
-    file, _ = read(family, None, None, None)
     trained = read_training(run / "training.json" if run.is_dir() else run)
     tasks = TaskFamily.from_exact(file.family)
     if (tasks.m, tasks.n) != trained.W.shape:
         raise ProblemError(
             f"{family}: its gains have shape ({tasks.m}, {tasks.n}), the trained one {trained.W.shape}"
         )
-    unknown = [name for name in task or () if name not in tasks.names]
-    if unknown:
-        raise ProblemError(
-            f"task: no {unknown[0]!r} in {family}; there are {', '.join(tasks.names[:8])}"
-        )
-    chosen = tasks if not task else TaskFamily([tasks[tasks.names.index(name)] for name in task])
+    chosen = tasks if not task else TaskFamily([tasks[names.index(name)] for name in task])
     found = meta_test(trained, chosen, shots)
     if json:
         print(clean_json(json_module.dumps(_document(found), indent=1, ensure_ascii=False)))
     else:
         console().print(adaptation_report(found, title=file.title or Path(family).stem))
+
+
+def _require_task(name: str, names: list[str], family: str) -> None:
+    """Refuse a name that no task of the family has."""
+    if name not in names:
+        close = nearest(name, names)
+        hint = f"did you mean {close}?" if close else f"there are {', '.join(names[:8])}"
+        raise ProblemError(f"task: no {name!r} in {family}; {hint}")
 
 
 def _document(found: MetaTest) -> dict[str, Any]:

@@ -8,43 +8,55 @@ from typing import Annotated
 import typer
 
 from benign.cli import showing
-from benign.cli.common import (
-    FamilyArgument,
-    NormalizeOption,
-    ShotsOption,
-    StepOption,
-    app,
-    normalized,
-    read,
-    tell_written,
-)
+from benign.cli.choices import PROOFS, one_of
+from benign.cli.common import app, normalized, read, tell_written
 from benign.cli.landscapes import run
+from benign.cli.options import FamilyArgument, JsonOption, NormalizeOption, ShotsOption, StepOption
+from benign.cli.ranges import FORMS, tell_spacing
 from benign.errors import ProblemError
-
-PROOF = ("required", "try", "off")
 
 EtaOption = Annotated[
     str | None,
-    typer.Option(help="Adaptation step sizes, e.g. 0.05,0.1 [default: the file's, else 0.1]"),
+    typer.Option(help=f"Adaptation step sizes, e.g. {FORMS}.", show_default="the file's, else 0.1"),
 ]
 EpsilonOption = Annotated[
-    str | None, typer.Option(help="Assert that every local minimum is within this of the global one.")
+    str | None,
+    typer.Option(
+        help="Assert that every local minimum is within this of the global one.",
+        show_default="nothing is asserted",
+    ),
 ]
 OutOption = Annotated[
-    Path | None, typer.Option(help="Directory for the picture, the result, the certificate.")
+    Path | None,
+    typer.Option(
+        help="Directory for the picture, the result, the certificate.",
+        show_default="nothing is written",
+    ),
 ]
 ProofOption = Annotated[
-    str, typer.Option(help="required (exit status 3 without one), try, or off (search only)")
-]
+    str,
+    one_of(
+        "proof", PROOFS, "--proof",
+        help="required (exit status 3 without one), try, or off (search only).",
+    ),
+]  # fmt: skip
 BudgetOption = Annotated[
-    str | None, typer.Option(help="Time for each step size, e.g. 30s, 5m, 1h [default: no limit]")
+    str | None,
+    typer.Option(
+        help="Time for each step size, e.g. 30s, 5m, 1h.",
+        show_default="no limit; 5m for a proof that is tried",
+    ),
 ]
 LevelOption = Annotated[
     str | None,
-    typer.Option(help="List the minima up to this h; inf for all [default: some times the least]"),
+    typer.Option(
+        help="Two to four parameters: list the minima up to this h, the level; inf for all.",
+        show_default="some times the least h",
+    ),
 ]
 StartsOption = Annotated[
-    int | None, typer.Option(help="Random starts of a search, at most [default: by size]")
+    int | None,
+    typer.Option(help="Random starts of a search, at most.", show_default="by size"),
 ]
 RecommendOption = Annotated[
     bool, typer.Option("--recommend", help="Say as well which variant and step size do better.")
@@ -53,7 +65,7 @@ RecommendOption = Annotated[
 
 def register() -> None:
     """Add the subcommand to the application."""
-    app.command()(analyze)
+    app.command(short_help="The local minima of a family, with proof where it can be.")(analyze)
 
 
 def analyze(
@@ -63,7 +75,7 @@ def analyze(
     shots: ShotsOption = None,
     epsilon: EpsilonOption = None,
     out: OutOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    json: JsonOption = False,
     proof: ProofOption = "try",
     budget: BudgetOption = None,
     level: LevelOption = None,
@@ -72,7 +84,7 @@ def analyze(
     normalize_costs: NormalizeOption = False,
     recommend: RecommendOption = False,
 ) -> None:
-    """Find the local minima of a family, with proof where there is one, the verdict, the smallest ε.
+    """Find the local minima of a family, proved where that can be; the verdict, the smallest epsilon.
 
     One state and one input: every stationary point, proved. Two to four parameters: every local
     minimum below a level, proved, with a search as guide. Else a search, with a certified gap for
@@ -81,8 +93,6 @@ def analyze(
     input. A proof that is interrupted (Ctrl-C) writes what it has to --out, goes on from there when it
     is called again, and exits with 3.
     """
-    if proof not in PROOF:
-        raise ProblemError(f"proof: expected one of {', '.join(PROOF)}, got {proof!r}")
     if not 0 <= seed < 2**63:
         raise ProblemError(f"seed: expected a whole number from 0 to 2^63 - 1, got {seed}")
     settings = {
@@ -103,6 +113,7 @@ def analyze(
     outcome = run(problems, proof, out, as_json=json, settings=settings)
     showing.show(file, family, outcome.results, as_json=json)
     if not json:
+        tell_spacing(eta)
         showing.advise(file, family, problems[0], outcome.results, wanted=recommend)
         if outcome.written:
             tell_written(outcome.written)

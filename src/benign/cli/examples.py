@@ -8,26 +8,35 @@ from typing import Annotated
 import typer
 
 from benign.cli.common import app
+from benign.cli.options import bundled
 from benign.errors import OutputError
 from benign.text import clean
 
 
 def register() -> None:
     """Add the subcommand to the application."""
-    app.command()(examples)
+    app.command(short_help="The bundled families: list them, or copy one.")(examples)
 
 
 def examples(
-    name: Annotated[str | None, typer.Argument(help="A bundled family to copy.")] = None,
-    to: Annotated[Path, typer.Option(help="Where to copy it.")] = Path(),
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="A bundled family to copy.", show_default="all are listed", autocompletion=bundled
+        ),
+    ] = None,
+    to: Annotated[
+        Path, typer.Option(help="Where to copy it.", show_default="the working directory")
+    ] = Path(),
 ) -> None:
     """List the bundled families, or copy one to start a file of your own from."""
     from benign.files import write_atomically
-    from benign.tasks.files import bundled, bundled_path
+    from benign.tasks.files import bundled as known_families
+    from benign.tasks.files import bundled_path
 
     if name is None:
-        width = max(len(known) for known, _ in bundled())
-        for known, title in bundled():
+        width = max(len(known) for known, _ in known_families())
+        for known, title in known_families():
             print(f"{known:{width}}  {clean(title)}")
         print("\n`benign analyze NAME` reads one in place; `benign examples NAME` copies it.")
         return

@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benign.cli import bars
-from benign.cli.common import (
-    FAILED,
+from benign.cli.choices import ALGORITHMS, OPTIMIZERS, STARTS, choose, listed, one_of
+from benign.cli.common import FAILED, app, kept_proof, normalized, read, set_up_jax, tell_written
+from benign.cli.options import (
     FamilyArgument,
+    JsonOption,
     NormalizeOption,
+    OneEtaOption,
     ShotsOption,
     StepOption,
-    app,
-    kept_proof,
-    normalized,
-    read,
-    set_up_jax,
-    tell_written,
 )
+from benign.cli.ranges import one_step_size
 from benign.errors import InfeasibleError, ProblemError
 from benign.text import clean_json, clean_lines
 
@@ -31,29 +29,37 @@ if TYPE_CHECKING:
 
 
 AlgorithmOption = Annotated[
-    str,
-    typer.Option(
-        help="maml, normalized-maml, first-order, hf-maml, reptile, imaml, minibatch-prox or ftml."
-    ),
+    str, one_of("algorithm", ALGORITHMS, "--algorithm", help=f"{listed(ALGORITHMS)}.")
 ]
-EtaOption = Annotated[
-    str | None, typer.Option(help="Adaptation step size [default: the file's first, else 0.1]")
+LambdaOption = Annotated[
+    float | None, typer.Option("--lambda", help="λ of imaml and minibatch-prox, which need it.")
 ]
-LambdaOption = Annotated[float | None, typer.Option("--lambda", help="λ of imaml and minibatch-prox.")]
 BetaOption = Annotated[
-    float | None, typer.Option(help="Meta-step size [default: found by Armijo's rule]")
+    float | None, typer.Option(help="Meta-step size.", show_default="found by Armijo's rule")
 ]
 OptimizerOption = Annotated[
-    str, typer.Option(help="sgd, momentum, adam, rmsprop, adagrad or lion; all need --beta.")
+    str,
+    one_of(
+        "optimizer", OPTIMIZERS, "--optimizer", help=f"{listed(OPTIMIZERS)}; all but sgd need --beta."
+    ),
 ]
 ArmijoOption = Annotated[
-    bool | None, typer.Option("--armijo/--constant", help="How the meta-step size is found.")
+    bool | None,
+    typer.Option(
+        "--armijo/--constant",
+        help="How the meta-step size is found.",
+        show_default="constant with --beta, else armijo",
+    ),
 ]
 StepsOption = Annotated[int, typer.Option(help="Meta-steps at most.")]
-BatchOption = Annotated[int | None, typer.Option(help="Tasks in a batch [default: all]")]
+BatchOption = Annotated[int | None, typer.Option(help="Tasks in a batch.", show_default="all")]
 EveryOption = Annotated[int, typer.Option(help="FTML: meta-steps between two arrivals.")]
 StartOption = Annotated[
-    str, typer.Option(help='mean (of the task optima), random, or a gain such as "[[1, 2]]".')
+    str,
+    typer.Option(
+        help='mean (of the task optima), random, or a gain such as "[[1, 2]]".',
+        autocompletion=lambda incomplete: [name for name in STARTS if name.startswith(incomplete)],
+    ),
 ]
 SeedOption = Annotated[int, typer.Option(help="Of a random start and of the batches.")]
 ToleranceOption = Annotated[
@@ -63,7 +69,9 @@ GapOption = Annotated[
     float | None,
     typer.Option(help="End where h is certified to be within this of its infimum; assert it."),
 ]
-SecondsOption = Annotated[float | None, typer.Option(help="End after about this time.")]
+SecondsOption = Annotated[
+    float | None, typer.Option(help="End after about this time.", show_default="no limit")
+]
 OutOption = Annotated[
     Path | None,
     typer.Option(help="Directory for the result, the picture, certificates and the checkpoint."),
@@ -79,13 +87,13 @@ CacheOption = Annotated[
 
 def register() -> None:
     """Add the subcommand to the application."""
-    app.command()(train)
+    app.command(short_help="Train the gain that adaptation starts from.")(train)
 
 
 def train(
     family: FamilyArgument,
     algorithm: AlgorithmOption = "maml",
-    eta: EtaOption = None,
+    eta: OneEtaOption = None,
     step: StepOption = None,
     shots: ShotsOption = None,
     lam: LambdaOption = None,
@@ -104,21 +112,24 @@ def train(
     resume: ResumeOption = False,
     cache: CacheOption = None,
     normalize_costs: NormalizeOption = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Train the gain that adaptation starts from, and certify how far from optimal it ended.
 
     With --gap the exit status is 1 if that gap was not certified.
     """
-    set_up_jax(cache)
-    file, found = read(family, eta, step, shots)
-    if normalize_costs:
-        file = normalized(file)
+    if eta is not None:
+        one_step_size("train", eta)
     if resume and out is None:
         raise ProblemError("--resume needs --out, the directory that holds the checkpoint")
+    begin = _start(start)
+    file, found = read(family, eta, step, shots)
+    set_up_jax(cache)
+    if normalize_costs:
+        file = normalized(file)
     settings = {
         "lam": lam, "beta": beta, "optimizer": optimizer, "armijo": armijo, "steps": steps,
-        "batch": batch, "every": every, "start": _start(start), "seed": seed, "tolerance": tolerance,
+        "batch": batch, "every": every, "start": begin, "seed": seed, "tolerance": tolerance,
         "gap": gap, "budget": seconds, "resume": resume, **_adaptation(found[0], algorithm),
     }  # fmt: skip
     result, written = _run(file.family, algorithm, settings, out, as_json=json)
@@ -170,11 +181,7 @@ def _adaptation(step: Step, algorithm: str) -> dict[str, Any]:
 
 
 def _start(text: str) -> Any:
-    if text in ("mean", "random"):
-        return text
     try:
         return json_module.loads(text)
     except ValueError:
-        raise ProblemError(
-            f"start: expected mean, random, a number or rows such as [[1, 2]], got {text!r}"
-        ) from None
+        return choose("start", text, STARTS, "mean, random, a number or rows such as [[1, 2]]")

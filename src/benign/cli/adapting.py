@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benign.cli.choices import nearest
-from benign.cli.common import app, console, read, set_up_jax
+from benign.cli.common import app, read, set_up_jax
 from benign.cli.options import FamilyArgument, JsonOption, documents
+from benign.cli.screen import Screen
 from benign.errors import ProblemError
 from benign.text import clean_json
 
@@ -70,7 +71,9 @@ def adapt(
     if json:
         print(clean_json(json_module.dumps(_document(found), indent=1, ensure_ascii=False)))
     else:
-        console().print(adaptation_report(found, title=file.title or Path(family).stem))
+        screen = Screen()
+        screen.show(adaptation_report(found, title=file.title or Path(family).stem))
+        screen.explain()
 
 
 def _require_task(name: str, names: list[str], family: str) -> None:

@@ -12,6 +12,7 @@ from benign.cli.bars import counting
 from benign.cli.common import app, read, tell_written
 from benign.cli.options import FamilyArgument, JsonOption, ShotsOption, StepOption
 from benign.cli.ranges import FORMS, step_sizes, tell_spacing
+from benign.cli.screen import Screen
 from benign.text import clean_json, clean_lines
 
 
@@ -39,8 +40,10 @@ def bifurcate(
     if json:
         print(clean_json(json_module.dumps(bifurcation_document(found), indent=1, ensure_ascii=False)))
     else:
-        print(clean_lines(str(found)))
+        screen = Screen()
+        screen.say(clean_lines(str(found)))
         tell_spacing(eta)
+        screen.explain()
     if out is not None:
         written = found.save(out)
         if not json:

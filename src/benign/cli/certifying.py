@@ -12,6 +12,7 @@ from benign.cli.choices import CLAIMS, one_of
 from benign.cli.common import USAGE, app, leave_with, read, tell_error
 from benign.cli.options import FAMILY, OneEtaOption, ShotsOption, StepOption, families
 from benign.cli.ranges import one_step_size
+from benign.cli.screen import Screen
 from benign.errors import BenignError, ProblemError
 from benign.text import clean
 
@@ -57,16 +58,19 @@ def certify(
         one_step_size("certify", eta)
     W = _gain(gain)
     places = _places(family, out)
+    screen = Screen()
     if len(family) == 1:
-        _certify(family[0], W, eta, step, shots, claim, places[0], "")
+        _certify(family[0], W, eta, step, shots, claim, places[0], "", screen)
+        screen.explain()
         return
     found = set()
     for one, place in zip(family, places, strict=True):
         try:
-            _certify(one, W, eta, step, shots, claim, place, f"{clean(one)}: ")
+            _certify(one, W, eta, step, shots, claim, place, f"{clean(one)}: ", screen)
         except BenignError as error:
             tell_error(one, error)
             found.add(USAGE)
+    screen.explain()
     leave_with(found)
 
 
@@ -79,6 +83,7 @@ def _certify(
     claim: str | None,
     out: Path | None,
     name: str,
+    screen: Screen,
 ) -> None:
     """Certify the gain for one family."""
     file, steps = read(family, eta, step, shots)
@@ -89,7 +94,7 @@ def _certify(
     from benign.prove.certify import certify as run
 
     document = run(Problem(file.family, steps[0]), W, claim)
-    print(f"{name}eta = {named(steps[0].eta)}: {clean(str(prove(document)))}")
+    screen.say(f"{name}eta = {named(steps[0].eta)}: {clean(str(prove(document)))}")
     if out is not None:
         if name:
             make_directory(out.parent)

@@ -78,12 +78,14 @@ def normalized(file: FamilyFile) -> FamilyFile:
     return replace(file, family=normalize(file.family))
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False, record: bool = False) -> Console:
     """Where a subcommand prints."""
     from rich.console import Console
 
     # What is printed are names and numbers: brackets and colons in them are no markup.
-    return Console(stderr=stderr, highlight=False, soft_wrap=False, markup=False, emoji=False)
+    return Console(
+        stderr=stderr, record=record, highlight=False, soft_wrap=False, markup=False, emoji=False
+    )
 
 
 def is_proved(error: ProblemError) -> bool:

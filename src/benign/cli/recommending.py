@@ -10,9 +10,10 @@ import typer
 
 from benign.cli.bars import naming
 from benign.cli.choices import VARIANTS, some_of
-from benign.cli.common import app, console, read, set_up_jax, tell_written
+from benign.cli.common import app, read, set_up_jax, tell_written
 from benign.cli.options import FamilyArgument, JsonOption, ShotsOption
 from benign.cli.ranges import FORMS, one_step_size, step_sizes, tell_spacing
+from benign.cli.screen import Screen
 from benign.errors import ProblemError
 from benign.text import clean_json
 
@@ -102,7 +103,9 @@ def recommend(
             clean_json(json_module.dumps(recommendation_document(found), indent=1, ensure_ascii=False))
         )
     else:
-        console().print(recommendation_report(found, title=file.title or Path(family).stem))
+        screen = Screen()
+        screen.show(recommendation_report(found, title=file.title or Path(family).stem))
+        screen.explain()
         tell_spacing(etas)
     if out is not None:
         written = found.save(out)

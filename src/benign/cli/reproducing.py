@@ -9,7 +9,8 @@ import typer
 
 from benign.cli.bars import counting
 from benign.cli.choices import FIGURES, choose, listed
-from benign.cli.common import app, console
+from benign.cli.common import app
+from benign.cli.screen import Screen
 from benign.text import clean
 
 
@@ -38,7 +39,8 @@ def reproduce(
 
     with counting("figures") as report:
         result = run(out, chosen, progress=report)
-    screen = console()
-    screen.print(minimisers_table(result))
-    screen.print(claims_table(result))
-    screen.print(f"\nPictures, results and certificates: {clean(str(out))}")
+    screen = Screen()
+    screen.show(minimisers_table(result))
+    screen.show(claims_table(result))
+    screen.explain()
+    print(f"\nPictures, results and certificates: {clean(str(out))}")

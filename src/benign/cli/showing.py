@@ -11,6 +11,7 @@ import typer
 
 from benign.cli import recommending
 from benign.cli.common import FAILED, UNDECIDED, console
+from benign.cli.screen import Screen
 from benign.text import clean, clean_lines
 
 if TYPE_CHECKING:
@@ -32,8 +33,11 @@ def show(file: FamilyFile, family: str, results: Sequence[Any], *, as_json: bool
         print(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
         return
     title = file.title or Path(family).stem
+    screen = Screen()
     for result in results:
-        console().print(_report(result, title))
+        screen.show(_report(result, title))
+    if results:
+        screen.explain()
     if file.sampled:
         console().print(
             "Continuous-time plants were sampled by zero-order hold; what is said is about the sampled "
@@ -74,7 +78,7 @@ def advise(
     if wanted:
         present = step.eta if step.kind == "gradient" else None
         found = recommending.recommended(file, eta=present, shots=step.shots, own_eta=False, starts=FEW)
-        console().print(f"\n{clean_lines(str(found))}")
+        Screen().show(f"\n{clean_lines(str(found))}")
     elif any("refuted" in str(result.verdict)[:8] for result in results):
         # Not a recommendation: that is a grid of landscapes, and takes its time.
         print(f"Another step size or variant may do better: benign recommend {clean(family)}")

@@ -20,6 +20,7 @@ from benign.cli.options import (
     StepOption,
 )
 from benign.cli.ranges import one_step_size
+from benign.cli.screen import Screen
 from benign.errors import InfeasibleError, ProblemError
 from benign.text import clean_json, clean_lines
 
@@ -168,9 +169,11 @@ def _show(result: TrainingResult, written: list[Path], *, as_json: bool) -> None
     if as_json:
         print(clean_json(json_module.dumps(training_document(result), indent=1, ensure_ascii=False)))
         return
-    print(clean_lines(str(result)))
+    screen = Screen()
+    screen.say(clean_lines(str(result)))
     rows = "; ".join(" ".join(f"{x:.9g}" for x in row) for row in result.W)
     print(f"  W = [{rows}]" if result.W.size > 1 else f"  W = {rows}")
+    screen.explain()
     tell_written(written)
 
 

@@ -9,7 +9,7 @@ from command import benign
 
 
 def test_letters_are_words_on_a_screen_and_styles_stay(capsys):
-    table = Table(title="η is small")
+    table = Table(title="η: 1")
     table.add_column("ε, %")
     table.add_row("ε of Ε")
     head = Text.assemble(("PROVED", "bold green"), ": ε = 0, η = 1; ", ("last", "red"))
@@ -19,7 +19,7 @@ def test_letters_are_words_on_a_screen_and_styles_stay(capsys):
     lines = [line.rstrip() for line in out.splitlines()]
     assert lines[0] == "PROVED: epsilon = 0, eta = 1; last"
     assert [lines[i] for i in (1, 2, 3, 5, 6, 7)] == [
-        "", "eta is small", "epsilon, %", "ε of Ε", "", "end of epsilon",
+        "", "eta: 1", "epsilon, %", "ε of Ε", "", "end of epsilon",
     ]  # fmt: skip
     assert set(lines[4]) == {"─"}
     assert spelled("ε η") == "epsilon eta"
@@ -29,9 +29,9 @@ def test_a_legend_explains_just_what_was_shown():
     assert legend("nothing of the kind, levelled or unboxed") == ""
     found = legend("spurious, jump\nin 3 shots; a regret\nbound; 5 boxes")
     assert found == (
-        "Legend: shot: a step of adaptation; spurious: a local minimum that is not global; jump: a gain "
-        "where h is discontinuous; box: a region of gains that is decided as a whole; regret bound: what "
-        "h exceeds the mean of the tasks' own least costs by."
+        "Legend: shot: a step of adaptation; spurious: a local minimum that is not global; "
+        "jump: a gain where h is discontinuous; box: a region of gains that is decided as a whole; "
+        "regret bound: what h exceeds the mean of the tasks' own least costs by."
     )
 
 

@@ -273,3 +273,17 @@ def test_completion_is_installed_and_shown():
     done = run("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
     assert done.returncode == 0, done.stderr
     assert "_BENIGN_COMPLETE=complete_bash" in done.stdout
+
+
+def test_step_sizes_that_lie_close_have_a_directory_each(tmp_path):
+    status, _, error = benign(
+        "analyze", "paper-figure-1", "--eta", "0.05,0.0500000001", "--out", tmp_path
+    )
+    assert status == 0, error
+    assert {path.name for path in tmp_path.iterdir()} == {"eta-0.05", "eta-0.0500000001"}
+
+
+def test_a_recommendation_is_about_one_step_size():
+    status, _, error = benign("analyze", "paper-figure-1", "--eta", "0.05,0.1", "--recommend")
+    assert status == 2
+    assert "--recommend uses one step size" in error

@@ -12,7 +12,7 @@ from benign.cli.choices import PROOFS, one_of
 from benign.cli.common import app, normalized, read, tell_written
 from benign.cli.landscapes import run
 from benign.cli.options import FamilyArgument, JsonOption, NormalizeOption, ShotsOption, StepOption
-from benign.cli.ranges import FORMS, tell_spacing
+from benign.cli.ranges import FORMS, one_step_size, tell_spacing
 from benign.errors import ProblemError
 
 EtaOption = Annotated[
@@ -104,6 +104,8 @@ def analyze(
     }
     if recommend and json:
         raise ProblemError("--recommend prints text; `benign recommend --json` is for machines")
+    if recommend and eta is not None:
+        one_step_size("--recommend", eta)
     from benign.exact.problem import Problem
 
     file, steps = read(family, eta, step, shots)

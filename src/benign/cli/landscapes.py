@@ -11,6 +11,7 @@ import typer
 from benign.cli.bars import searching
 from benign.cli.common import USAGE, is_proved, kept_proof, set_up_jax, tell_written
 from benign.errors import ProblemError
+from benign.text import clean_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +45,9 @@ def run(
     from benign.landscape.verb import analyze
 
     done = Outcome()
-    for problem, how in zip(problems, _means(problems, proof), strict=True):
-        where = _place(out, problem, len(problems))
+    ways = zip(problems, _means(problems, proof), _names(problems), strict=True)
+    for problem, how, name in ways:
+        where = out if out is None or len(problems) == 1 else out / f"eta-{name}"
         checkpoint = None if where is None else where / "unfinished-proof.npz"
         try:
             with searching() as report:
@@ -57,7 +59,7 @@ def run(
             if len(problems) == 1:
                 _give_up(error, done.written, as_json=as_json)
             reason = f"{error} (proved)" if is_proved(error) else str(error)
-            done.refused[f"{float(problem.step.eta):g}"] = reason
+            done.refused[name] = reason
             continue
         done.results.append(found)
         if where is not None:  # at once: who interrupts the next step size keeps this one
@@ -75,7 +77,7 @@ def _give_up(error: ProblemError, written: list[Path], *, as_json: bool) -> None
     """There is but one step size, and it has no result."""
     if as_json or not is_proved(error):
         raise error
-    print(f"PROVED: {error}")
+    print(f"PROVED: {clean_lines(str(error))}")
     tell_written(written)
     raise typer.Exit(USAGE)
 
@@ -91,8 +93,11 @@ def _means(problems: Sequence[Problem], proof: str) -> list[Any]:
     return ["off" if applies(one) and not scalar else proof for one in problems]
 
 
-def _place(out: Path | None, problem: Problem, count: int) -> Path | None:
-    """Where the results for one of the step sizes go."""
-    if out is None or count == 1:
-        return out
-    return out / f"eta-{float(problem.step.eta):g}"
+def _names(problems: Sequence[Problem]) -> list[str]:
+    """A name for each step size, as short as tells them apart: no result lies on another's files."""
+    sizes = [float(problem.step.eta) for problem in problems]
+    for digits in range(6, 18):
+        names = [f"{size:.{digits}g}" for size in sizes]
+        if len(set(names)) == len(set(sizes)):
+            return names
+    return [str(size) for size in sizes]

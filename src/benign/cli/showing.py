@@ -66,8 +66,9 @@ def _report(result: Any, title: str) -> RenderableType:
 
     if isinstance(result, Landscape):
         return report(result, title=title)
-    draw = below_report if isinstance(result, LandscapeBelow) else observed_report
-    return draw(result, title=title)
+    if isinstance(result, LandscapeBelow):
+        return below_report(result, title=title)
+    return observed_report(result, title=title)
 
 
 def advise(

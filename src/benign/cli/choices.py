@@ -7,7 +7,6 @@ those of the library.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 from typing import Any
 
 import typer
@@ -68,6 +67,8 @@ def choose(what: str, text: str, known: Collection[str], wanted: str = "") -> st
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name that is most like another; empty if none is."""
+    from difflib import get_close_matches
+
     return next(iter(get_close_matches(name[:LONGEST], known, n=1)), "")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benign.errors import ProblemError
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 MOST = 1000
 """Step sizes in a list, at most."""
@@ -78,6 +80,8 @@ def _range(text: str, what: str, most: int) -> list[Fraction]:
 
 def _ratios(low: Fraction, high: Fraction, count: int, what: str) -> list[Fraction]:
     """Equal ratios between two numbers, in as few digits as tell them apart."""
+    from fractions import Fraction
+
     start, end = math.log(low), math.log(high)
     inner = [math.exp(start + (end - start) * i / (count - 1)) for i in range(1, count - 1)]
     for digits in range(DIGITS, 18):

@@ -18,7 +18,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from benign.errors import ProblemError
-from benign.text import quoted
+from benign.exact.words import NAMED, size_in_words, step_in_words, tasks_in_words
+from benign.text import clean, quoted
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 """A matrix of exact numbers, row by row."""
@@ -192,7 +193,7 @@ def summed(weights: Sequence[Fraction], most: int = MAX_WRITTEN) -> Fraction:
     return total
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plant:
     """An exact LQR problem: s' = A s + B a, stage cost s'Qs + a'Ra, policy a = −W s.
 
@@ -220,6 +221,9 @@ class Plant:
         """Number of inputs."""
         return len(self.B[0])
 
+    def __repr__(self) -> str:
+        return f"Plant({size_in_words(self.n, self.m)})"
+
     @property
     def moment(self) -> Matrix:
         """S0 + γ/(1 − γ) N: the initial second moment that counts once noise is folded in."""
@@ -232,7 +236,7 @@ class Plant:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Task:
     """A named task: the cost f it is judged by, and the cost g it adapts on (f itself if None)."""
 
@@ -250,8 +254,11 @@ class Task:
         """The adaptation cost."""
         return self.evaluation if self.adaptation is None else self.adaptation
 
+    def __repr__(self) -> str:
+        return f"Task({clean(self.name, NAMED)!r}, {size_in_words(self.f.n, self.f.m)})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Family:
     """Tasks of one shape (n, m) with positive weights that sum to one exactly."""
 
@@ -273,6 +280,10 @@ class Family:
         """Whether the gain is one number (one state, one input)."""
         return self.n == 1 and self.m == 1
 
+    def __repr__(self) -> str:
+        names = [task.name for task in self.tasks]
+        return f"Family({tasks_in_words(names)}; {size_in_words(self.n, self.m)})"
+
 
 StepKind = Literal["gradient", "normalized"]
 
@@ -285,13 +296,19 @@ class Step:
     eta: Fraction
     shots: int = 1
 
+    def __str__(self) -> str:
+        return step_in_words(self.kind, self.eta, self.shots)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Problem:
     """The meta-objective h(W) = Σ ω_τ f_τ(F_τ(W)) in exact numbers."""
 
     family: Family
     step: Step
+
+    def __repr__(self) -> str:
+        return f"Problem({self.family!r}, {self.step})"
 
     @cached_property
     def tasks(self) -> tuple[Task, ...]:

@@ -29,7 +29,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles over the tasks that a meta-test reports."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Adaptation:
     """What shots of adaptation do to one task.
 
@@ -52,6 +52,9 @@ class Adaptation:
         """(f − f*)/f*, NaN where f* is unknown or zero."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.optimum > 0, (self.costs - self.optimum) / self.optimum, np.nan)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         steps = "  ".join(f"{cost:.6g}" for cost in self.costs)

@@ -24,6 +24,7 @@ from benign.prove.line.enumeration import analyze
 from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind
 from benign.results.line import LineLandscape, StationaryPoint
+from benign.results.shown import Shown
 from benign.tasks.given import as_exact_family
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ class Event:
     branch: int
 
 
-@dataclass(frozen=True)
-class Bifurcation:
+@dataclass(frozen=True, repr=False)
+class Bifurcation(Shown):
     """The minimisers of h as η runs over a range.
 
     Attributes:

@@ -29,7 +29,7 @@ from benign.landscape.lanczos import (
 Cost = Callable[[Any], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PostFactum:
     """What was observed at a trained point.
 
@@ -57,6 +57,9 @@ class PostFactum:
         """Whether η‖∇²g‖ < 1 and ∇²h ≻ 0 were observed, residuals allowed for."""
         size = abs(self.adaptation.value) + self.adaptation.residual
         return self.eta * size < 1 and self.curvature.value > self.curvature.residual
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         word = "meets" if self.meets_theorem_2 else "does not meet"

@@ -16,6 +16,7 @@ from scipy.special import betaincinv
 from benign.exact.problem import Family, Problem, make_step
 from benign.exact.rounding import named
 from benign.results.enclosure import Enclosure
+from benign.results.shown import Shown
 from benign.tasks.normalizing import normalize
 
 if TYPE_CHECKING:
@@ -136,8 +137,8 @@ def binomial_interval(hits: int, trials: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-@dataclass(frozen=True, eq=False)
-class Recommendation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Recommendation(Shown):
     """Which variant, which step size: the cells of a grid, and what follows from them.
 
     The advice rests on the cells that were looked at; between and beyond them nothing is known.

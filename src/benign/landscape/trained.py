@@ -18,6 +18,7 @@ from benign.exact.rounding import at_most
 from benign.meta.algorithms import Algorithm, make_algorithm
 from benign.meta.ticks import Stop
 from benign.meta.train import Snapshot, Trace, is_key
+from benign.results.shown import Shown
 
 if TYPE_CHECKING:
     import os
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingResult(Shown):
     """A training run that has ended.
 
     Attributes:

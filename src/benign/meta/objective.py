@@ -14,6 +14,7 @@ from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from benign.exact.problem import Problem
+from benign.exact.words import step_in_words
 from benign.linalg import float64_method, in_float64
 from benign.meta import batched
 from benign.meta.adaptation import AdaptationStep, unrolled, walk
@@ -64,6 +65,11 @@ class MetaObjective(eqx.Module):
             family = opened(family)
         self.step = as_rule(family, "MetaObjective", eta=eta, step=step, shots=shots)
         self.family = as_task_family(family, "MetaObjective")
+
+    def __repr__(self) -> str:
+        eta = self.step.eta
+        size = eta if isinstance(eta, jax.core.Tracer) else f"{float(eta):.6g}"
+        return f"MetaObjective({self.family!r}, {step_in_words(self.step.kind, size, self.step.shots)})"
 
     @float64_method
     def value(self, W: ArrayLike) -> Float[Array, ""]:

@@ -85,7 +85,7 @@ class Below:
         return "nothing for certain: boxes of gains were left"
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class LandscapeBelow(Landscape):
     """Every local minimiser of h with h ≤ level, proved, and what follows from the list.
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benign.results.enclosure import Enclosure
+from benign.results.shown import Shown
 from benign.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -102,8 +103,8 @@ class Point(Protocol):
 P = TypeVar("P", bound=Any)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Landscape(ABC):
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Landscape(Shown, ABC):
     """The local minima of h(W) = Σ ω_τ f_τ(F_τ(W)), and what follows from the list.
 
     What the list covers depends on the family, and `coverage` says it: every stationary point for one
@@ -232,13 +233,3 @@ class Landscape(ABC):
         if isfinite(point.value.hi) and isfinite(self.minimum.lo):
             most = min(most, max(nextafter(point.value.hi - self.minimum.lo, inf), 0.0))
         return most
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        return f"<pre>{escape(str(self))}</pre>"
-
-    def _repr_png_(self) -> bytes | None:
-        from benign.views.save import png
-
-        return png(self)

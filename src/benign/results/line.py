@@ -105,7 +105,7 @@ class Line:
         )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class LineLandscape(Landscape):
     """Every stationary point of a scalar meta-objective, and what follows from the list.
 

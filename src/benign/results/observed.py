@@ -135,7 +135,7 @@ class Met:
         return f"what a search from {self.starts} random starts met; it can have missed minima"
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ObservedLandscape(Landscape):
     """The stationary points that a search met: an observation, never a proof of completeness.
 

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from benign.errors import ProblemError
 from benign.exact.problem import Family, Plant, Task, make_family, summed
 from benign.exact.problem import exact as to_exact
+from benign.exact.words import size_in_words, tasks_in_words
 from benign.linalg import in_float64
 from benign.tasks.checks import (
     SYMMETRIC,
@@ -97,6 +98,9 @@ class TaskFamily(eqx.Module):
         adaptation = bare(_stacked([t.g for t in tasks])) if any(adapting) else None
         self.tasks = bare(_stacked(tasks), adaptation)
         self._set_weights(names, weights, adapting, plants)
+
+    def __repr__(self) -> str:
+        return f"TaskFamily({tasks_in_words(self.names)}; {size_in_words(self.n, self.m)})"
 
     def _set_weights(
         self,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 from benign.errors import BenignError, FileFormatError, ProblemError
 from benign.exact.problem import Step
 from benign.tasks.writing import plain, tables, toml
+from benign.text import clean
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -54,7 +55,7 @@ class SuggestedStep:
         return tuple(Step(self.kind, eta, self.shots) for eta in self.eta)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FamilyFile:
     """What a family file says.
 
@@ -74,6 +75,10 @@ class FamilyFile:
     step: SuggestedStep | None = None
     sampled: bool = False
     remarks: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        title = f"{clean(self.title, 60)!r}, " if self.title else ""
+        return f"FamilyFile({title}{self.family!r})"
 
 
 # --- reading ---------------------------------------------------------------------------------

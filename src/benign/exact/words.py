@@ -21,7 +21,7 @@ def size_in_words(n: int, m: int) -> str:
 
 
 def tasks_in_words(names: Sequence[str]) -> str:
-    """10 tasks: the first, the second, the third, …"""
+    """10 tasks: the first, the second, the third, and dots for more."""
     shown = ", ".join(clean(name, NAMED) for name in names[:LISTED])
     more = ", …" if len(names) > LISTED else ""
     return f"{len(names)} task{'s' if len(names) > 1 else ''}: {shown}{more}"
@@ -37,4 +37,4 @@ def step_in_words(kind: str, eta: Any, shots: int) -> str:
 def _short(x: Fraction) -> str:
     """A number as it was typed, or next to it."""
     near = f"{float(x):.6g}"
-    return near if Fraction(near) == x else f"≈ {near}"
+    return near if float(near) == float(x) else f"≈ {near}"

@@ -121,8 +121,8 @@ def proofs(section: Section, cases=CASES) -> None:
         ours = median(lambda p=problem: analyze(p), repeat=5 if k > 500 else 15)
         section.add(name, "ours, s", ours, target, at_most=True)
         section.add(name, "boxes", landscape.facts["boxes"])
-        section.add(name, "widest W", max(p.W.width / abs(p.W.mid) for p in landscape.minimizers))
-        section.add(name, "widest h", max(p.value.width / p.value.mid for p in landscape.minimizers))
+        section.add(name, "widest W", max(p.at.width / abs(p.at.mid) for p in landscape.minima))
+        section.add(name, "widest h", max(p.value.width / p.value.mid for p in landscape.minima))
         if k <= 1000:
             check_time = median(lambda c=landscape.certificate: check(c), repeat=3, warm=0)
             section.add(name, "check, s", check_time)

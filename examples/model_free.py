@@ -93,7 +93,6 @@ def main():
     parser.add_argument("--directions", type=int, default=16, help="directions of a derivative, a task")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    jax.config.update("jax_enable_x64", True)
     whole = TaskFamily.from_exact(load(bundled_path("boeing-747-ten")).family)
     family = TaskFamily([whole[i] for i in range(asked.tasks)])
     h = benign.MetaObjective(family, benign.GradientStep(ETA))

@@ -22,6 +22,7 @@ from scipy.linalg import solve_discrete_are
 
 from benign.certificates.regret import REGRET
 from benign.errors import BenignError, ClaimError
+from benign.files import write_atomically
 from benign.landscape.search import search
 from benign.meta.adaptation import GradientStep
 from benign.meta.objective import MetaObjective
@@ -30,7 +31,6 @@ from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
 from benign.tasks.plants import PERTURBATION, Record, family_of, prepare, records, siblings
 from benign.views.numbers import outward, short
-from benign.views.save import write_atomically
 
 ROOT = Path(__file__).parents[1]
 SIBLINGS, SEED = 4, 0
@@ -104,9 +104,9 @@ def outcome(one: Record, count: int, budget: float) -> dict[str, Any]:
             "minima": len(minima),
             "starts": found.starts,
             "missing": found.missing_mass,
-            "epsilon": found.epsilon,
-            "verdict": found.verdict,
-            "best": minima[0].value if minima else None,
+            "epsilon": found.spread,
+            "verdict": str(found.verdict),
+            "best": minima[0].height if minima else None,
             "gap": gap(objective, minima[0].W) if minima else None,
         }
     except BenignError as error:

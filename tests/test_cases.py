@@ -9,7 +9,7 @@ import pytest
 from benign.certificates.check import check
 from benign.exact.problem import Problem, make_step
 from benign.landscape.verb import analyze
-from benign.results.landscape import Landscape
+from benign.results.line import LineLandscape
 from benign.tasks.files import load
 from benign.verdict import Status
 
@@ -29,7 +29,7 @@ def problem(name: str, eta: object, kind: str = "gradient", shots: int = 1) -> P
 )
 def test_optima_are_enclosed_however_much_cancels(name, eta, gain, cost):
     landscape = analyze(problem(name, eta))
-    assert isinstance(landscape, Landscape)
+    assert isinstance(landscape, LineLandscape)
     (optimum,) = landscape.optima
     assert optimum.W.mid == pytest.approx(gain, rel=1e-6)
     assert optimum.cost.mid == pytest.approx(cost, rel=1e-3)
@@ -45,7 +45,7 @@ def test_a_plant_sampled_slowly_is_read_for_what_it_is():
 @pytest.mark.parametrize("eta", ["0.05", "0.3", "1e-9"])
 def test_a_cost_that_is_finite_at_one_rim_is_analysed_and_checked(eta):
     landscape = analyze(problem("hang_rim", eta, "normalized"))
-    assert isinstance(landscape, Landscape)
+    assert isinstance(landscape, LineLandscape)
     assert landscape.minimizers or landscape.undecided
     assert check(landscape.certificate)
 

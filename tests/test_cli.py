@@ -97,7 +97,7 @@ def test_json_is_json_and_agrees_with_the_library(family):
     landscape = analyze(Problem(load(family).family, make_step("gradient", "0.05")))
     assert document["verdict"]["status"] == landscape.verdict.status.value == "refuted"
     minima = [p for p in document["stationary_points"] if p["kind"] == "minimum"]
-    assert [p["W"] for p in minima] == [list(p.W) for p in landscape.minimizers]
+    assert [p["W"] for p in minima] == [list(p.at) for p in landscape.minima]
 
 
 @pytest.mark.parametrize(("epsilon", "status"), [("0", 1), ("0.01", 1), ("0.03", 0)])

@@ -1,12 +1,9 @@
 """The command recommend, and costs normalised on the command line."""
 
 import json
-from fractions import Fraction
 
 import pytest
 
-from benign.cli.recommending import _etas
-from benign.errors import ProblemError
 from benign.tasks.files import load
 from command import benign
 
@@ -104,7 +101,7 @@ def test_training_on_normalised_costs_is_training_on_the_normalised_family(run):
         (("--etas", "zero"), "eta: expected a number"),
         (("--etas", "-0.1"), "eta: the step size must be positive"),
         (("--eta", "none"), "eta: expected a number"),
-        (("--eta", "0.1,0.2"), "eta: expected a number"),
+        (("--eta", "0.1,0.2"), "eta: recommend uses one step size"),
         (("--starts", "0"), "starts: at least one"),
         (("--seed", "-1"), "seed: expected a whole number"),
         (("--shots", "0"), "shots: expected a positive integer"),
@@ -133,11 +130,3 @@ def test_what_cannot_be_is_refused(tmp_path):
         status, _, error = benign(command, file, "--normalize-costs", "--eta", "0.1")
         assert status == 2
         assert "`free`: its least cost is zero" in error
-
-
-def test_ranges_have_equal_ratios():
-    assert _etas("0.01:0.16:5") == ["0.01", "0.02", "0.04", "0.08", "0.16"]
-    assert _etas("1/50, 0.1") == ["1/50", "0.1"]
-    assert Fraction(_etas("0.1:0.3:3")[1]) == Fraction("0.173")
-    with pytest.raises(ProblemError, match="at most 100"):
-        _etas(",".join(["0.1"] * 101))

@@ -13,42 +13,108 @@ from benign.version import __version__
 
 if TYPE_CHECKING:
     from benign.certificates.check import check as check
+    from benign.errors import AmbiguousError as AmbiguousError
+    from benign.errors import BenignError as BenignError
+    from benign.errors import CertificateError as CertificateError
+    from benign.errors import ClaimError as ClaimError
+    from benign.errors import FileFormatError as FileFormatError
+    from benign.errors import InfeasibleError as InfeasibleError
+    from benign.errors import NotScalarError as NotScalarError
+    from benign.errors import OutputError as OutputError
+    from benign.errors import ProblemError as ProblemError
+    from benign.errors import RoundingWarning as RoundingWarning
+    from benign.errors import UsageError as UsageError
+    from benign.exact.problem import Family as Family
+    from benign.exact.problem import Plant as Plant
+    from benign.exact.problem import Problem as Problem
+    from benign.exact.problem import Step as Step
+    from benign.exact.problem import Task as Task
+    from benign.landscape.adapting import Adaptation as Adaptation
+    from benign.landscape.adapting import MetaTest as MetaTest
     from benign.landscape.adapting import adapt as adapt
     from benign.landscape.adapting import meta_test as meta_test
+    from benign.landscape.bifurcation import Bifurcation as Bifurcation
     from benign.landscape.bifurcation import bifurcate as bifurcate
+    from benign.landscape.certifying import certify as certify
+    from benign.landscape.postfactum import PostFactum as PostFactum
     from benign.landscape.postfactum import postfactum as postfactum
+    from benign.landscape.reading import read as read
     from benign.landscape.recommend import recommend as recommend
+    from benign.landscape.recommended import Recommendation as Recommendation
+    from benign.landscape.recommended import Variant as Variant
     from benign.landscape.search import search as search
+    from benign.landscape.trained import TrainingResult as TrainingResult
     from benign.landscape.training import train as train
     from benign.landscape.verb import analyze as analyze
     from benign.meta.adaptation import GradientStep as GradientStep
     from benign.meta.adaptation import NormalizedStep as NormalizedStep
     from benign.meta.objective import MetaObjective as MetaObjective
-    from benign.prove.certify import certify as certify
+    from benign.results.below import LandscapeBelow as LandscapeBelow
+    from benign.results.below import ProvedMinimum as ProvedMinimum
+    from benign.results.enclosure import Enclosure as Enclosure
+    from benign.results.landscape import Kind as Kind
+    from benign.results.landscape import Landscape as Landscape
+    from benign.results.line import LineLandscape as LineLandscape
+    from benign.results.line import StationaryPoint as StationaryPoint
+    from benign.results.observed import ObservedLandscape as ObservedLandscape
+    from benign.results.observed import ObservedPoint as ObservedPoint
     from benign.tasks.family import TaskFamily as TaskFamily
+    from benign.tasks.files import FamilyFile as FamilyFile
+    from benign.tasks.files import SuggestedStep as SuggestedStep
     from benign.tasks.files import load as load
     from benign.tasks.lqr import LQR as LQR
+    from benign.tasks.lqr import Optimum as Optimum
     from benign.tasks.normalizing import normalize as normalize
+    from benign.tasks.saving import save_family as save_family
+    from benign.tasks.stack import TaskStack as TaskStack
+    from benign.verdict import Status as Status
+    from benign.verdict import Verdict as Verdict
 
-_HOME = {
-    "GradientStep": "benign.meta.adaptation",
-    "LQR": "benign.tasks.lqr",
-    "MetaObjective": "benign.meta.objective",
-    "NormalizedStep": "benign.meta.adaptation",
-    "TaskFamily": "benign.tasks.family",
-    "analyze": "benign.landscape.verb",
-    "adapt": "benign.landscape.adapting",
-    "bifurcate": "benign.landscape.bifurcation",
-    "certify": "benign.prove.certify",
-    "check": "benign.certificates.check",
-    "load": "benign.tasks.files",
-    "meta_test": "benign.landscape.adapting",
-    "normalize": "benign.tasks.normalizing",
-    "postfactum": "benign.landscape.postfactum",
-    "recommend": "benign.landscape.recommend",
-    "search": "benign.landscape.search",
-    "train": "benign.landscape.training",
+_NAMES = {
+    "benign.certificates.check": ("check",),
+    "benign.errors": (
+        "AmbiguousError",
+        "BenignError",
+        "CertificateError",
+        "ClaimError",
+        "FileFormatError",
+        "InfeasibleError",
+        "NotScalarError",
+        "OutputError",
+        "ProblemError",
+        "RoundingWarning",
+        "UsageError",
+    ),
+    "benign.exact.problem": ("Family", "Plant", "Problem", "Step", "Task"),
+    "benign.landscape.adapting": ("Adaptation", "MetaTest", "adapt", "meta_test"),
+    "benign.landscape.bifurcation": ("Bifurcation", "bifurcate"),
+    "benign.landscape.certifying": ("certify",),
+    "benign.landscape.postfactum": ("PostFactum", "postfactum"),
+    "benign.landscape.reading": ("read",),
+    "benign.landscape.recommend": ("recommend",),
+    "benign.landscape.recommended": ("Recommendation", "Variant"),
+    "benign.landscape.search": ("search",),
+    "benign.landscape.trained": ("TrainingResult",),
+    "benign.landscape.training": ("train",),
+    "benign.landscape.verb": ("analyze",),
+    "benign.meta.adaptation": ("GradientStep", "NormalizedStep"),
+    "benign.meta.objective": ("MetaObjective",),
+    "benign.results.below": ("LandscapeBelow", "ProvedMinimum"),
+    "benign.results.enclosure": ("Enclosure",),
+    "benign.results.landscape": ("Kind", "Landscape"),
+    "benign.results.line": ("LineLandscape", "StationaryPoint"),
+    "benign.results.observed": ("ObservedLandscape", "ObservedPoint"),
+    "benign.tasks.family": ("TaskFamily",),
+    "benign.tasks.files": ("FamilyFile", "SuggestedStep", "load"),
+    "benign.tasks.lqr": ("LQR", "Optimum"),
+    "benign.tasks.normalizing": ("normalize",),
+    "benign.tasks.saving": ("save_family",),
+    "benign.tasks.stack": ("TaskStack",),
+    "benign.verdict": ("Status", "Verdict"),
 }
+"""The public names, by the module that has them."""
+
+_HOME = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = [*_HOME, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 

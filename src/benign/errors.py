@@ -19,6 +19,14 @@ class ProblemError(BenignError, ValueError):
     """A task, family or step is not a well-posed problem (shape, sign, definiteness, NaN …)."""
 
 
+class UsageError(BenignError, TypeError):
+    """An argument is of a type that the call does not take; the message names the call and the cure."""
+
+
+class AmbiguousError(BenignError, ValueError):
+    """Two enclosures overlap, so that it is not known which of the numbers is the larger."""
+
+
 class FileFormatError(BenignError, ValueError):
     """A family file cannot be read: syntax, unknown or missing key, a number that is none."""
 

@@ -1,4 +1,4 @@
-"""The three words in which every answer is given."""
+"""The words in which every answer is given."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """The three words for a verdict, and no others."""
+    """Proved, refuted or undecided, of a statement; observed, of what a search met: no proof."""
 
     PROVED = "proved"
     REFUTED = "refuted"
     UNDECIDED = "undecided"
+    OBSERVED = "observed"
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Verdict:
 
     Attributes:
         status: the word.
-        statement: what was asked, as a sentence that may be true or false.
+        statement: what was asked, as a sentence that may be true or false; of a search, what it met.
         reason: why, or what is left.
     """
 
@@ -31,7 +32,7 @@ class Verdict:
     @property
     def finding(self) -> str:
         """What was found, as a sentence that is true: the statement, its denial, or that it is open."""
-        if self.status is Status.PROVED:
+        if self.status in (Status.PROVED, Status.OBSERVED):
             return self.statement
         if self.status is Status.UNDECIDED:
             return f"whether {self.statement} is left open"
@@ -39,6 +40,8 @@ class Verdict:
         return f"not {self.statement}" if is_general else f"it is not true that {self.statement}"
 
     def __str__(self) -> str:
+        if self.status is Status.OBSERVED:
+            return f"{self.status}: {self.finding}; {self.reason}"
         tail = f" ({self.reason})" if self.reason else ""
         return f"{self.status}: {self.finding}{tail}"
 

@@ -158,7 +158,7 @@ def pointwise(rng: Rng, claim: str) -> Document:
             kind = "normalized" if claim == PROPOSITION_2 else "gradient"
             problem = one_task(rng, kind, same=claim == THEOREM_2 or rng.random() < 0.5)
         try:
-            minima = rng.permutation([p.W.mid for p in analyze(problem).minimizers])
+            minima = rng.permutation([p.at.mid for p in analyze(problem).minima])
         except BenignError:
             continue
         for W in minima:

@@ -19,7 +19,9 @@ from flint import arb, ctx, fmpq
 from oracle_costs import BITS, TIE, Found, Minimum, Objective, ball
 
 from benign.exact.problem import Problem
-from benign.results.landscape import Enclosure, Kind, Landscape, StationaryPoint, Undecided
+from benign.results.enclosure import Enclosure
+from benign.results.landscape import Kind
+from benign.results.line import LineLandscape, StationaryPoint, Undecided
 
 SAMPLES = 24
 """Gains at which the domain, and h within undecided stretches, is compared."""
@@ -49,7 +51,7 @@ def minima(problem: Problem, h: Objective, hints: Sequence[arb] = ()) -> Found:
         return Found((), False)
 
 
-def judge(landscape: Landscape, hints: Sequence[Fraction] = ()) -> Judgement:
+def judge(landscape: LineLandscape, hints: Sequence[Fraction] = ()) -> Judgement:
     """Everything that `analyze` said, judged."""
     with ctx.workprec(BITS):
         h = Objective(landscape.problem)
@@ -86,12 +88,12 @@ def _meets(bounds: Enclosure, point: Minimum) -> bool:
     return not (point.hi < arb(bounds.lo) or point.lo > arb(bounds.hi))
 
 
-def _nothing_missing(landscape: Landscape, found: Found) -> list[str]:
+def _nothing_missing(landscape: LineLandscape, found: Found) -> list[str]:
     """Each minimum has a listed one of its own kind, or lies in an undecided stretch."""
-    free = list(landscape.minimizers)
+    free = list(landscape.minima)
     wrong = []
     for point in found.minima:
-        own = next((p for p in free if p.kind == point.kind and _meets(p.W, point)), None)
+        own = next((p for p in free if p.kind == point.kind and _meets(p.at, point)), None)
         if own is None:
             if not any(_meets(u.W, point) for u in landscape.undecided):
                 wrong.append(f"{_place(point)} is missing")
@@ -100,44 +102,44 @@ def _nothing_missing(landscape: Landscape, found: Found) -> list[str]:
         if not holds(own.value, point.value):
             wrong.append(f"{_place(point)} has not a value in {own.value}")
     if found.complete:
-        wrong += [f"{p.kind} at {p.W}: there is none" for p in free]
+        wrong += [f"{p.kind} at {p.at}: there is none" for p in free]
     return wrong
 
 
-def _nothing_too_much(landscape: Landscape, found: Found, h: Objective) -> list[str]:
+def _nothing_too_much(landscape: LineLandscape, found: Found, h: Objective) -> list[str]:
     """Where the oracle's list is not complete, signs of h' at both ends of each enclosure."""
     wrong = []
     for point in landscape.stationary_points:
         if point.kind not in (Kind.MINIMUM, Kind.MAXIMUM):
             continue
         rise = 1 if point.kind is Kind.MINIMUM else -1
-        left, right = h.at(arb(point.W.lo)), h.at(arb(point.W.hi))
+        left, right = h.at(arb(point.at.lo)), h.at(arb(point.at.hi))
         if (left is not None and left[1] * rise > 0) or (right is not None and right[1] * rise < 0):
-            wrong.append(f"{point.kind} at {point.W}: h' does not change sign as it should")
-        middle = h.at(arb(point.W.mid))
+            wrong.append(f"{point.kind} at {point.at}: h' does not change sign as it should")
+        middle = h.at(arb(point.at.mid))
         if middle is not None and middle[0] < arb(point.value.lo) and point.kind is Kind.MINIMUM:
-            wrong.append(f"{point.kind} at {point.W}: h is lower than {point.value}")
+            wrong.append(f"{point.kind} at {point.at}: h is lower than {point.value}")
     return wrong
 
 
 # --- the numbers -----------------------------------------------------------------------------
 
 
-def _values(landscape: Landscape, found: Found, h: Objective) -> list[arb]:
+def _values(landscape: LineLandscape, found: Found, h: Objective) -> list[arb]:
     """Values of minima that there surely are: the oracle's, or refined within listed enclosures."""
     values = [point.value for point in found.minima]
     if found.complete:
         return values
-    for point in landscape.minimizers:
-        if any(_meets(point.W, known) for known in found.minima):
+    for point in landscape.minima:
+        if any(_meets(point.at, known) for known in found.minima):
             continue
         if point.kind is Kind.MINIMUM:
-            sides = oracle_gradient.narrowed(h, arb(point.W.lo), arb(point.W.hi))
+            sides = oracle_gradient.narrowed(h, arb(point.at.lo), arb(point.at.hi))
             values += [sides.value] if sides is not None else []
     return values
 
 
-def _numbers(landscape: Landscape, found: Found, h: Objective) -> list[str]:
+def _numbers(landscape: LineLandscape, found: Found, h: Objective) -> list[str]:
     """min h, ε and the verdict."""
     values = _values(landscape, found, h)
     if not values:
@@ -148,7 +150,7 @@ def _numbers(landscape: Landscape, found: Found, h: Objective) -> list[str]:
         most = value if value > most else most
     spread = most - least
     level = abs(spread) <= TIE * (abs(most) + abs(least))
-    sure = found.complete or bool(landscape.is_complete and len(values) == len(landscape.minimizers))
+    sure = found.complete or bool(landscape.is_complete and len(values) == len(landscape.minima))
     wrong = []
     if least < arb(landscape.minimum.lo) or (sure and least > arb(landscape.minimum.hi)):
         wrong.append(f"min h = {float(least)!r} is not in {landscape.minimum}")
@@ -169,7 +171,7 @@ def _numbers(landscape: Landscape, found: Found, h: Objective) -> list[str]:
 # --- the domain ------------------------------------------------------------------------------
 
 
-def _domain(landscape: Landscape, h: Objective) -> list[str]:
+def _domain(landscape: LineLandscape, h: Objective) -> list[str]:
     """Gains drawn on the line are in the domain if and only if it is said."""
     low, high = oracle_gradient.span(h)
     rng = np.random.default_rng(0)
@@ -189,7 +191,7 @@ def _domain(landscape: Landscape, h: Objective) -> list[str]:
     return wrong
 
 
-def _stretches(landscape: Landscape, h: Objective) -> list[str]:
+def _stretches(landscape: LineLandscape, h: Objective) -> list[str]:
     """h at a few gains of each undecided stretch: where stretches overlap, in what one of them says."""
     wrong = []
     for stretch in landscape.undecided:
@@ -197,7 +199,7 @@ def _stretches(landscape: Landscape, h: Objective) -> list[str]:
             w = arb(stretch.W.lo) + (arb(stretch.W.hi) - arb(stretch.W.lo)) * fmpq(i, 6)
             jet = h.at(w)
             here = [p for p in (*landscape.undecided, *landscape.stationary_points)
-                    if not (w < arb(p.W.lo) or w > arb(p.W.hi))]  # fmt: skip
+                    if not (w < arb(p.at.lo) or w > arb(p.at.hi))]  # fmt: skip
             if jet is None or any(p.value.hi == inf for p in here):
                 continue
             low, high = min(p.value.lo for p in here), max(_highest(p) for p in here)

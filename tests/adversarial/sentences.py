@@ -130,6 +130,9 @@ EVERY = (
     r"the (?:global|lowest) one))"
 )
 
+CLAIMED = rf"(?P<word>not |whether )?{EVERY}(?P<open> is left open)?"
+BOX = " in the box of gains that was searched"
+
 
 def _every(m: re.Match[str], facts: Facts) -> None:
     if m["level"]:
@@ -192,9 +195,8 @@ def _enumerated(m: re.Match[str], facts: Facts) -> None:
 def _below(m: re.Match[str], facts: Facts) -> None:
     _claimed(m, facts)
     assert int(m["count"] or 1) == len(facts.minima)
-    if m["height"]:
+    if m.re.groupindex.get("height"):
         is_level(m["height"], facts.level)
-        assert all(Fraction(h[0]) <= Fraction(facts.level) for _, _, h in facts.minima)
 
 
 def _global_point(m: re.Match[str], facts: Facts) -> None:
@@ -245,6 +247,29 @@ def _needs(m: re.Match[str], facts: Facts) -> None:
     assert Surd(parsed(m["high"])) >= high
 
 
+def _touching(m: re.Match[str], facts: Facts) -> None:
+    """Two rims that no decimals tell apart, the first not left of the second."""
+    low, high = facts.rims
+    a, b = map(parsed, m["W"].strip("[]").split(", "))
+    assert Surd(a) <= high <= low <= Surd(b)
+
+
+def _no_gain(m: re.Match[str], facts: Facts) -> None:
+    """No gain is feasible, or none a local minimiser below a level."""
+    assert facts.points == []
+    if m.re.groupindex.get("level") and m["level"]:
+        at_least(m["level"], facts.level)
+
+
+def _above_another(m: re.Match[str], facts: Facts) -> None:
+    """One of two gains, in the order of their values."""
+    (_, _, low), (_, _, high) = facts.points
+    between(m["h"], *high)
+    assert parsed(m["gap"]) <= Fraction(high[0]) - Fraction(low[1])
+    at_least(m["gap"], facts.epsilon[0])
+    assert parsed(m["within"] or "0") == facts.asked < facts.epsilon[0]
+
+
 def _exceeds(m: re.Match[str], facts: Facts) -> None:
     at_least(m["level"], facts.level)
 
@@ -259,11 +284,12 @@ def _trained(m: re.Match[str], facts: Facts) -> None:
 
 FORMS = [
     (EVERY, _every),
-    (rf"(?P<word>not |whether )?{EVERY}(?P<open> is left open)?; the list of them is complete"
+    (rf"{CLAIMED}; the list of them is complete"
      r"(?: but for (?P<doubts>\d+) undecided stretches)?", _enumerated),
-    (rf"(?P<word>not |whether )?{EVERY}(?P<open> is left open)?; the (?:local minimiser is|"
-     rf"(?P<count>\d+) local minimisers are) all there are(?: with h ≤ (?P<height>{LEVEL}))?"
-     r"(?: in the box of gains that was searched)?", _below),
+    (rf"{CLAIMED}; the (?:local minimiser is|(?P<count>\d+) local minimisers are) all there are"
+     rf"(?:{BOX})?", _below),
+    (rf"{CLAIMED}; besides the (?:one|(?P<count>\d+)) listed, no local minimiser(?:{BOX})? has "
+     rf"h ≤ (?P<height>{LEVEL})", _below),
     (rf"epsilon is at most (?P<gap>{NUMBER})", lambda m, f: at_most(m["gap"], f.epsilon[1])),
     (rf"(?P<kind>[a-z ]*minimum) at W = (?P<W>{SHOWN}) is spurious: it lies at least "
      rf"(?P<gap>{NUMBER}) above the global minimum", _spurious),
@@ -271,8 +297,8 @@ FORMS = [
      _higher),
     (rf"(?:(?P<count>\d+) stretch(?:es)? of gains could not be decided|the values of the minima could "
      rf"not be told apart); the gap left is (?:at most (?P<gap>{NUMBER})|unbounded)", _gap_left),
-    (rf"(?P<count>\d+) boxes of gains are left; (?:the list is complete for h ≤ (?P<level>{NUMBER})|"
-     r"nothing is known)", _boxes_left),
+    (r"(?P<count>\d+) box(?:es)? of gains (?:is|are) left; "
+     rf"(?:the list is complete for h ≤ (?P<level>{NUMBER})|nothing is known)", _boxes_left),
     (r"there is one|it has one local minimum", _nothing),
     (r"(?P<number>Theorem [23])(?:, sharper form)?: [^0-9]*", _nothing),
     (rf"the stationary point in (?P<W>{SPAN}) is a global minimiser of h", _global_point),
@@ -285,6 +311,18 @@ FORMS = [
     (rf"  complete for h ≤ (?P<level>{NUMBER}); (?P<boxes>\d+) boxes, (?P<left>\d+) left", _complete),
     (rf"(?:no gain is feasible: )?no gain stabilises every task: `[^`]*` needs W > (?P<low>{NUMBER}), "
      rf"`[^`]*` needs W < (?P<high>{NUMBER}); split the family", _needs),
+    (r"no gain stabilises every task: `[^`]*` needs W > x, `[^`]*` needs W < y, and y ≤ x lie both in "
+     rf"(?P<W>{SPAN})(?:; split the family)?", _touching),
+    (rf"no gain is feasible: no gain stabilises every task: `[^`]*` needs W > (?P<low>{NUMBER}), "
+     rf"`[^`]*` needs W < (?P<high>{NUMBER})", _needs),
+    (r"no gain is feasible: (?:none stabilises the adaptation plants? of `[^`]*`(?:(?:, | and )`[^`]*`"
+     r")*|every gain that stabilises the tasks is thrown out by the adaptation step)", _no_gain),
+    (rf"no gain(?:{BOX})? is feasible: each fails to stabilise some task, before or after adaptation",
+     _no_gain),
+    (rf"no gain is a local minimiser of h(?: with h ≤ (?P<level>{NUMBER}))?", _no_gain),
+    (rf"h exceeds (?P<level>{NUMBER}) at every gain(?:{BOX})?", _exceeds),
+    (rf"not every local minimum of h is (?:global|within (?P<within>{NUMBER}) of the global one): one "
+     rf"of value in (?P<h>{SPAN}) lies at least (?P<gap>{NUMBER}) above another gain", _above_another),
     (rf"no gain is feasible: every gain that stabilises the tasks is thrown out by the adaptation "
      rf"step; lower eta \(it is (?P<eta>{LEVEL})\)", _nothing),
     (rf"level: h exceeds (?P<level>{NUMBER}) at every gain(?: among those searched)?(?: \(proved\))?; "

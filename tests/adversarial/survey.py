@@ -15,7 +15,7 @@ from benign.certificates.check import check
 from benign.errors import ProblemError
 from benign.exact.problem import Problem
 from benign.prove.line.enumeration import analyze
-from benign.results.landscape import Landscape
+from benign.results.line import LineLandscape
 from benign.verdict import Status
 
 COLUMNS = ("families", "minima", "undecided", "refused", "wrong", "own certificates refused")
@@ -67,7 +67,7 @@ def _analysed(hard: families.Hard, counts: Counter[str], tally: Tally) -> list[s
     return wrong
 
 
-def refused(landscape: Landscape) -> str:
+def refused(landscape: LineLandscape) -> str:
     """Why the checker refuses the certificate, as a file would hold it; empty if it is accepted."""
     verdict = check(json.loads(json.dumps(landscape.certificate)))
     return "" if verdict.status is Status.PROVED else verdict.reason

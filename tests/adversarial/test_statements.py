@@ -7,16 +7,22 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from flint import ctx
+from honest import SOURCES
 from sentences import Facts, understand, understand_verdict
 
+from benign.certificates import spurious
 from benign.certificates.check import PRECISION, check
+from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.regret import prove_scalar
+from benign.certificates.spurious import SPURIOUS
 from benign.errors import ProblemError
 from benign.exact import rounding
 from benign.exact.plants import scalar_plants
+from benign.exact.problem import problem_from_json
 from benign.exact.surd import stabilising_set
 from benign.prove.boxes.below import prove
 from benign.prove.certify import certify
+from benign.prove.infeasible import conflict
 from benign.prove.line.enumeration import analyze
 from benign.results.landscape import Kind
 from helpers import paper_problem, scalar_plant, scalar_problem
@@ -54,7 +60,7 @@ def facts_of(landscape, asked):
     return Facts(
         epsilon=tuple(landscape.epsilon),
         asked=asked,
-        points=[(p.kind.value, [tuple(p.W)], tuple(p.value)) for p in landscape.stationary_points],
+        points=[(p.kind.value, [tuple(p.at)], tuple(p.value)) for p in landscape.stationary_points],
         doubts=[tuple(u.W) for u in landscape.undecided],
     )
 
@@ -148,9 +154,9 @@ def test_what_is_said_of_one_scalar_gain():
         for kind in KINDS:
             problem = paper_problem(name, "0.05", kind)
             # (At a jump no single gain has a value.)
-            smooth = [p for p in analyze(problem).minimizers if p.kind is Kind.MINIMUM]
+            smooth = [p for p in analyze(problem).minima if p.kind is Kind.MINIMUM]
             for point in smooth[:2]:
-                for w in (point.W.mid, point.W.mid + 1e-4):
+                for w in (point.at.mid, point.at.mid + 1e-4):
                     document = certify(problem, w)
                     facts = Facts(gap=float(document["gap"]))
                     lo, hi = document["W"]
@@ -240,6 +246,41 @@ def test_what_is_said_where_no_gain_is_feasible(kind):
     _, g = scalar_plants(problem)
     low, high = stabilising_set(g[0]), stabilising_set(g[2])
     understand(str(caught.value), Facts(rims=[low[0], high[1]]))
+
+
+def test_what_is_said_where_stabilising_sets_touch():
+    """a = 2, and 2 − 2√2 less 2.4e-18: rims that no decimals of 17 digits tell apart."""
+    discount = Fraction(1, 2)
+    other = "-0.8284271247461901"
+    plants = [scalar_plant(2, discount=discount), scalar_plant(other, discount=discount)]
+    problem = scalar_problem(plants, "gradient")
+    rims = [stabilising_set(g) for g in scalar_plants(problem)[1]]
+    document = conflict(problem).certificate
+    understand(check(document).statement, Facts(rims=[rims[0][0], rims[1][1]]))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_the_checker_says_where_no_gain_is_feasible(seed):
+    document = SOURCES[INFEASIBLE](np.random.default_rng([7, seed]))
+    facts = Facts(level=float(document["level"]))
+    if document["proof"]["kind"] == "rims":
+        right, left = document["proof"]["tasks"]
+        _, g = scalar_plants(problem_from_json(document["problem"]))
+        facts.rims = [stabilising_set(g[right])[0], stabilising_set(g[left])[1]]
+    understand(check(document).statement, facts)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_the_checker_says_of_a_spurious_minimum(seed):
+    document = SOURCES[SPURIOUS](np.random.default_rng([7, seed]))
+    values = spurious.values_of(document, problem_from_json(document["problem"]))
+    epsilon = float(document["epsilon"])
+    facts = Facts(
+        epsilon=(epsilon, np.inf),
+        asked=Fraction(document["asked"]),
+        points=[("minimum", [], value) for value in values],
+    )
+    understand(check(document).statement, facts)
 
 
 def test_what_is_said_where_the_step_throws_all_gains_out():

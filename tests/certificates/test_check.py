@@ -282,7 +282,7 @@ def altered_problem(d: Document, rng: np.random.Generator) -> bool:
         task["cost"][key] = [[f"{int(top) / int(bottom or 1) * (1 + size)!r}"]]
     truth = analyze(problem_from_json(problem))
     return not all(
-        any(abs(p.value.mid - q["value"][0]) < 1e-9 and abs(p.W.mid - q["W"][0]) < 1e-9
+        any(abs(p.value.mid - q["value"][0]) < 1e-9 and abs(p.at.mid - q["W"][0]) < 1e-9
             for p in truth.stationary_points)
         for q in d["points"]
     )  # fmt: skip

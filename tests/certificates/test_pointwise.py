@@ -50,7 +50,7 @@ def test_the_optimum_of_one_task_is_a_global_minimiser(claim):
 def test_a_global_minimum_beyond_the_reach_of_the_theorems_needs_the_sharper_form():
     """Figure 1 at half the step: three minima of one value; at the outer ones ηC'' > 1."""
     problem = paper_problem("1", "0.05")
-    outer = [p.W.mid for p in analyze(problem).minimizers][2]
+    outer = [p.at.mid for p in analyze(problem).minima][2]
     with pytest.raises(ClaimError, match="η‖∇²g‖ < 1"):
         certify(problem, outer, THEOREM_2)
     document = certify(problem, outer)
@@ -59,7 +59,7 @@ def test_a_global_minimum_beyond_the_reach_of_the_theorems_needs_the_sharper_for
 
 
 def test_the_spurious_minimum_of_figure_1_gets_no_claim_but_a_bound():
-    spurious = [p.W.mid for p in analyze(ONE).minimizers][1]
+    spurious = [p.at.mid for p in analyze(ONE).minima][1]
     assert abs(spurious - 0.873963) < 1e-6
     for claim in (THEOREM_1, THEOREM_2, PROPOSITION_1, NON_SINGULAR):
         with pytest.raises(ClaimError):
@@ -71,7 +71,7 @@ def test_the_spurious_minimum_of_figure_1_gets_no_claim_but_a_bound():
 
 
 def test_another_adaptation_cost_is_theorem_1_and_not_2():
-    at = analyze(SPLIT).minimizers[1].W.mid  # the one next to the optimum of f, where ηg'' < 1
+    at = analyze(SPLIT).minima[1].at.mid  # the one next to the optimum of f, where ηg'' < 1
     assert certify(SPLIT, at)["claim"] == THEOREM_1
     with pytest.raises(ClaimError, match="theorem 2 needs f = g"):
         certify(SPLIT, at, THEOREM_2)
@@ -81,8 +81,8 @@ def test_another_adaptation_cost_is_theorem_1_and_not_2():
     ("problem", "claim"), [(TURNED, THEOREM_3), (ALIKE, THEOREM_3), (TURNED, PROPOSITION_2)]
 )
 def test_the_normalised_step(problem, claim):
-    for point in analyze(problem).minimizers:
-        document = certify(problem, point.W.mid, claim)
+    for point in analyze(problem).minima:
+        document = certify(problem, point.at.mid, claim)
         assert document["claim"] == claim
         assert check(document)
     with pytest.raises(
@@ -94,13 +94,13 @@ def test_the_normalised_step(problem, claim):
 def test_a_minimum_at_a_gain_without_gradient_gets_no_claim():
     """Two shots step over W* and back: h is continuous there, but ∇g(W*) = 0."""
     problem = paper_problem("1", "0.1", "normalized", shots=2)
-    middle = next(p for p in analyze(problem).minimizers if p.W.lo <= GOLDEN <= p.W.hi)
+    middle = next(p for p in analyze(problem).minima if p.at.lo <= GOLDEN <= p.at.hi)
     assert middle.kind is Kind.MINIMUM
     for claim in (THEOREM_3, PROPOSITION_2):
         with pytest.raises(ClaimError, match="touches a gain where ∇g = 0"):
-            certify(problem, middle.W.mid, claim)
-    forged = certify(problem, analyze(problem).minimizers[0].W.mid, THEOREM_3)
-    assert not check(sealed({**forged, "W": [middle.W.lo, middle.W.hi]}))
+            certify(problem, middle.at.mid, claim)
+    forged = certify(problem, analyze(problem).minima[0].at.mid, THEOREM_3)
+    assert not check(sealed({**forged, "W": [middle.at.lo, middle.at.hi]}))
 
 
 @pytest.mark.parametrize("claim", [c for c in CLAIMS if c != REGRET])

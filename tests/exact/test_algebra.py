@@ -131,8 +131,8 @@ def test_algebra_and_enumeration_find_the_same_points(figure, eta):
     inside = [root for root in narrow if any(a < root.lo and root.hi < b for a, b in domain)]
     assert len(inside) == len(found.points)
     for root, point in zip(inside, found.points, strict=True):
-        assert root.lo <= Fraction(point.W.hi)
-        assert Fraction(point.W.lo) <= root.hi
+        assert root.lo <= Fraction(point.at.hi)
+        assert Fraction(point.at.lo) <= root.hi
         assert root.multiplicity == 1
 
 

@@ -51,7 +51,7 @@ def test_a_family_file_with_numbers_of_254_characters_is_proved_and_checked():
     assert problem_from_json(document) == problem
     found = analyze(problem)
     assert check(found.certificate)
-    assert check(certify(problem, found.minimizers[0].W.mid))
+    assert check(certify(problem, found.minima[0].at.mid))
 
 
 @pytest.mark.parametrize("seed", range(20))

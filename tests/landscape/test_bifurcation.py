@@ -25,10 +25,10 @@ def figure_1():
 def test_a_sample_is_the_landscape_at_its_step(figure_1):
     for sample in figure_1.samples[::9]:
         alone = analyze(Problem(figure_1.family, make_step("gradient", sample.eta, 1)))
-        assert [p.W for p in alone.minimizers] == [p.W for p in sample.minimizers]
+        assert [p.at for p in alone.minima] == [p.at for p in sample.minimizers]
         on_branches = [p for branch in figure_1.branches for p in branch
                        if figure_1.samples[p.sample] is sample]  # fmt: skip
-        assert sorted(p.W for p in on_branches) == [p.W for p in alone.minimizers]
+        assert sorted(p.at for p in on_branches) == [p.at for p in alone.minima]
 
 
 def test_the_preimages_of_the_optimum_die_where_they_meet(figure_1):
@@ -71,7 +71,7 @@ def test_branches_are_followed_without_leaps(figure_1):
         assert [p.sample for p in branch] == list(
             range(branch[0].sample, branch[0].sample + len(branch))
         )
-        W = np.array([p.W.mid for p in branch])
+        W = np.array([p.at.mid for p in branch])
         assert np.abs(np.diff(W)).max(initial=0) < 0.15
 
 
@@ -92,7 +92,7 @@ def test_nothing_feasible_at_all():
 
 
 def test_the_normalised_step_has_a_diagram():
-    found = bifurcate(paper_problem("3b", "0.05").family, ["0.05", "0.3", "0.8"], kind="normalized")
+    found = bifurcate(paper_problem("3b", "0.05").family, ["0.05", "0.3", "0.8"], step="normalized")
     assert len({len(sample.minimizers) for sample in found.samples}) > 1
     assert found.events
 

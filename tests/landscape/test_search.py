@@ -12,7 +12,8 @@ from benign.errors import ProblemError
 from benign.landscape.descent import Field, Polished, descend, polish
 from benign.landscape.sampling import make_sampler
 from benign.landscape.search import MERGED, _Hunt, search
-from benign.results.observed import ObservedKind, kind_of, missing_mass
+from benign.results.landscape import Kind
+from benign.results.observed import kind_of, missing_mass
 from benign.tasks.files import bundled_path, load
 
 
@@ -42,8 +43,8 @@ def test_a_scalar_search_meets_what_the_proof_lists(name):
     assert len(found.points) == len(proved.stationary_points)
     seen = sorted(found.points, key=lambda point: point.W[0, 0])
     for point, true in zip(seen, proved.stationary_points, strict=True):
-        assert point.W[0, 0] == pytest.approx(true.W.mid, rel=1e-9)
-        assert point.value == pytest.approx(true.value.mid, rel=1e-12)
+        assert point.W[0, 0] == pytest.approx(true.at.mid, rel=1e-9)
+        assert point.height == pytest.approx(true.value.mid, rel=1e-12)
         assert point.kind == true.kind.value
         assert point.eigenvalues[0] == pytest.approx(true.curvature.mid, rel=1e-6)
     assert found.epsilon == pytest.approx(proved.epsilon.mid, abs=1e-12)
@@ -87,21 +88,21 @@ def test_two_states_many_minimisers_each_a_minimum_of_an_independent_h(planar_la
     for point in found.points:
         gradient, hessian = differences(lambda W: plain_h(found.objective, W), point.W)
         scale = np.abs(point.eigenvalues).max()
-        assert point.value == pytest.approx(plain_h(found.objective, point.W), rel=1e-12)
+        assert point.height == pytest.approx(plain_h(found.objective, point.W), rel=1e-12)
         # Central differences are off by step² times a third derivative, here up to 1e4.
         assert np.abs(gradient).max() < 1e-6 * scale
         assert point.gradient_norm < 1e-9 * scale
         eigenvalues = np.linalg.eigvalsh(hessian)
         assert eigenvalues == pytest.approx(point.eigenvalues, abs=1e-2 * scale)
-        assert (eigenvalues > 0).all() == (point.kind is ObservedKind.MINIMUM)
+        assert (eigenvalues > 0).all() == (point.kind is Kind.MINIMUM)
 
 
 def test_saddles_and_maxima_are_met_too(planar_landscape):
     kinds = [point.kind for point in planar_landscape.points]
-    assert kinds.count(ObservedKind.SADDLE) >= 5
-    assert kinds.count(ObservedKind.MAXIMUM) >= 1
+    assert kinds.count(Kind.SADDLE) >= 5
+    assert kinds.count(Kind.MAXIMUM) >= 1
     for point in planar_landscape.points:
-        if point.kind is ObservedKind.SADDLE:
+        if point.kind is Kind.SADDLE:
             assert point.eigenvalues[0] < 0 < point.eigenvalues[-1]
 
 
@@ -126,11 +127,11 @@ def test_boeing_747_is_no_worse_than_the_mean_of_the_optima():
     objective = bundled("boeing-747", "5e-4")
     found = search(objective, starts=32)
     mean = np.mean([np.asarray(task.optimum().W) for task in objective.family], axis=0)
-    assert found.minimizers[0].value <= float(objective.value(mean))
+    assert found.minimizers[0].height <= float(objective.value(mean))
     assert len(found.minimizers) > 1
     for point in found.minimizers:
         assert point.W.shape == (2, 4)
-        assert float(objective.value(point.W)) == pytest.approx(point.value, rel=1e-12)
+        assert float(objective.value(point.W)) == pytest.approx(point.height, rel=1e-12)
         best = [float(task.optimum().cost) for task in objective.family]
         regret = np.dot(objective.family.weights, np.asarray(objective.task_values(point.W)) - best)
         assert point.regret == pytest.approx(regret, abs=1e-10)
@@ -141,7 +142,7 @@ def test_boeing_747_is_no_worse_than_the_mean_of_the_optima():
 
 def same(one, other) -> bool:
     return all(
-        (a.W == b.W).all() and (a.value, a.kind, a.hits) == (b.value, b.kind, b.hits)
+        (a.W == b.W).all() and (a.height, a.kind, a.hits) == (b.height, b.kind, b.hits)
         for a, b in zip(one.points, other.points, strict=True)
     )
 
@@ -150,8 +151,8 @@ def test_a_seed_decides(planar_landscape):
     assert same(planar_landscape, search(planar()))
     other = search(planar(), seed=1)
     assert [p.hits for p in other.points] != [p.hits for p in planar_landscape.points]
-    values = [point.value for point in planar_landscape.minimizers]
-    assert [point.value for point in other.minimizers] == pytest.approx(values, rel=1e-10)
+    values = [point.height for point in planar_landscape.minimizers]
+    assert [point.height for point in other.minimizers] == pytest.approx(values, rel=1e-10)
 
 
 def test_units_do_not_matter():
@@ -228,7 +229,7 @@ def test_a_minimum_of_fourth_order_is_degenerate():
     best = float(task.optimum().W[0, 0])
     objective = MetaObjective(TaskFamily([task]), GradientStep(1 / float(task.hessian(best))))
     found = search(objective)
-    flat = [point for point in found.points if point.kind is ObservedKind.DEGENERATE]
+    flat = [point for point in found.points if point.kind is Kind.DEGENERATE]
     assert len(flat) == 1
     assert flat[0] in found.minimizers
     assert flat[0].W[0, 0] == pytest.approx(best, abs=1e-4)
@@ -286,7 +287,7 @@ def test_the_normalised_step_away_from_its_jumps():
     objective = bundled("paper-figure-3b", "0.1", NormalizedStep)
     smooth = [p for p in analyze(objective).stationary_points if p.kind == "minimum"]
     found = search(objective)
-    assert [point.W[0, 0] for point in found.minimizers] == pytest.approx([p.W.mid for p in smooth])
+    assert [point.W[0, 0] for point in found.minimizers] == pytest.approx([p.at.mid for p in smooth])
 
 
 # --- the result ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from benign.errors import ProblemError
 from benign.landscape import descent
 from benign.landscape.sampling import MOST_PAIRS, _likely_pairs, make_sampler
 from benign.landscape.search import search
-from benign.results.observed import ObservedKind
+from benign.results.landscape import Kind
 from benign.tasks.plants import prepare, record
 
 
@@ -27,7 +27,7 @@ def test_an_unstable_plant_whose_state_costs_nothing():
     P = solve_discrete_are(A, B, np.zeros((2, 2)), R)
     best = np.linalg.solve(R + B.T @ P @ B, B.T @ P @ A)
     found = search(one(task, "1e-5"), starts=32)
-    assert found.minimizers[0].value == pytest.approx(np.trace(P), rel=1e-8)
+    assert found.minimizers[0].height == pytest.approx(np.trace(P), rel=1e-8)
     assert any(np.allclose(point.W, best, rtol=1e-5) for point in found.minimizers)
 
 
@@ -36,8 +36,8 @@ def test_no_state_to_begin_with_means_no_cost_and_one_valley():
     task = LQR([[1, 0.2], [0, 0.9]], [0.1, 1], np.eye(2), 1, np.zeros((2, 2)))
     found = search(one(task, "0.01"), starts=32)
     (point,) = found.minimizers
-    assert point.kind is ObservedKind.DEGENERATE
-    assert point.value == 0.0
+    assert point.kind is Kind.DEGENERATE
+    assert point.height == 0.0
     assert found.epsilon == 0.0
 
 
@@ -46,7 +46,7 @@ def test_rounding_near_the_rim_is_not_taken_for_minima():
     task = LQR([[1 - 1e-9, 0], [0, 0.5]], [[0], [1]], np.eye(2), 1)
     found = search(one(task, "0.001"), starts=32)
     assert len(found.minimizers) == 1
-    assert found.minimizers[0].value == pytest.approx(5e8, rel=1e-5)
+    assert found.minimizers[0].height == pytest.approx(5e8, rel=1e-5)
     assert found.minimizers[0].rounding == pytest.approx(1e-6, rel=0.1)
     assert "almost unstable" in found.verdict
 

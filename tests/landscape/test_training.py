@@ -94,7 +94,7 @@ def test_a_random_start_is_feasible_and_the_seed_decides():
 
 
 def test_time_ends_a_run():
-    result = train(family_3b(), eta="0.05", beta=1e-9, steps=10**9, seconds=0.3, tolerance=0)
+    result = train(family_3b(), eta="0.05", beta=1e-9, steps=10**9, budget=0.3, tolerance=0)
     assert result.stop is Stop.TIME
     assert 0 < result.steps < 10**9
 

@@ -173,6 +173,12 @@ def test_strong_non_normality_is_never_taken_for_stability():
 @pytest.mark.parametrize(
     "verb", [dlyap, lambda L, S: dare(L, S, S, S), lambda L, S: spectral_radius(L)]
 )
-def test_single_precision_is_refused(single_precision, verb):
-    with pytest.raises(BenignError, match="jax_enable_x64"):
-        verb(np.zeros((1, 1)), np.eye(1))
+def test_with_jax_in_32_bits_the_answers_have_64(single_precision, verb):
+    L, S = np.full((1, 1), 1 / 3), np.eye(1)
+    found = verb(L, S)
+    assert found.dtype == np.float64
+    with jax.enable_x64(True):
+        np.testing.assert_array_equal(found, verb(L, S))
+    for transformed in (jax.jit(verb), jax.vmap(verb)):
+        with pytest.raises(BenignError, match="64-bit"):
+            transformed(L[None], S[None])

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benign.errors import BenignError, ProblemError
+from benign.errors import ProblemError
 from benign.meta import batched
 from benign.meta.adaptation import GradientStep, NormalizedStep
 from benign.meta.objective import MetaObjective
@@ -272,10 +272,16 @@ def test_two_hundred_states():
     close(gradient, np.asarray(h.gradient(np.zeros((1, 200)))), 1e-10)
 
 
-def test_scalars_stay_scalars_and_wrong_shapes_are_named(single_precision):
-    with pytest.raises(BenignError, match="jax_enable_x64"):
-        batched.values(None, np.zeros(3))
-    jax.config.update("jax_enable_x64", True)
+def test_with_jax_in_32_bits_a_batch_has_64(single_precision):
+    h = MetaObjective(family(1, 1, 2), GradientStep(0.01))
+    W = np.array([0.0, 0.1])
+    found = h.values(W)
+    assert found.dtype == np.float64
+    with jax.enable_x64(True):
+        np.testing.assert_array_equal(found, h.values(W))
+
+
+def test_scalars_stay_scalars_and_wrong_shapes_are_named():
     h = MetaObjective(family(1, 1, 2), GradientStep(0.01))
     W = np.array([0.0, 0.1])
     assert h.values(W).shape == (2,)

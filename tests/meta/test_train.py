@@ -236,7 +236,7 @@ def test_the_basins_of_algorithm_1_are_those_of_the_gradient_flow():
     """Figure 3b at η = 0.05: a thousand random starts, and a direct integration of Ẇ = −h'(W)."""
     problem = paper_problem("3b", "0.05")
     landscape = analyze(problem)
-    minima = np.array([point.W.mid for point in landscape.minimizers])
+    minima = np.array([point.at.mid for point in landscape.minimizers])
     assert len(minima) == 3
     count = 1000
     starts = uniform_on(landscape.domain, np.random.default_rng(11), count)

@@ -11,6 +11,7 @@ from benign.certificates.document import sealed
 from benign.exact.problem import Problem
 from benign.prove.line import gradient
 from benign.prove.line.enumeration import analyze
+from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind
 from benign.tasks.files import load
 from helpers import scalar_plant, scalar_problem
@@ -38,12 +39,12 @@ def two_folds() -> Problem:
 def test_a_degenerate_minimum_is_found_with_its_multiplicity():
     landscape = analyze(degenerate())
     (point,) = landscape.stationary_points
-    assert (point.W.lo, point.W.hi) == (0.0, 0.0)
+    assert (point.at.lo, point.at.hi) == (0.0, 0.0)
     assert point.kind is Kind.MINIMUM
     assert point.multiplicity == 5
     assert landscape.is_complete
     assert landscape.verdict
-    assert landscape.epsilon == (0.0, 0.0)
+    assert landscape.epsilon == Enclosure(0.0, 0.0)
     assert 1.0 in landscape.minimum
 
 
@@ -53,7 +54,7 @@ def test_an_inflection_is_listed_and_is_no_minimum():
     (point,) = [p for p in landscape.stationary_points if p.kind is Kind.INFLECTION]
     assert point.multiplicity == 2
     assert 0.0 in point.W
-    assert point not in landscape.minimizers
+    assert point not in landscape.minima
 
 
 @pytest.mark.parametrize("make", [degenerate, inflected, two_folds])

@@ -12,7 +12,10 @@ import pytest
 from benign.errors import NotScalarError, ProblemError
 from benign.exact.problem import Plant, Problem, Step, Task, make_family, make_step
 from benign.prove.line.enumeration import analyze
-from benign.results.landscape import Enclosure, Kind, Landscape, Status
+from benign.results.enclosure import Enclosure
+from benign.results.landscape import Kind
+from benign.results.line import LineLandscape
+from benign.verdict import Status
 from helpers import MINIMA, feasible_problem, paper_problem, scalar_plant, scalar_problem
 
 
@@ -27,10 +30,10 @@ def shown(enclosure: Enclosure, digits: str) -> bool:
 def test_the_figures_of_the_paper_to_the_digits_shown(figure, eta):
     landscape = analyze(paper_problem(figure, eta))
     assert landscape.is_complete
-    assert len(landscape.minimizers) == len(MINIMA[figure, eta])
-    for point, (w, h) in zip(landscape.minimizers, MINIMA[figure, eta], strict=True):
+    assert len(landscape.minima) == len(MINIMA[figure, eta])
+    for point, (w, h) in zip(landscape.minima, MINIMA[figure, eta], strict=True):
         assert point.kind is Kind.MINIMUM
-        assert shown(point.W, w)
+        assert shown(point.at, w)
         assert shown(point.value, h)
     lowest = min(Decimal(h) for _, h in MINIMA[figure, eta])
     assert shown(landscape.minimum, str(lowest))
@@ -54,8 +57,8 @@ def test_the_verdicts_on_the_figures(figure, eta, status):
 
 
 def test_one_side_minimum_of_figure_2_is_a_minimum_at_half_the_step_and_both_at_a_quarter():
-    assert len(analyze(paper_problem("2", "0.05")).minimizers) == 2
-    assert len(analyze(paper_problem("2", "0.025")).minimizers) == 3
+    assert len(analyze(paper_problem("2", "0.05")).minima) == 2
+    assert len(analyze(paper_problem("2", "0.025")).minima) == 3
 
 
 def test_an_epsilon_that_is_large_enough_is_proved_and_a_smaller_one_refuted():
@@ -100,14 +103,14 @@ def same(one: Enclosure, factor: Fraction, other: Enclosure) -> bool:
     return lo <= Fraction(other.hi) and Fraction(other.lo) <= hi
 
 
-def assert_alike(one: Landscape, other: Landscape, w: Fraction, h: Fraction) -> None:
+def assert_alike(one: LineLandscape, other: LineLandscape, w: Fraction, h: Fraction) -> None:
     """The second is the first with gains times w and values times h."""
     first, second = one.stationary_points, other.stationary_points
     assert len(first) == len(second)
     assert len(one.undecided) == len(other.undecided)
     for p, q in zip(first, second if w > 0 else second[::-1], strict=True):
         assert p.kind is q.kind
-        assert same(p.W, w, q.W)
+        assert same(p.at, w, q.at)
         assert same(p.value, h, q.value)
     assert same(one.minimum, h, other.minimum)
     assert same(one.epsilon, h, other.epsilon)

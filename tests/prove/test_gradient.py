@@ -25,16 +25,16 @@ def test_stationary_points_alternate_and_h_changes_direction_at_them(seed):
     found, reference = enumerate_gradient(problem), Reference(problem)
     assert not found.undecided
     for point in found.points:
-        left, right = reference(point.W.lo, 1), reference(point.W.hi, 1)
+        left, right = reference(point.at.lo, 1), reference(point.at.hi, 1)
         assert left is not None
         assert right is not None
         rise = 1 if point.kind is Kind.MINIMUM else -1
         assert left[1] * rise < 0 < right[1] * rise
         assert point.curvature is not None
         assert point.curvature.lo * rise > 0 or point.curvature.hi * rise > 0
-        assert point.W.width <= 1e-6 * (1.0 + abs(point.W.mid))
+        assert point.at.width <= 1e-6 * (1.0 + abs(point.at.mid))
     for piece in found.domain:
-        kinds = [p.kind for p in found.points if piece.lo.hi < p.W.mid < piece.hi.lo]
+        kinds = [p.kind for p in found.points if piece.lo.hi < p.at.mid < piece.hi.lo]
         assert kinds[::2] == [Kind.MINIMUM] * (len(kinds) // 2 + 1)  # h → ∞ at both rims
         assert kinds[1::2] == [Kind.MAXIMUM] * (len(kinds) // 2)
         for end, outward in ((piece.lo, -1), (piece.hi, 1)):
@@ -97,7 +97,7 @@ def test_next_to_a_double_root_algebra_decides():
     assert not found.undecided
     reference = Reference(problem)
     for point in found.points:
-        low, high = (reference(w, 1)[1] for w in (point.W.lo - 1e-9, point.W.hi + 1e-9))
+        low, high = (reference(w, 1)[1] for w in (point.at.lo - 1e-9, point.at.hi + 1e-9))
         if point.multiplicity == 1 and point.curvature.lo > 1e-3:
             assert low < 0 < high
 
@@ -136,7 +136,7 @@ def test_degenerate_problems_end_soon_and_claim_nothing_false(name):
         # An end is enclosed by stretches that no gain of the domain lies beyond.
         assert piece.lo.lo <= piece.hi.hi
     for point in found.points:
-        assert reference(point.W.lo, 1)[1] * reference(point.W.hi, 1)[1] < 0
+        assert reference(point.at.lo, 1)[1] * reference(point.at.hi, 1)[1] < 0
 
 
 def test_no_common_gain_names_both_tasks():

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from benign.prove.line.normalized import enumerate_normalized
-from benign.results.landscape import Enclosure, Kind
+from benign.results.enclosure import Enclosure
+from benign.results.landscape import Kind
 from helpers import Reference, paper_problem, random_problem, scalar_plant, scalar_problem
 
 BESIDE = Fraction(1, 10**25)
@@ -26,15 +27,15 @@ def test_points_are_what_they_are_called(seed):
     problem = random_problem(np.random.default_rng(seed), kind="normalized", shots=1 + seed % 3)
     reference = Reference(problem)
     found = enumerate_normalized(problem)
-    assert [p.W.mid for p in found.points] == sorted(p.W.mid for p in found.points)
+    assert [p.at.mid for p in found.points] == sorted(p.at.mid for p in found.points)
     for point in found.points:
         if point.kind is Kind.MINIMUM:
-            left, right = reference(point.W.lo, 1), reference(point.W.hi, 1)
+            left, right = reference(point.at.lo, 1), reference(point.at.hi, 1)
             assert left is not None
             assert right is not None
             assert left[1] < 0 < right[1]
             continue
-        sides = [limit(reference, point.W, -1), limit(reference, point.W, 1)]
+        sides = [limit(reference, point.at, -1), limit(reference, point.at, 1)]
         assert point.limits is not None
         for own, claimed, sign in zip(sides, point.limits, (-1, 1), strict=True):
             if claimed is None:
@@ -59,7 +60,7 @@ def test_one_task_has_its_minima_one_step_from_its_optimum():
     found = enumerate_normalized(paper_problem("1", "0.1", "normalized"))
     assert [p.kind for p in found.points] == [Kind.MINIMUM, Kind.JUMP, Kind.MINIMUM]
     for point, exact in zip(found.points, (golden - 0.1, golden, golden + 0.1), strict=True):
-        assert point.W.lo - 1e-15 <= exact <= point.W.hi + 1e-15
+        assert point.at.lo - 1e-15 <= exact <= point.at.hi + 1e-15
 
 
 @pytest.mark.parametrize("shots", [1, 2, 3])
@@ -71,7 +72,7 @@ def test_a_task_without_input_makes_no_trap_at_its_turns(shots):
     )  # fmt: skip
     found = enumerate_normalized(problem)
     assert not found.undecided
-    jumps = [p for p in found.points if abs(p.W.mid / 0.06 - round(p.W.mid / 0.06)) < 1e-9]
+    jumps = [p for p in found.points if abs(p.at.mid / 0.06 - round(p.at.mid / 0.06)) < 1e-9]
     assert jumps
     assert all(p.kind is Kind.JUMP for p in jumps)
 

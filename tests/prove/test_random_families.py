@@ -18,7 +18,8 @@ from scipy.optimize import minimize_scalar
 
 from benign.errors import ProblemError
 from benign.prove.line.enumeration import analyze
-from benign.results.landscape import Kind, Landscape, StationaryPoint
+from benign.results.landscape import Kind
+from benign.results.line import LineLandscape, StationaryPoint
 from helpers import FloatObjective, Reference, random_problem
 
 GRID = 4001
@@ -65,9 +66,11 @@ def height(reference: Reference, w: float | Fraction) -> float:
     return math.inf if value is None else value[0]
 
 
-def assert_nothing_is_missing(landscape: Landscape, reference: Reference, h: FloatObjective) -> None:
+def assert_nothing_is_missing(
+    landscape: LineLandscape, reference: Reference, h: FloatObjective
+) -> None:
     for left, at, right in valleys(h):
-        listed = any(p.W.lo <= right and left <= p.W.hi for p in landscape.minimizers)
+        listed = any(p.at.lo <= right and left <= p.at.hi for p in landscape.minima)
         doubted = any(u.W.lo <= right and left <= u.W.hi for u in landscape.undecided)
         if not (listed or doubted):
             # Float64 may see a valley in its own noise; sixty digits do not.
@@ -79,24 +82,24 @@ def assert_nothing_is_missing(landscape: Landscape, reference: Reference, h: Flo
 
 def assert_is_minimum(point: StationaryPoint, reference: Reference) -> None:
     if point.kind is Kind.MINIMUM:
-        left, right = reference(point.W.lo, 1), reference(point.W.hi, 1)
+        left, right = reference(point.at.lo, 1), reference(point.at.hi, 1)
         assert left is not None
         assert right is not None
         assert left[1] < 0 < right[1]
         assert point.value.lo <= min(left[0], right[0])
         return
     beside = Fraction(1, 10**25)  # the reference takes exact gains, however close to the break
-    ends = (Fraction(point.W.lo) - beside, Fraction(point.W.hi) + beside)
+    ends = (Fraction(point.at.lo) - beside, Fraction(point.at.hi) + beside)
     sides = [reference(end, 1) for end in ends]
     falls = [side is not None and side[1] * sign < 0 for side, sign in zip(sides, (1, -1), strict=True)]
     heights = [math.inf if side is None else side[0] for side in sides]
     lower = 0 if heights[0] < heights[1] else 1
-    assert falls[lower], f"no descent ends at the {point.kind} {point.W}"
+    assert falls[lower], f"no descent ends at the {point.kind} {point.at}"
     if point.kind is Kind.EDGE_MINIMUM:
         assert math.inf in heights
 
 
-def assert_domain(landscape: Landscape, reference: Reference, rng: np.random.Generator) -> None:
+def assert_domain(landscape: LineLandscape, reference: Reference, rng: np.random.Generator) -> None:
     """Points drawn on the line are in the domain if and only if its list says so."""
     low, high = FloatObjective(landscape.problem).span
     for w in rng.uniform(low, high, 15):
@@ -124,14 +127,14 @@ def survey(families: int, seed: int) -> Counter[str]:
             seen["infeasible"] += 1
             continue
         assert_nothing_is_missing(landscape, reference, h)
-        for point in landscape.minimizers:
+        for point in landscape.minima:
             assert_is_minimum(point, reference)
         assert_domain(landscape, reference, rng)
         assert landscape.minimum.lo <= landscape.minimum.hi
         seen["analysed"] += 1
         seen["incomplete"] += bool(landscape.undecided)
-        seen["minima"] += len(landscape.minimizers)
-        seen["traps"] += sum(p.kind is not Kind.MINIMUM for p in landscape.minimizers)
+        seen["minima"] += len(landscape.minima)
+        seen["traps"] += sum(p.kind is not Kind.MINIMUM for p in landscape.minima)
         seen[str(landscape.verdict.status)] += 1
     return seen
 

@@ -7,7 +7,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 from task_reference import assert_derivatives, assert_never_nan, flat
 
-from benign.errors import BenignError, ProblemError
+from benign.errors import ProblemError
 from benign.tasks.differentiable import DifferentiableCost, DifferentiableTask
 from benign.tasks.lqr import LQR
 from benign.tasks.task import as_task
@@ -110,6 +110,8 @@ def test_bad_functions_and_parameters(make, message):
         make()
 
 
-def test_single_precision_is_refused(single_precision):
-    with pytest.raises(BenignError, match="jax_enable_x64"):
-        DifferentiableTask(jnp.sum).value(1.0)
+def test_with_jax_in_32_bits_the_numbers_have_64(single_precision):
+    task = DifferentiableTask(jnp.sum)
+    for W in (1.0, jnp.ones(2)):  # the second is of float32
+        assert task.value(W).dtype == task.gradient(W).dtype == np.float64
+        assert task.f.value(W).dtype == np.float64

@@ -21,8 +21,9 @@ from scipy.signal import cont2discrete
 from benign.errors import BenignError, FileFormatError, OutputError, ProblemError
 from benign.exact.problem import Plant, Task, make_family
 from benign.tasks import files
-from benign.tasks.files import FamilyFile, SuggestedStep, bundled, bundled_path, dump, load, loads
+from benign.tasks.files import FamilyFile, SuggestedStep, bundled, bundled_path, load, loads
 from benign.tasks.sampling import MAX_NORM, zero_order_hold
+from benign.tasks.saving import save_family
 from benign.tasks.wellposed import definite, require_stabilisable
 
 F = Fraction
@@ -183,11 +184,11 @@ def awkward_family():
 
 
 @pytest.mark.parametrize("suffix", ["toml", "json"])
-def test_dump_then_load_is_exact(tmp_path, suffix):
+def test_save_then_load_is_exact(tmp_path, suffix):
     path = tmp_path / f"family.{suffix}"
     step = SuggestedStep("normalized", (F(1, 3), F("0.1")), 3)
     texts: dict[str, Any] = {"title": "a \x7f\t\n ü", "source": "s", "licence": "l", "notes": "n"}
-    dump(awkward_family(), path, step=step, **texts)
+    assert save_family(awkward_family(), path, step=step, **texts) == path
     assert load(path) == FamilyFile(awkward_family(), step=step, **texts)
 
 
@@ -232,14 +233,14 @@ def test_the_paper_families_hold_the_numbers_of_the_appendix():
     ]
 
 
-def test_dump_refuses_what_could_not_be_read_back(tmp_path):
+def test_saving_refuses_what_could_not_be_read_back(tmp_path):
     bad = replace(awkward_family().tasks[1].f, R=((F(-1),),))
     with pytest.raises(ProblemError, match="`R` must be positive"):
-        dump(make_family([Task("b", bad)]), tmp_path / "x.toml")
+        save_family(make_family([Task("b", bad)]), tmp_path / "x.toml")
     with pytest.raises(OutputError, match="cannot be written"):
-        dump(awkward_family(), tmp_path / "no" / "x.toml")
+        save_family(awkward_family(), tmp_path / "no" / "x.toml")
     with pytest.raises(FileFormatError, match=r"name the file \.toml or \.json"):
-        dump(awkward_family(), tmp_path / "x.mat")
+        save_family(awkward_family(), tmp_path / "x.mat")
 
 
 # --- zero-order hold -------------------------------------------------------------------------

@@ -121,7 +121,7 @@ def table(**fields):
     return st.fixed_dictionaries({}, optional=fields)
 
 
-PLANT = dict.fromkeys(("A", "B", "Q", "R", "S0", "noise"), matrices | anything) | {
+PLANT = dict.fromkeys(("A", "B", "Q", "R", "S0", "noise", "N"), matrices | anything) | {
     "discount": numbers,
     "time": st.sampled_from(["continuous", "discrete", "other"]),
     "dt": numbers,

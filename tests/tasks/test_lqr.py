@@ -262,16 +262,16 @@ def test_what_is_not_well_posed_is_refused(arguments, settings, message):
         LQR(*arguments, **settings)
 
 
-def test_single_precision_is_refused():
-    task = LQR(1, 1, 1, 1)
-    jax.config.update("jax_enable_x64", False)
-    try:
-        with pytest.raises(BenignError, match=r'jax.config.update\("jax_enable_x64", True\)'):
-            LQR(1, 1, 1, 1)
-        with pytest.raises(BenignError, match="jax_enable_x64"):
-            task.cost(0.5)
-    finally:
-        jax.config.update("jax_enable_x64", True)
+def test_with_jax_in_32_bits_the_numbers_have_64(single_precision):
+    task = LQR("0.1", 1, 1, 1)
+    assert task.A.dtype == np.float64
+    assert task.A.item() == 0.1
+    assert isinstance(task.optimum().W, np.ndarray)
+    assert task.gradient(0.5).dtype == np.float64
+    with pytest.raises(BenignError, match=r"^LQR.cost: .* within `with jax.enable_x64\(True\):`"):
+        jax.jit(task.cost)(0.5)
+    with pytest.raises(BenignError, match=r"^LQR: needs 64-bit floats"):
+        jax.grad(lambda a: LQR(a, 1, 1, 1).A.sum())(0.5)
 
 
 def test_a_discount_can_make_an_unreachable_mode_harmless():

@@ -28,8 +28,8 @@ def test_every_landscape_can_be_drawn(landscapes, name):
 def test_minima_lie_in_the_window(landscapes, name):
     landscape = landscapes[name]
     window = choose_window(landscape)
-    for point in landscape.minimizers:
-        assert window.x[0] < point.W.mid < window.x[1]
+    for point in landscape.minima:
+        assert window.x[0] < point.at.mid < window.x[1]
         assert window.y[0] < point.value.mid < window.y[1]
 
 
@@ -39,7 +39,7 @@ def test_the_line_of_h_passes_through_the_proved_points(landscapes, name):
     h = PlainObjective(landscape.problem)
     for point in landscape.stationary_points[:20]:
         if point.kind in (Kind.MINIMUM, Kind.MAXIMUM):
-            assert h(np.array([point.W.mid]))[0] == pytest.approx(point.value.mid, rel=1e-6)
+            assert h(np.array([point.at.mid]))[0] == pytest.approx(point.value.mid, rel=1e-6)
 
 
 def test_lines_end_outside_the_domain_and_break_at_jumps(landscapes):
@@ -51,7 +51,7 @@ def test_lines_end_outside_the_domain_and_break_at_jumps(landscapes):
     curves = sample(jumps, 0.2, 1.0, drawn=[0, 1])
     for point in jumps.stationary_points:
         if point.limits:
-            at = np.searchsorted(curves.W, point.W.mid)
+            at = np.searchsorted(curves.W, point.at.mid)
             assert np.isnan(curves.h[at])
             left, right = point.limits
             assert curves.h[at - 1] == pytest.approx(left.mid, rel=1e-6)

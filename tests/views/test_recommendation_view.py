@@ -7,7 +7,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from benign.landscape.recommended import Advice, Cell, Recommendation, Variant, Word
-from benign.results.landscape import Enclosure
+from benign.results.enclosure import Enclosure
 from benign.views.recommendation import FLOOR, _epsilon, draw_recommendation
 from helpers import paper_problem
 

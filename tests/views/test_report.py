@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 from view_problems import PROBLEMS
 
-from benign.results.landscape import Enclosure
+from benign.results.enclosure import Enclosure
 from benign.views.numbers import bounds, distinct, fixed, width
 from benign.views.report import report
 

@@ -6,8 +6,9 @@ import pytest
 from view_problems import PROBLEMS
 
 from benign.errors import FileFormatError, OutputError
-from benign.views import read_landscape, save_landscape, write_atomically
-from benign.views.save import landscape_document
+from benign.files import write_atomically
+from benign.results.documents import landscape_document, read_landscape
+from benign.views import save_landscape
 
 
 def test_four_files_are_written_and_nothing_else(landscapes, tmp_path):
@@ -32,7 +33,7 @@ def test_reading_gives_back_what_was_written(landscapes, name, tmp_path):
 def test_infinity_is_the_string_inf(landscapes):
     document = landscape_document(landscapes["narrow and undecided"])
     assert document["epsilon"][1] == "inf"
-    assert document["complete"] is False
+    assert document["coverage"]["complete"] is False
 
 
 def test_the_same_landscape_gives_the_same_pictures(landscapes, tmp_path):

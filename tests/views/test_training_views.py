@@ -61,6 +61,6 @@ def test_a_bifurcation_is_drawn_branch_by_branch():
     }
     for branch in found.branches:
         for point in branch:
-            assert (float(found.samples[point.sample].eta), point.W.mid) in drawn
+            assert (float(found.samples[point.sample].eta), point.at.mid) in drawn
     assert len([line for line in place.get_lines() if line.get_label() == "a minimum dies"]) == 1
     assert f"Proved at {len(found.samples)} step sizes" in figure.texts[0].get_text()

@@ -285,10 +285,15 @@ def _conclusion(document: Document, points: list[Point], level: float, bounded: 
     within(globality.infimum(values, ()), pair(document, "minimum"), "minimum")
     within(epsilon, pair(document, "epsilon"), "epsilon")
     finding = _finding(document, epsilon, level, bounded)
-    listed = "local minimiser is" if len(values) == 1 else f"{len(values)} local minimisers are"
-    height = "" if level == math.inf else f" with h ≤ {named(Fraction(level))}"
     where = "" if bounded else " in the box of gains that was searched"
-    return f"{finding}; the {listed} all there are{height}{where}"
+    if level == math.inf:
+        listed = "local minimiser is" if len(values) == 1 else f"{len(values)} local minimisers are"
+        return f"{finding}; the {listed} all there are{where}"
+    # A listed one may lie a little above the level, or its value on either side of it.
+    listed = "one listed" if len(values) == 1 else f"{len(values)} listed"
+    return (
+        f"{finding}; besides the {listed}, no local minimiser{where} has h ≤ {named(Fraction(level))}"
+    )
 
 
 def _finding(document: Document, epsilon: Bounds, level: float, bounded: bool) -> str:

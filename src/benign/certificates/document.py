@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 VERSION = 1
@@ -32,10 +32,10 @@ def digest(document: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Tuples as lists, infinities as strings: what JSON can hold."""
+    """Tuples and enclosures as lists, infinities as strings: what JSON can hold."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, Iterable) and not isinstance(value, str):
         return [plain(item) for item in value]
     if isinstance(value, float) and math.isinf(value):
         return "inf" if value > 0 else "-inf"

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from flint import fmpq, fmpq_mat, fmpz
@@ -179,8 +180,17 @@ def rims_apart(problem: Problem, right: int, left: int) -> str:
     assert first is not None
     assert last is not None
     names = [listed_names([problem.tasks[i].name]) for i in (right, left)]
-    low, high = at_least(first[0].bounds[0]), at_most(last[1].bounds[1])
-    return f"no gain stabilises every task: {names[0]} needs W > {low}, {names[1]} needs W < {high}"
+    for digits in (6, 17):
+        low = at_least(first[0].bounds[0], digits)
+        high = at_most(last[1].bounds[1], digits)
+        if Decimal(low) >= Decimal(high):
+            needs = f"{names[0]} needs W > {low}, {names[1]} needs W < {high}"
+            return f"no gain stabilises every task: {needs}"
+    # The rims are one number, or two that floats do not tell apart.
+    return (
+        f"no gain stabilises every task: {names[0]} needs W > x, {names[1]} needs W < y, "
+        f"and y ≤ x lie both in [{low}, {high}]"
+    )
 
 
 def _prove_cover(proof: dict[str, Any], problem: Problem) -> str:

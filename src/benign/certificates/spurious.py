@@ -50,8 +50,7 @@ def prove_spurious(document: Document, problem: Problem, progress: Progress | No
     Raises:
         Refused: the document does not prove what it claims; the message says where.
     """
-    proof, kind = _proof(document)
-    low, high = _KINDS[kind](proof, problem)
+    low, high = values_of(document, problem)
     epsilon = number(document["epsilon"], "epsilon")
     if not (isfinite(epsilon) and epsilon > 0):
         raise Refused("epsilon: must be positive and finite")
@@ -71,12 +70,13 @@ def prove_spurious(document: Document, problem: Problem, progress: Progress | No
     )
 
 
-def _proof(document: Document) -> tuple[dict[str, Any], str]:
+def values_of(document: Document, problem: Problem) -> tuple[Bounds, Bounds]:
+    """Bounds of h at the two gains, the lower one first, proved again."""
     proof = document.get("proof")
     kind = proof.get("kind") if isinstance(proof, dict) else None
     if not isinstance(proof, dict) or not isinstance(kind, str) or kind not in _KINDS:
         raise Refused(f"proof: expected one of the kinds {', '.join(_KINDS)}")
-    return proof, kind
+    return _KINDS[kind](proof, problem)
 
 
 def _prove_boxes(proof: dict[str, Any], problem: Problem) -> tuple[Bounds, Bounds]:

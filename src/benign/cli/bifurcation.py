@@ -3,71 +3,48 @@
 from __future__ import annotations
 
 import json as json_module
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benign.cli.common import FamilyArgument, ShotsOption, StepOption, app, console, read, tell_written
-from benign.errors import ProblemError
+from benign.cli.bars import counting
+from benign.cli.common import app, read, tell_written
+from benign.cli.options import FamilyArgument, JsonOption, ShotsOption, StepOption
+from benign.cli.ranges import FORMS, step_sizes, tell_spacing
+from benign.cli.screen import Screen
 from benign.text import clean_json, clean_lines
-
-MOST = 1000
 
 
 def register() -> None:
     """Add the subcommand to the application."""
-    app.command()(bifurcate)
+    app.command(short_help="The local minima as the step size grows.")(bifurcate)
 
 
 def bifurcate(
     family: FamilyArgument,
-    eta: Annotated[
-        str, typer.Option(help="Step sizes as lo:hi:count, e.g. 0.01:0.1:40.")
-    ] = "0.005:0.1:40",
+    eta: Annotated[str, typer.Option(help=f"Step sizes, e.g. {FORMS}.")] = "0.005:0.1:40",
     step: StepOption = None,
     shots: ShotsOption = None,
     out: Annotated[Path | None, typer.Option(help="Directory for the picture and the result.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Follow the minimisers of h as the step size grows, with proof at each step size looked at."""
-    from rich.progress import Progress
-
+    sizes = step_sizes(eta)
+    file, steps = read(family, "1", step, shots)
     from benign.landscape.bifurcation import bifurcate as run
     from benign.landscape.bifurcation import bifurcation_document
 
-    sizes = _range(eta)
-    file, steps = read(family, "1", step, shots)
-    errors = console(stderr=True)
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        bar = progress.add_task("landscapes", total=None)
-        found = run(
-            file.family, sizes, kind=steps[0].kind, shots=steps[0].shots,
-            progress=lambda done: progress.update(bar, completed=done),
-        )  # fmt: skip
+    with counting("landscapes") as report:
+        found = run(file.family, sizes, step=steps[0].kind, shots=steps[0].shots, progress=report)
     if json:
         print(clean_json(json_module.dumps(bifurcation_document(found), indent=1, ensure_ascii=False)))
     else:
-        print(clean_lines(str(found)))
+        screen = Screen()
+        screen.say(clean_lines(str(found)))
+        tell_spacing(eta)
+        screen.explain()
     if out is not None:
         written = found.save(out)
         if not json:
             tell_written(written)
-
-
-def _range(text: str) -> list[Fraction]:
-    """The step sizes of lo:hi:count, evenly spaced, exact."""
-    usage = f"eta: expected lo:hi:count such as 0.01:0.1:40, got {text!r}"
-    parts = text.split(":")
-    if len(parts) != 3:
-        raise ProblemError(usage)
-    try:
-        low, high, count = Fraction(parts[0]), Fraction(parts[1]), int(parts[2])
-    except (ValueError, ZeroDivisionError):
-        raise ProblemError(usage) from None
-    if not 0 < low < high:
-        raise ProblemError(f"eta: lo:hi:count needs 0 < lo < hi, got {text!r}")
-    if not 2 <= count <= MOST:
-        raise ProblemError(f"eta: the count must be between 2 and {MOST}, got {count}")
-    return [low + (high - low) * i / (count - 1) for i in range(count)]

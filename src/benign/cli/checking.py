@@ -2,54 +2,60 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benign.cli.common import (
-    FAILED,
-    UNDECIDED,
-    USAGE,
-    NormalizeOption,
-    ShotsOption,
-    StepOption,
-    app,
-    normalized,
-    read,
-)
+from benign.cli.common import FAILED, UNDECIDED, USAGE, app, leave_with, normalized, read, tell_error
+from benign.cli.options import NormalizeOption, ShotsOption, StepOption, documents, families
+from benign.cli.ranges import FORMS
 from benign.errors import CertificateError, ProblemError
-from benign.text import clean, clean_lines
+from benign.text import clean
 from benign.verdict import Status
 
 if TYPE_CHECKING:
     from benign.exact.problem import Problem
 
 
+CertificatesArgument = Annotated[
+    list[Path], typer.Argument(help="Certificates to prove again.", autocompletion=documents)
+]
+FamilyOption = Annotated[
+    str | None,
+    typer.Option(
+        help="A family file, or a bundled family: are the certificates about this problem?",
+        autocompletion=families,
+    ),
+]
+EtaOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Step sizes meant with --family, of which one will do, e.g. {FORMS}.",
+        show_default="the file's, else 0.1",
+    ),
+]
+LimitOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Leave out what would take longer by estimate, e.g. 30s, 5h.", show_default="10m"
+    ),
+]
+
+
 def register() -> None:
     """Add the subcommand to the application."""
-    app.command()(check)
+    app.command(short_help="What certificates are about; proves them again.")(check)
 
 
 def check(
-    certificates: Annotated[list[Path], typer.Argument(help="Certificates to prove again.")],
-    family: Annotated[
-        str | None,
-        typer.Option(help="A family file: are the certificates about this problem?"),
-    ] = None,
-    eta: Annotated[
-        str | None, typer.Option(help="Step size meant with --family; one of several will do.")
-    ] = None,
+    certificates: CertificatesArgument,
+    family: FamilyOption = None,
+    eta: EtaOption = None,
     step: StepOption = None,
     shots: ShotsOption = None,
     normalize_costs: NormalizeOption = False,
-    limit: Annotated[
-        str | None,
-        typer.Option(
-            help="Leave out what would take longer by estimate, e.g. 30s, 5h (2h if not given)."
-        ),
-    ] = None,
+    limit: LimitOption = None,
 ) -> None:
     """Say what certificates are about and prove them again, from their documents alone.
 
@@ -68,8 +74,8 @@ def check(
         name = clean(str(path))
         try:
             examined = examine(path, limit=seconds)
-        except CertificateError as error:
-            print(f"benign: error: {clean_lines(str(error))}", file=sys.stderr)
+        except (CertificateError, OSError) as error:
+            tell_error(str(path), error)
             found.add(USAGE)
             continue
         print(name, *(f"  {line}" for line in examined.about), sep="\n")
@@ -86,9 +92,7 @@ def check(
         else:
             print(f"{name}: REJECTED: {sentence}")
             found.add(FAILED)
-    for status in (FAILED, USAGE, UNDECIDED):
-        if status in found:
-            raise typer.Exit(status)
+    leave_with(found)
 
 
 def _meant(

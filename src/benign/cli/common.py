@@ -1,4 +1,4 @@
-"""What the subcommands share: the application, its options, reading a family, and the console."""
+"""What the subcommands share: the application, reading a family, and the console."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from benign.cli.choices import nearest
+from benign.cli.ranges import step_sizes
 from benign.errors import FileFormatError, InfeasibleError, ProblemError
-from benign.text import clean
+from benign.text import clean, clean_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,27 +26,11 @@ FAILED, USAGE, UNDECIDED = 1, 2, 3
 app = typer.Typer(
     help="When does the MAML objective have a benign landscape? Answered for your tasks, with proof.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    # Plain help: Rich would read what stands in brackets as markup, and costs a fifth of a second.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-FamilyArgument = Annotated[
-    str, typer.Argument(help="A family file (TOML or JSON), or the name of a bundled family.")
-]
-StepOption = Annotated[
-    str | None, typer.Option("--step", help="gradient or normalized [default: the file's]")
-]
-ShotsOption = Annotated[
-    int | None, typer.Option("--shots", help="Steps of adaptation [default: the file's]")
-]
-NormalizeOption = Annotated[
-    bool,
-    typer.Option(
-        "--normalize-costs", help="Scale each task's Q and R so that all optima cost the same."
-    ),
-]
 
 
 def read(
@@ -52,29 +38,31 @@ def read(
 ) -> tuple[FamilyFile, list[Step]]:
     """The family, and the steps that are asked for: from the options, else from the file."""
     from benign.exact.problem import make_step
-    from benign.tasks.files import bundled, bundled_path, load
+    from benign.tasks.files import load
 
-    path = Path(family)
-    if not path.exists() and path.suffix == "" and family in dict(bundled()):
-        path = bundled_path(family)
-    elif not path.exists() and path.suffix == "" and os.sep not in family:
-        raise FileFormatError(
-            f"{family}: neither a file nor a bundled family; `benign examples` lists those"
-        )
-    file = load(path)
+    file = load(_path(family))
     for remark in file.remarks:
         print(f"benign: note: {remark}", file=sys.stderr)
     suggested = file.step
-    sizes: list[object]
-    if eta is not None:
-        sizes = [size.strip() for size in eta.split(",")]
-        if "" in sizes:
-            raise ProblemError(f"eta: expected numbers with commas between them, got {eta!r}")
-    else:
-        sizes = list(suggested.eta) if suggested else ["0.1"]
+    sizes = step_sizes(eta) if eta is not None else list(suggested.eta) if suggested else ["0.1"]
     kind = step or (suggested.kind if suggested else "gradient")
     number = shots if shots is not None else (suggested.shots if suggested else 1)
-    return file, [make_step(kind, size, number) for size in sizes]  # type: ignore[arg-type]
+    return file, [make_step(kind, size, number) for size in sizes]
+
+
+def _path(family: str) -> Path:
+    """The file of a family, or of the bundled one of that name."""
+    from benign.tasks.files import bundled_names, bundled_path
+
+    path = Path(family)
+    if path.exists() or path.suffix != "" or os.sep in family:
+        return path
+    names = bundled_names()
+    if family in names:
+        return bundled_path(family)
+    close = nearest(family, names)
+    hint = f"did you mean {close}?" if close else "`benign examples` lists those"
+    raise FileFormatError(f"{family}: neither a file nor a bundled family; {hint}")
 
 
 def normalized(file: FamilyFile) -> FamilyFile:
@@ -90,12 +78,14 @@ def normalized(file: FamilyFile) -> FamilyFile:
     return replace(file, family=normalize(file.family))
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False, record: bool = False) -> Console:
     """Where a subcommand prints."""
     from rich.console import Console
 
     # What is printed are names and numbers: brackets and colons in them are no markup.
-    return Console(stderr=stderr, highlight=False, soft_wrap=False, markup=False, emoji=False)
+    return Console(
+        stderr=stderr, record=record, highlight=False, soft_wrap=False, markup=False, emoji=False
+    )
 
 
 def is_proved(error: ProblemError) -> bool:
@@ -107,13 +97,43 @@ def kept_proof(error: ProblemError, folder: Path | None) -> list[Path]:
     """The certificate of a proof that no gain is feasible, written to a directory; where it is."""
     if folder is None or not isinstance(error, InfeasibleError) or error.certificate is None:
         return []
-    from benign.views.save import make_directory, to_text, write_atomically
+    from benign.files import make_directory, to_text, write_atomically
 
     text = to_text(error.certificate)
     return [write_atomically(make_directory(folder) / "certificate.json", text)]
+
+
+def tell_error(name: str, error: BaseException) -> None:
+    """An error about one of several files, on stderr, with the name of the file."""
+    text = str(error)
+    text = text if text.startswith(name) else f"{name}: {text}"
+    print(f"benign: error: {clean_lines(text)}", file=sys.stderr)
+
+
+def leave_with(found: set[int]) -> None:
+    """Exit with the worst of several statuses: a false claim, then bad input, then undecided."""
+    for status in (FAILED, USAGE, UNDECIDED):
+        if status in found:
+            raise typer.Exit(status)
 
 
 def tell_written(paths: Sequence[Path]) -> None:
     """The files that were written."""
     if paths:
         print("\nWritten:", *(f"  {clean(str(path))}" for path in paths), sep="\n")
+
+
+def set_up_jax(cache: Path | None = None) -> None:
+    """Double precision, and where compiled code is kept."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    if cache is not None:
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileFormatError(f"{cache}: cannot hold compiled code ({error.strerror})") from error
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+        # By default JAX keeps nothing that compiled in less than a second: here that is everything.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

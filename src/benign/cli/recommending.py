@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benign.cli.common import FamilyArgument, ShotsOption, app, console, read, tell_written
+from benign.cli.bars import naming
+from benign.cli.choices import VARIANTS, some_of
+from benign.cli.common import app, read, set_up_jax, tell_written
+from benign.cli.options import FamilyArgument, JsonOption, ShotsOption
+from benign.cli.ranges import FORMS, one_step_size, step_sizes, tell_spacing
+from benign.cli.screen import Screen
 from benign.errors import ProblemError
 from benign.text import clean_json
 
@@ -19,72 +22,91 @@ if TYPE_CHECKING:
     from benign.tasks.files import FamilyFile
 
 MOST = 100
+"""Step sizes of a grid, at most."""
+
+
+EtaOption = Annotated[
+    str | None,
+    typer.Option(
+        help="The step size in use, of the gradient step.", show_default="the file's first, if any"
+    ),
+]
+EtasOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Step sizes to look at: {FORMS}.",
+        show_default="equal ratios up to the largest that is feasible and sensible",
+    ),
+]
+VariantsOption = Annotated[
+    str | None, typer.Option(help=f"Some of {','.join(VARIANTS)}.", show_default="all")
+]
+StartsOption = Annotated[int, typer.Option(help="Random starts in each cell.")]
+SeedOption = Annotated[int, typer.Option(help="Of the starts and of the searches.")]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Time for the whole grid, e.g. 30s, 5m.", show_default="2m; for one parameter no limit"
+    ),
+]
 
 
 def register() -> None:
     """Add the subcommand to the application."""
-    app.command()(recommend)
+    app.command(short_help="Which variant and which step size do best.")(recommend)
 
 
 def recommend(
     family: FamilyArgument,
-    eta: Annotated[
-        str | None,
-        typer.Option(help="The step size in use, of the gradient step [default: the file's first]"),
-    ] = None,
-    etas: Annotated[
-        str | None,
-        typer.Option(
-            help="Step sizes to look at: 0.02,0.05,0.1, or lo:hi:count for a geometric grid "
-            "[default: up to the largest that is feasible and sensible]"
-        ),
-    ] = None,
-    variants: Annotated[
-        str | None,
-        typer.Option(help="Some of gradient,normalized-costs,normalized-step [default: all]"),
-    ] = None,
+    eta: EtaOption = None,
+    etas: EtasOption = None,
+    variants: VariantsOption = None,
     shots: ShotsOption = None,
-    starts: Annotated[int, typer.Option(help="Random starts in each cell.")] = 64,
-    seed: Annotated[int, typer.Option(help="Of the starts and of the searches.")] = 0,
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            help="Time for the whole grid, e.g. 30s, 5m [default: 2m; for one parameter no limit]"
-        ),
-    ] = None,
+    starts: StartsOption = 64,
+    seed: SeedOption = 0,
+    budget: BudgetOption = None,
     out: Annotated[Path | None, typer.Option(help="Directory for the picture and the result.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    json: JsonOption = False,
 ) -> None:
-    """Which variant, which step size: ε, attained cost, share of good starts, and an advice.
+    """Which variant, which step size: epsilon, attained cost, share of good starts, and an advice.
 
     Costs are compared in the original ones. The advice rests on the grid that was looked at.
     """
-    from benign.durations import parse_duration
-    from benign.landscape.recommended import recommendation_document
-    from benign.views.recommendation import recommendation_report
-    from benign.views.save import make_directory
-
+    if eta is not None:
+        one_step_size("recommend", eta)
+    sizes = None if etas is None else step_sizes(etas, "etas", MOST)
+    chosen = None if variants is None else some_of("variants", variants, VARIANTS)
     if not 0 <= seed < 2**63:
         raise ProblemError(f"seed: expected a whole number from 0 to 2^63 - 1, got {seed}")
+    from benign.durations import parse_duration
+    from benign.files import make_directory
+
+    seconds = None if budget is None else parse_duration(budget, "budget")
+    file, _ = read(family, eta or "1", None, shots)
     if out is not None:
         make_directory(out)
-    file, _ = read(family, eta or "1", None, shots)
     found = recommended(
         file,
         eta=eta,
-        etas=None if etas is None else _etas(etas),
-        variants=None if variants is None else [name.strip() for name in variants.split(",")],
+        etas=sizes,
+        variants=chosen,
         shots=shots,
         starts=starts,
         seed=seed,
-        budget=None if budget is None else parse_duration(budget, "budget"),
+        budget=seconds,
     )
+    from benign.landscape.recommended import recommendation_document
+    from benign.views.recommendation import recommendation_report
+
     if json:
         print(
             clean_json(json_module.dumps(recommendation_document(found), indent=1, ensure_ascii=False))
         )
     else:
-        console().print(recommendation_report(found, title=file.title or Path(family).stem))
+        screen = Screen()
+        screen.show(recommendation_report(found, title=file.title or Path(family).stem))
+        screen.explain()
+        tell_spacing(etas)
     if out is not None:
         written = found.save(out)
         if not json:
@@ -103,9 +125,7 @@ def recommended(
 
     Without `eta` the one in use is the first that the file suggests, if `own_eta`.
     """
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
+    set_up_jax()
     from benign.landscape.recommend import recommend as run
 
     suggested = file.step
@@ -113,40 +133,5 @@ def recommended(
         eta = suggested.eta[0]
     if shots is None:
         shots = suggested.shots if suggested else 1
-    with _progress() as report:
+    with naming() as report:
         return run(file.family, eta=eta, shots=shots, progress=report, **settings)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    from rich.progress import Progress
-
-    errors = console(stderr=True)
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        bar = progress.add_task("", total=None)
-        yield lambda what, done, most: progress.update(
-            bar, description=what, completed=done, total=most
-        )
-
-
-def _etas(text: str) -> list[Any]:
-    """A list with commas, or lo:hi:count with equal ratios, to three digits."""
-    if ":" not in text:
-        sizes = [size.strip() for size in text.split(",")]
-        if "" in sizes:
-            raise ProblemError(f"etas: expected numbers with commas between them, got {text!r}")
-        if len(sizes) > MOST:
-            raise ProblemError(f"etas: at most {MOST} step sizes, got {len(sizes)}")
-        return list(sizes)
-    parts = text.split(":")
-    try:
-        low, high, count = float(parts[0]), float(parts[1]), int(parts[2])
-        if len(parts) != 3:
-            raise ValueError
-    except (ValueError, IndexError):
-        raise ProblemError(f"etas: expected lo:hi:count such as 0.01:0.1:8, got {text!r}") from None
-    if not (0 < low < high < float("inf") and 2 <= count <= MOST):
-        raise ProblemError(
-            f"etas: lo:hi:count needs 0 < lo < hi and a count from 2 to {MOST}, got {text!r}"
-        )
-    return [f"{low * (high / low) ** (i / (count - 1)):.3g}" for i in range(count)]

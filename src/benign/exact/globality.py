@@ -10,20 +10,21 @@ because a minimum that is itself the lowest contributes nothing. A single minimu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf, nextafter
 
-Bounds = tuple[float, float]
+Bounds = Iterable[float]
+"""A lower and an upper bound."""
 
 
-def infimum(minima: Sequence[Bounds], doubtful: Sequence[Bounds]) -> Bounds:
+def infimum(minima: Sequence[Bounds], doubtful: Sequence[Bounds]) -> tuple[float, float]:
     """Bounds of inf h from bounds of all local minima and of h over the undecided stretches."""
     lo = min((low for low, _ in (*minima, *doubtful)), default=inf)
     hi = min((high for _, high in minima), default=inf)
     return lo, hi
 
 
-def epsilon(minima: Sequence[Bounds], doubtful: Sequence[Bounds]) -> Bounds:
+def epsilon(minima: Sequence[Bounds], doubtful: Sequence[Bounds]) -> tuple[float, float]:
     """Bounds of the smallest ε; the upper one is ∞ where an undecided stretch leaves no bound."""
     _, lowest_hi = infimum(minima, ())
     lower = max((_below(low - lowest_hi) for low, _ in minima), default=0.0)

@@ -238,7 +238,8 @@ def joined_domain(parts: Sequence[Piece]) -> list[tuple[End, End]]:
     return intervals
 
 
-Bounds = tuple[float, float]
+Bounds = Iterable[float]
+"""A lower and an upper bound."""
 
 
 def is_trap(
@@ -259,9 +260,10 @@ def is_trap(
         return arrives_right
     if low_right is None:
         return arrives_left
-    if low_left[1] < low_right[0]:
+    (left_lo, left_hi), (right_lo, right_hi) = low_left, low_right
+    if left_hi < right_lo:
         return arrives_left
-    if low_right[1] < low_left[0]:
+    if right_hi < left_lo:
         return arrives_right
     if equal and False in (arrives_left, arrives_right):
         return False

@@ -18,7 +18,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from benign.errors import ProblemError
-from benign.text import quoted
+from benign.exact.words import NAMED, size_in_words, step_in_words, tasks_in_words
+from benign.text import clean, quoted
 
 Matrix = tuple[tuple[Fraction, ...], ...]
 """A matrix of exact numbers, row by row."""
@@ -37,12 +38,17 @@ MAX_EXPONENT = 330
 """Largest power of ten that is read: a little more than the range of a float64."""
 
 
-def exact(value: int | float | str | Fraction | Decimal) -> Fraction:
+def exact(value: Any) -> Fraction:
     """The number itself: ``exact("0.1") == 1/10``, ``exact(0.1)`` is the binary number 0.1.
+
+    Args:
+        value: an int, float, str, `Fraction` or `Decimal`; a NumPy scalar, or an array of no dimension
+            (NumPy's or JAX's), is the number it holds.
 
     Raises:
         ProblemError: not a number, not finite, or beyond the range of a float64.
     """
+    value = _item(value)
     if isinstance(value, bool):
         raise ProblemError(f"expected a number, got {value}")
     if isinstance(value, str):
@@ -59,6 +65,41 @@ def exact(value: int | float | str | Fraction | Decimal) -> Fraction:
         return number
     except (TypeError, ValueError, OverflowError) as error:
         raise ProblemError(f"expected a finite number, got {value!r}") from error
+
+
+def whole(value: Any, name: str, least: int | None = None) -> int:
+    """A whole number: an int, or a NumPy or JAX scalar that is one.
+
+    Raises:
+        ProblemError: it is none, or below the least; the message begins with the name.
+    """
+    value = _item(value)
+    if isinstance(value, bool) or not isinstance(value, int) or (least is not None and value < least):
+        wanted = "a whole number" if least is None else f"a whole number ≥ {least}"
+        raise ProblemError(f"{name}: expected {wanted}, got {value!r}")
+    return value
+
+
+def real(value: Any, name: str) -> float:
+    """The float64 next to a number as `exact` takes it; ±∞ and "inf" stay infinite.
+
+    Raises:
+        ProblemError: it is none; the message begins with the name.
+    """
+    value = _item(value)
+    if value in ("inf", "-inf") or (isinstance(value, float) and math.isinf(value)):
+        return float(value)
+    try:
+        return float(exact(value))
+    except ProblemError as error:
+        raise ProblemError(f"{name}: {error}") from error
+
+
+def _item(value: Any) -> Any:
+    """What an array of no dimension holds, by duck typing: no array library is loaded here."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        return value.item()
+    return value
 
 
 def _parse(text: str) -> Fraction:
@@ -152,7 +193,7 @@ def summed(weights: Sequence[Fraction], most: int = MAX_WRITTEN) -> Fraction:
     return total
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plant:
     """An exact LQR problem: s' = A s + B a, stage cost s'Qs + a'Ra, policy a = −W s.
 
@@ -180,6 +221,9 @@ class Plant:
         """Number of inputs."""
         return len(self.B[0])
 
+    def __repr__(self) -> str:
+        return f"Plant({size_in_words(self.n, self.m)})"
+
     @property
     def moment(self) -> Matrix:
         """S0 + γ/(1 − γ) N: the initial second moment that counts once noise is folded in."""
@@ -192,7 +236,7 @@ class Plant:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Task:
     """A named task: the cost f it is judged by, and the cost g it adapts on (f itself if None)."""
 
@@ -210,8 +254,11 @@ class Task:
         """The adaptation cost."""
         return self.evaluation if self.adaptation is None else self.adaptation
 
+    def __repr__(self) -> str:
+        return f"Task({clean(self.name, NAMED)!r}, {size_in_words(self.f.n, self.f.m)})"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Family:
     """Tasks of one shape (n, m) with positive weights that sum to one exactly."""
 
@@ -233,6 +280,10 @@ class Family:
         """Whether the gain is one number (one state, one input)."""
         return self.n == 1 and self.m == 1
 
+    def __repr__(self) -> str:
+        names = [task.name for task in self.tasks]
+        return f"Family({tasks_in_words(names)}; {size_in_words(self.n, self.m)})"
+
 
 StepKind = Literal["gradient", "normalized"]
 
@@ -245,13 +296,19 @@ class Step:
     eta: Fraction
     shots: int = 1
 
+    def __str__(self) -> str:
+        return step_in_words(self.kind, self.eta, self.shots)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Problem:
     """The meta-objective h(W) = Σ ω_τ f_τ(F_τ(W)) in exact numbers."""
 
     family: Family
     step: Step
+
+    def __repr__(self) -> str:
+        return f"Problem({self.family!r}, {self.step})"
 
     @cached_property
     def tasks(self) -> tuple[Task, ...]:
@@ -296,7 +353,7 @@ class Problem:
 # --- making and validating -------------------------------------------------------------------
 
 
-def make_step(kind: str, eta: int | float | str | Fraction | Decimal, shots: int = 1) -> Step:
+def make_step(kind: str, eta: Any, shots: Any = 1) -> Step:
     """A checked `Step`.
 
     Raises:
@@ -310,6 +367,7 @@ def make_step(kind: str, eta: int | float | str | Fraction | Decimal, shots: int
         raise ProblemError(f"eta: {error}") from error
     if value <= 0:
         raise ProblemError(f"eta: the step size must be positive, got {eta}")
+    shots = _item(shots)
     if isinstance(shots, bool) or not isinstance(shots, int) or shots < 1:
         raise ProblemError(f"shots: expected a positive integer, got {shots!r}")
     return Step(kind, value, shots)

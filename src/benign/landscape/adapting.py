@@ -12,12 +12,15 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from benign.errors import ProblemError
+from benign.errors import ProblemError, UsageError
+from benign.exact.problem import whole
 from benign.landscape.trained import Trained, TrainingResult, task_digest
-from benign.linalg import require_x64
+from benign.linalg import in_float64
 from benign.meta.algorithms import Algorithm
 from benign.meta.points import Layout, Site, site
 from benign.tasks.family import TaskFamily
+from benign.tasks.given import FAMILIES, as_task_family, described, is_family
+from benign.tasks.lqr import LQR
 from benign.tasks.stack import TaskStack
 from benign.tasks.task import as_task
 from benign.text import clean, quoted
@@ -26,7 +29,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles over the tasks that a meta-test reports."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Adaptation:
     """What shots of adaptation do to one task.
 
@@ -49,6 +52,9 @@ class Adaptation:
         """(f − f*)/f*, NaN where f* is unknown or zero."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(self.optimum > 0, (self.costs - self.optimum) / self.optimum, np.nan)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         steps = "  ".join(f"{cost:.6g}" for cost in self.costs)
@@ -73,7 +79,8 @@ class MetaTest:
     relative: bool
 
 
-def adapt(result: TrainingResult | Trained, task: Any, shots: int | None = None) -> Adaptation:
+@in_float64
+def adapt(result: TrainingResult | Trained, task: Any, shots: Any = None) -> Adaptation:
     """Adapt the trained point to one task: W ← W − η∇g(W), shot by shot (or to its proximal point).
 
     Args:
@@ -87,26 +94,30 @@ def adapt(result: TrainingResult | Trained, task: Any, shots: int | None = None)
     return meta_test(result, [task], shots).tasks[0]
 
 
-def meta_test(result: TrainingResult | Trained, tasks: Any, shots: int | None = None) -> MetaTest:
+@in_float64
+def meta_test(result: TrainingResult | Trained, tasks: Any, shots: Any = None) -> MetaTest:
     """Adapt the trained point to every task of a family, held out or not, all at once.
 
     Args:
         result: what `train` returned, or `read_training` read.
-        tasks: a `TaskFamily`, a `TaskStack`, or a list of tasks of one kind.
+        tasks: a family of any form, a `TaskStack`, or a list of tasks of one kind.
         shots: how many; by default as in training.
 
     Raises:
+        UsageError: what is neither a family nor tasks.
         ProblemError: shots < 0, or tasks on other parameters.
     """
-    require_x64("adapt")
     algorithm = result.algorithm
     if shots is None:
         step = getattr(algorithm, "step", None)
         shots = 1 if step is None else step.shots
-    if isinstance(shots, bool) or not isinstance(shots, int) or shots < 0:
-        raise ProblemError(f"shots: expected a whole number ≥ 0, got {shots!r}")
+    shots = whole(shots, "shots", 0)
+    if is_family(tasks) and not (isinstance(tasks, (list, tuple)) and isinstance(tasks[0], LQR)):
+        tasks = as_task_family(tasks, "meta_test")
     if isinstance(tasks, (TaskFamily, TaskStack)):
         stack = TaskStack.of(tasks)
+    elif not isinstance(tasks, (list, tuple)):
+        raise UsageError(f"meta_test: expected tasks, got {described(tasks)}; give {FAMILIES}")
     else:
         names = [getattr(task, "name", None) or f"task{i}" for i, task in enumerate(tasks)]
         stack = TaskStack([as_task(task) for task in tasks], names=names)

@@ -8,16 +8,24 @@ of a minimiser is enclosed between two step sizes at which the complete list is 
 
 from __future__ import annotations
 
+import math
+import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from benign.errors import Cause, InfeasibleError, ProblemError
-from benign.exact.problem import Family, Problem, make_step
+from benign.exact.problem import Family, Problem, make_step, real
 from benign.exact.rounding import at_least, at_most, named
+from benign.meta.given import settings_of
 from benign.prove.line.enumeration import analyze
-from benign.results.landscape import Enclosure, Kind, Landscape, StationaryPoint
+from benign.results.enclosure import Enclosure
+from benign.results.landscape import Kind
+from benign.results.line import LineLandscape, StationaryPoint
+from benign.results.shown import Shown
+from benign.tasks.given import as_exact_family
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +33,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from benign.exact.problem import StepKind
-    from benign.tasks.family import TaskFamily
 
 VERSION = 1
 
@@ -50,12 +57,12 @@ class Sample:
     """
 
     eta: Fraction
-    landscape: Landscape | None
+    landscape: LineLandscape | None
 
     @property
     def minimizers(self) -> tuple[StationaryPoint, ...]:
         """Where a descent can end, from left to right."""
-        return () if self.landscape is None else self.landscape.minimizers
+        return () if self.landscape is None else self.landscape.minima
 
     @property
     def decided(self) -> bool:
@@ -69,12 +76,12 @@ class BranchPoint:
 
     Attributes:
         sample: the position of the step size in `Bifurcation.samples`.
-        W, value, kind: of the minimiser.
+        at, value, kind: of the minimiser.
         spurious: whether it is proved to lie above the global minimum.
     """
 
     sample: int
-    W: Enclosure
+    at: Enclosure
     value: Enclosure
     kind: Kind
     spurious: bool
@@ -97,8 +104,8 @@ class Event:
     branch: int
 
 
-@dataclass(frozen=True)
-class Bifurcation:
+@dataclass(frozen=True, repr=False)
+class Bifurcation(Shown):
     """The minimisers of h as η runs over a range.
 
     Attributes:
@@ -123,13 +130,14 @@ class Bifurcation:
 
         return draw_bifurcation(self)
 
-    def save(self, directory: str | Path) -> list[Path]:
+    def save(self, directory: str | os.PathLike[str]) -> list[Path]:
         """Write bifurcation.json, .png and .svg to a directory, made if need be.
 
         Raises:
             OutputError: the directory cannot be made or written.
         """
-        from benign.views.save import make_directory, render, to_text, write_atomically
+        from benign.files import make_directory, to_text, write_atomically
+        from benign.views.save import render
 
         where = make_directory(directory)
         contents: dict[str, str | bytes] = {"bifurcation.json": to_text(bifurcation_document(self))}
@@ -155,27 +163,39 @@ class Bifurcation:
 
 
 def bifurcate(
-    family: Family | TaskFamily,
+    objective: Any,
     etas: Sequence[Any],
     *,
-    kind: StepKind = "gradient",
-    shots: int = 1,
+    step: StepKind | None = None,
+    shots: Any = None,
+    budget: Any = None,
+    out: str | os.PathLike[str] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Bifurcation:
     """The minimisers of h(W; η) over a range of η, joined to branches.
 
     Args:
-        family: tasks of one state and one input.
+        objective: a family of any form, of one state and one input; or an objective, for its family,
+            its kind of step and its shots.
         etas: at least two step sizes to look at, in any order; strings and fractions are kept exactly.
-        kind: "gradient" or "normalized".
-        shots: of the adaptation step.
+        step: "gradient" or "normalized"; by default that of the objective or the file, else "gradient".
+        shots: of the adaptation step; by default likewise, else 1.
+        budget: seconds, after which no step size is looked at between those that were given: births
+            and deaths stay enclosed as they are. With it the answer depends on the machine.
+        out: a directory, made if need be, that the result is saved to.
         progress: called with the number of landscapes proved so far.
 
     Raises:
+        UsageError: neither a family nor an objective.
         NotScalarError: more than one state or input.
         ProblemError: fewer than two step sizes, one that is not positive, or none with a feasible gain.
     """
-    exact = family if isinstance(family, Family) else family.exact()
+    began = time.perf_counter()
+    family, used = settings_of(objective, "bifurcate")
+    kind = step or (used.kind if used else "gradient")
+    shots = shots if shots is not None else (used.shots if used else 1)
+    limit = math.inf if budget is None else real(budget, "budget")
+    exact = as_exact_family(family, "bifurcate")
     steps = sorted({make_step(kind, eta, shots).eta for eta in etas})
     if len(steps) < 2:
         raise ProblemError("eta: give at least two different step sizes")
@@ -199,7 +219,7 @@ def bifurcate(
     waiting = [(a, b) for a, b in zip(steps[:-1], steps[1:], strict=True)]
     for eta in steps:
         look(eta)
-    while waiting and len(known) < MOST_SAMPLES:
+    while waiting and len(known) < MOST_SAMPLES and time.perf_counter() - began < limit:
         low, high = waiting.pop()
         if high - low <= resolution or _same(look(low), look(high)):
             continue
@@ -212,7 +232,12 @@ def bifurcate(
     if all(sample.landscape is None for sample in samples):
         raise ProblemError("eta: no gain is feasible at any of these step sizes; give smaller ones")
     branches, events = _joined(samples)
-    return Bifurcation(exact, kind, shots, samples, branches, events, {"landscapes": float(len(known))})
+    shots = make_step(kind, 1, shots).shots
+    facts = {"landscapes": float(len(known))}
+    found = Bifurcation(exact, kind, shots, samples, branches, events, facts)
+    if out is not None:
+        found.save(out)
+    return found
 
 
 # --- joining ---------------------------------------------------------------------------------
@@ -223,7 +248,7 @@ def _same(a: Sample, b: Sample) -> bool:
     if len(a.minimizers) != len(b.minimizers) or not (a.decided and b.decided):
         return False
     room = [min(x, y) for x, y in zip(_room(a), _room(b), strict=True)]
-    moved = [abs(p.W.mid - q.W.mid) for p, q in zip(a.minimizers, b.minimizers, strict=True)]
+    moved = [abs(p.at.mid - q.at.mid) for p, q in zip(a.minimizers, b.minimizers, strict=True)]
     return all(shift < CLOSE * free for shift, free in zip(moved, room, strict=True))
 
 
@@ -231,9 +256,9 @@ def _room(sample: Sample) -> list[float]:
     """The distance from each minimiser to the nearest other stationary point."""
     if sample.landscape is None:
         return []
-    every = [point.W.mid for point in sample.landscape.stationary_points]
+    every = [point.at.mid for point in sample.landscape.stationary_points]
     return [
-        min((abs(w - point.W.mid) for w in every if w != point.W.mid), default=float("inf"))
+        min((abs(w - point.at.mid) for w in every if w != point.at.mid), default=float("inf"))
         for point in sample.minimizers
     ]
 
@@ -267,19 +292,19 @@ def _joined(
         before = samples[i - 1] if i else None
         pairs: list[tuple[int, int]] = []
         if before is not None:
-            pairs = _pairs([p.W.mid for p in before.minimizers], [p.W.mid for p in points])
+            pairs = _pairs([p.at.mid for p in before.minimizers], [p.at.mid for p in points])
         owner = {j: open_now[k] for k, j in pairs}
         between = (float(before.eta), float(sample.eta)) if before is not None else (0.0, 0.0)
         for k, branch in enumerate(open_now):
             if before is not None and k not in {k for k, _ in pairs}:
-                events.append(Event(False, between, before.minimizers[k].W.mid, branch))
+                events.append(Event(False, between, before.minimizers[k].at.mid, branch))
         following = []
         for j, point in enumerate(points):
             if j not in owner:
                 owner[j] = len(branches)
                 branches.append([])
                 if before is not None:
-                    events.append(Event(True, between, point.W.mid, owner[j]))
+                    events.append(Event(True, between, point.at.mid, owner[j]))
             branches[owner[j]].append(point)
             following.append(owner[j])
         open_now = following
@@ -289,7 +314,7 @@ def _joined(
 def _point(i: int, sample: Sample, point: StationaryPoint) -> BranchPoint:
     assert sample.landscape is not None
     spurious = point.value.lo > sample.landscape.minimum.hi
-    return BranchPoint(i, point.W, point.value, point.kind, spurious)
+    return BranchPoint(i, point.at, point.value, point.kind, spurious)
 
 
 # --- words and JSON --------------------------------------------------------------------------
@@ -326,8 +351,8 @@ def _stretches(samples: tuple[Sample, ...]) -> list[str]:
 def bifurcation_document(found: Bifurcation) -> dict[str, Any]:
     """A bifurcation diagram as a JSON document."""
     from benign.exact.problem import problem_to_json
+    from benign.results.documents import to_json
     from benign.version import __version__
-    from benign.views.save import enclosure_to_json
 
     problem = Problem(found.family, make_step(found.kind, found.samples[0].eta, found.shots))
     return {
@@ -342,9 +367,7 @@ def bifurcation_document(found: Bifurcation) -> dict[str, Any]:
                 if sample.landscape is None
                 else sample.landscape.verdict.status.value,
                 "complete": sample.decided,
-                "epsilon": None
-                if sample.landscape is None
-                else enclosure_to_json(sample.landscape.epsilon),
+                "epsilon": None if sample.landscape is None else to_json(sample.landscape.epsilon),
             }
             for sample in found.samples
         ],
@@ -352,8 +375,8 @@ def bifurcation_document(found: Bifurcation) -> dict[str, Any]:
             [
                 {
                     "sample": point.sample,
-                    "W": enclosure_to_json(point.W),
-                    "value": enclosure_to_json(point.value),
+                    "W": to_json(point.at),
+                    "value": to_json(point.value),
                     "kind": point.kind.value,
                     "spurious": point.spurious,
                 }

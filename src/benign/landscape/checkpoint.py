@@ -58,7 +58,7 @@ def write_checkpoint(path: Path, snapshot: Snapshot, digest: str) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    from benign.views.save import write_atomically
+    from benign.files import write_atomically
 
     write_atomically(path, to_bytes(snapshot, digest))
 

@@ -29,7 +29,7 @@ from benign.landscape.lanczos import (
 Cost = Callable[[Any], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PostFactum:
     """What was observed at a trained point.
 
@@ -57,6 +57,9 @@ class PostFactum:
         """Whether η‖∇²g‖ < 1 and ∇²h ≻ 0 were observed, residuals allowed for."""
         size = abs(self.adaptation.value) + self.adaptation.residual
         return self.eta * size < 1 and self.curvature.value > self.curvature.residual
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         word = "meets" if self.meets_theorem_2 else "does not meet"
@@ -109,6 +112,17 @@ def postfactum(
     if restarts < 0:
         raise ProblemError(f"restarts: must not be negative, got {restarts}")
     g = f if g is None else g
+    observe = _observed
+    if not _is_module(W) and _is_double(W):
+        from benign.linalg import in_float64
+
+        observe = in_float64(_observed)
+    return observe(W, f, g, eta, tolerance, restarts, seed)
+
+
+def _observed(
+    W: Any, f: Cost, g: Cost, eta: float, tolerance: float, restarts: int, seed: int
+) -> PostFactum:
     if _is_module(W):
         from benign.landscape.torch_modules import by_torch
 
@@ -138,6 +152,13 @@ def _is_module(W: Any) -> bool:
     # Whoever has a module has imported PyTorch; nobody else is to pay for it, or to need it.
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(W, torch.nn.Module)
+
+
+def _is_double(W: Any) -> bool:
+    # With float32 parameters the costs run in the mode that the user wrote them in.
+    import jax
+
+    return any(np.result_type(leaf) == np.float64 for leaf in jax.tree.leaves(W))
 
 
 def check_size(size: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from benign.errors import Cause, InfeasibleError, ProblemError
-from benign.exact.problem import Family, Problem, Task, make_step
+from benign.exact.problem import Family, Problem, Task, make_step, real, whole
 from benign.exact.rounding import at_least
 from benign.landscape.advice import decide
 from benign.landscape.gradient_descent import follow
@@ -23,11 +24,12 @@ from benign.landscape.sampling import make_sampler
 from benign.landscape.search import search
 from benign.landscape.starts import largest_eta, largest_feasible_eta
 from benign.landscape.verb import meta_objective
-from benign.linalg import require_x64
+from benign.linalg import in_float64
+from benign.meta.given import settings_of
 from benign.prove.boxes import below as few_parameters
 from benign.prove.line.enumeration import analyze
-from benign.results.landscape import Enclosure
-from benign.tasks.family import TaskFamily
+from benign.results.enclosure import Enclosure
+from benign.tasks.given import as_exact_family
 from benign.tasks.normalizing import measure, normalize
 
 STARTS = 64
@@ -58,16 +60,18 @@ Progress = Callable[[str, int, int], None]
 """Called with a cell in words, the cells done, and how many there are."""
 
 
+@in_float64
 def recommend(
-    family: Family | TaskFamily,
+    objective: Any,
     *,
     eta: Any = None,
     etas: Iterable[Any] | None = None,
     variants: Sequence[Variant | str] | None = None,
-    shots: int = 1,
-    starts: int = STARTS,
-    seed: int = 0,
-    budget: float | None = None,
+    shots: Any = None,
+    budget: Any = None,
+    starts: Any = STARTS,
+    seed: Any = 0,
+    out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Recommendation:
     """Which variant, which step size: ε, attained cost and share of good starts over a grid.
@@ -84,8 +88,9 @@ def recommend(
     cells that were looked at.
 
     Args:
-        family: LQR tasks.
-        eta: the step size in use, of the gradient step; without it the advice begins from the best one.
+        objective: a family of any form; or an objective, whose step is the one in use.
+        eta: the step size in use, of the gradient step; by default that of the objective, or the first
+            that a file suggests. Without it the advice begins from the best one.
         etas: step sizes to look at, for every variant; strings and fractions are kept exactly. By
             default a geometric grid, 64 to 1. For the gradient step it ends at 95 % of the largest
             η for which a feasible gain was found, or at 2/λ, λ the least of the tasks' curvatures
@@ -93,29 +98,53 @@ def recommend(
             away from its optimum. For the normalised step η is a length; there it ends at the largest
             distance between two tasks' optima (or half their size, if they agree).
         variants: "gradient", "normalized-costs", "normalized-step"; all that differ by default.
-        shots: of adaptation.
-        starts: random starts in each cell.
-        seed: of the starts and of the searches.
+        shots: of adaptation; by default those of the objective or the file, else 1.
         budget: seconds for the whole grid; cells that are not reached are left out, and counted. By
             default two minutes where there is more than one parameter. What is compiled or evaluated
             when time is up is finished first. With it the answer depends on the machine.
+        starts: random starts in each cell.
+        seed: of the starts and of the searches.
+        out: a directory, made if need be, that the result is saved to.
         progress: called before every cell.
 
     Raises:
+        UsageError: neither a family nor an objective.
         ProblemError: no gain stabilises all tasks; no step size is feasible (the message says the
             largest that is); a task whose cost cannot be normalised, where that was asked for; a
             setting out of range.
-        BenignError: JAX's 64-bit mode is off.
 
     Source: arXiv 2006.00453, the discussion of Figures 2 and 3; grid, criterion and thresholds: ours.
     """
-    require_x64("recommend")
     began = time.perf_counter()
-    if isinstance(starts, bool) or not isinstance(starts, int) or starts < 1:
+    starts, seed = whole(starts, "starts"), whole(seed, "seed")
+    budget = None if budget is None else real(budget, "budget")
+    if starts < 1:
         raise ProblemError(f"starts: at least one start is needed, got {starts}")
     if budget is not None and not budget > 0:
         raise ProblemError(f"budget: a positive number of seconds is needed, got {budget}")
-    exact = family if isinstance(family, Family) else family.exact()
+    family, used = settings_of(objective, "recommend")
+    if used is not None and used.kind == "gradient" and eta is None:
+        eta = used.eta if variants is None or Variant.GRADIENT in variants else None
+    shots = make_step("gradient", 1, shots if shots is not None else used.shots if used else 1).shots
+    exact = as_exact_family(family, "recommend")
+    found = _recommended(exact, eta, etas, variants, shots, budget, starts, seed, began, progress)
+    if out is not None:
+        found.save(out)
+    return found
+
+
+def _recommended(
+    exact: Family,
+    eta: Any,
+    etas: Iterable[Any] | None,
+    variants: Sequence[Variant | str] | None,
+    shots: int,
+    budget: float | None,
+    starts: int,
+    seed: int,
+    began: float,
+    progress: Progress | None,
+) -> Recommendation:
     chosen = _variants(exact, variants)
     present = None if eta is None else make_step("gradient", eta, shots).eta
     if present is not None and Variant.GRADIENT not in chosen:
@@ -321,21 +350,22 @@ def _original(
         Task(task.name, task.f, scaled.g)
         for task, scaled in zip(family.tasks, problem.tasks, strict=True)
     )
-    return meta_objective(Problem(Family(tasks, family.weights), problem.step)).values(W)
+    original = meta_objective(Problem(Family(tasks, family.weights), problem.step))
+    return np.asarray(original.values(W))
 
 
 def _listed(problem: Problem, seed: int, seconds: float) -> _Minima:
     """The local minima, by the strongest means that there is time for."""
     if problem.family.is_scalar:
         landscape = analyze(problem)
-        points = landscape.minimizers
+        points = landscape.minima
         return _Minima(
             Word.PROVED,
             "local minima",
             landscape.is_complete,
             landscape.epsilon,
             landscape.minimum,
-            np.array([point.W.mid for point in points]).reshape(-1, 1, 1),
+            np.array([point.at.mid for point in points]).reshape(-1, 1, 1),
             np.array([point.value.mid for point in points]),
         )
     began = time.perf_counter()
@@ -345,7 +375,7 @@ def _listed(problem: Problem, seed: int, seconds: float) -> _Minima:
     seen = search(meta_objective(problem), starts=STARTS, seed=seed, budget=share)
     shape = (-1, problem.family.m, problem.family.n)
     W = np.array([point.W for point in seen.minimizers]).reshape(shape)
-    values = np.array([point.value for point in seen.minimizers])
+    values = np.array([point.height for point in seen.minimizers])
     if provable:
         left = _for_the_proof(budget, began)
         below = few_parameters.prove(problem, seeds=list(W), budget=left, observed=seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -14,7 +15,8 @@ from scipy.special import betaincinv
 
 from benign.exact.problem import Family, Problem, make_step
 from benign.exact.rounding import named
-from benign.results.landscape import Enclosure
+from benign.results.enclosure import Enclosure
+from benign.results.shown import Shown
 from benign.tasks.normalizing import normalize
 
 if TYPE_CHECKING:
@@ -111,7 +113,7 @@ class Cell:
         return self.reached / self.starts if self.starts else 0.0
 
     @property
-    def interval(self) -> Enclosure:
+    def interval(self) -> tuple[float, float]:
         """Bounds of the chance that a start reaches it, at 95 % (Clopper and Pearson 1934)."""
         return binomial_interval(self.reached, self.starts)
 
@@ -124,7 +126,7 @@ class Cell:
         return f"{self.variant.words} at eta = {named(self.eta)}"
 
 
-def binomial_interval(hits: int, trials: int) -> Enclosure:
+def binomial_interval(hits: int, trials: int) -> tuple[float, float]:
     """The exact interval for a probability, from `hits` of `trials`; [0, 1] without any trial.
 
     Source: C. J. Clopper, E. S. Pearson, Biometrika 26 (1934) 404–413.
@@ -132,11 +134,11 @@ def binomial_interval(hits: int, trials: int) -> Enclosure:
     tail = (1 - CONFIDENCE) / 2
     low = betaincinv(hits, trials - hits + 1, tail) if hits else 0.0
     high = betaincinv(hits + 1, trials - hits, 1 - tail) if hits < trials else 1.0
-    return Enclosure(float(low), float(high))
+    return float(low), float(high)
 
 
-@dataclass(frozen=True, eq=False)
-class Recommendation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Recommendation(Shown):
     """Which variant, which step size: the cells of a grid, and what follows from them.
 
     The advice rests on the cells that were looked at; between and beyond them nothing is known.
@@ -175,7 +177,7 @@ class Recommendation:
 
         return draw_recommendation(self)
 
-    def save(self, directory: str | Path) -> list[Path]:
+    def save(self, directory: str | os.PathLike[str]) -> list[Path]:
         """Write recommendation.json, .png, .svg and family.toml to a directory, made if need be.
 
         family.toml is the recommended cell as a family file, ready for `benign train` and
@@ -184,23 +186,21 @@ class Recommendation:
         Raises:
             OutputError: the directory cannot be made or written.
         """
-        from benign.views.save import make_directory, render, to_text, write_atomically
+        from benign.files import make_directory, to_text, write_atomically
+        from benign.tasks.saving import save_family
+        from benign.views.save import render
 
         where = make_directory(directory)
         contents: dict[str, str | bytes] = {
             "recommendation.json": to_text(recommendation_document(self))
         }
-        contents["family.toml"] = self._family_file()
         for suffix, picture in render(self.plot()).items():
             contents[f"recommendation.{suffix}"] = picture
-        return [write_atomically(where / name, content) for name, content in contents.items()]
-
-    def _family_file(self) -> str:
-        from benign.tasks.files import SuggestedStep, dumps
-
         problem = self.problem()
-        step = SuggestedStep(problem.step.kind, (problem.step.eta,), problem.step.shots)
-        return dumps(problem.family, title=f"Recommended: {self.chosen}", step=step)
+        title = f"Recommended: {self.chosen}"
+        family = save_family(problem.family, where / "family.toml", title=title, step=problem.step)
+        rest = [write_atomically(where / name, content) for name, content in contents.items()]
+        return [family, *rest]
 
     def __str__(self) -> str:
         return f"{self.headline}\n{self.reason}"
@@ -227,8 +227,8 @@ def variant_problem(family: Family, variant: Variant, eta: Fraction, shots: int)
 def recommendation_document(found: Recommendation) -> dict[str, Any]:
     """A recommendation as a JSON document."""
     from benign.exact.problem import problem_to_json
+    from benign.results.documents import to_json
     from benign.version import __version__
-    from benign.views.save import enclosure_to_json
 
     place = {id(cell): i for i, cell in enumerate(found.cells)}
     tasks = problem_to_json(Problem(found.family, make_step("gradient", found.chosen.eta)))["tasks"]
@@ -249,8 +249,8 @@ def recommendation_document(found: Recommendation) -> dict[str, Any]:
                 "eta": str(cell.eta),
                 "epsilon_is": cell.word.value,
                 "of": cell.scope,
-                "epsilon": enclosure_to_json(cell.epsilon),
-                "minimum": enclosure_to_json(cell.minimum),
+                "epsilon": to_json(cell.epsilon),
+                "minimum": to_json(cell.minimum),
                 "W": cell.W.tolist(),
                 "best": _number(cell.best),
                 "worst": _number(cell.worst),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,12 +15,15 @@ from jaxtyping import Float, Int
 
 from benign.certificates.regret import REGRET
 from benign.errors import ClaimError, ProblemError
+from benign.exact.problem import real, whole
 from benign.landscape.descent import NOISY, Field, Polished, descend, polish, signs
 from benign.landscape.sampling import Sampler, make_sampler
+from benign.linalg import in_float64
+from benign.meta.given import as_objective
 from benign.meta.objective import MetaObjective
 from benign.prove.certify import certify
+from benign.results.landscape import Kind
 from benign.results.observed import (
-    ObservedKind,
     ObservedLandscape,
     ObservedPoint,
     Run,
@@ -72,27 +77,29 @@ def certified(landscape: ObservedLandscape) -> ObservedLandscape:
 
     A minimiser whose gap cannot be certified keeps none.
     """
-    problem = landscape.objective.problem
-    best = set(map(id, landscape.minimizers[:MOST_CERTIFIED]))
 
-    def with_gap(point: ObservedPoint) -> ObservedPoint:
+    def gap_of(point: ObservedPoint) -> dict[str, Any] | None:
         try:
-            return replace(point, certificate=certify(problem, point.W, REGRET))
+            return certify(landscape.problem, point.W, REGRET)
         except ClaimError:
-            return point
+            return None
 
-    return replace(
-        landscape,
-        points=tuple(with_gap(p) if id(p) in best else p for p in landscape.points),
+    return landscape.with_certificates(
+        [gap_of(point) for point in landscape.minimizers[:MOST_CERTIFIED]]
     )
 
 
+@in_float64
 def search(
-    objective: MetaObjective,
+    objective: Any,
     *,
-    starts: int | None = None,
-    seed: int = 0,
-    budget: float | None = None,
+    eta: Any = None,
+    step: Any = None,
+    shots: Any = None,
+    budget: Any = None,
+    starts: Any = None,
+    seed: Any = 0,
+    out: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ObservedLandscape:
     """Stationary points of h(W) = Σ ω_τ f_τ(F_τ(W)): minima, saddles, maxima, as far as they are met.
@@ -112,28 +119,47 @@ def search(
     to another; the hits count where this method ends, not the basins of the gradient flow.
 
     Args:
-        objective: the meta-objective.
-        starts: random starts at most; by default 1024 for small families and fewer for large ones.
-        seed: of `jax.random`. The same seed, starts and machine give the same answer.
+        objective: a `MetaObjective`, an exact `Problem`, or a family of any form with its step.
+        eta, step, shots: the step of a family, as in `MetaObjective`.
         budget: seconds it may take; with it the answer depends on the machine. Descents stop after
             DESCENT_SHARE of it, and what they reached is polished in the rest. What is evaluated or
             compiled at that moment is finished first, so that a search of many states may be late by
             the time one Hessian takes. With 0 nothing is searched, and the verdict says so.
+        starts: random starts at most; by default 1024 for small families and fewer for large ones.
+        seed: of `jax.random`. The same seed, starts and machine give the same answer.
+        out: a directory, made if need be, that the result is saved to.
         progress: called with (starts done, starts at most) after every round.
 
     Returns:
         What was observed; nothing of it is a proof.
 
     Raises:
+        UsageError: the objective is none.
         InfeasibleError: no feasible gain was found; with a certificate where that is proved.
         ProblemError: starts < 1; budget < 0.
-        BenignError: JAX's 64-bit mode is off.
     """
+    began = time.perf_counter()
+    h = as_objective(objective, "search", eta=eta, step=step, shots=shots)
+    starts = None if starts is None else whole(starts, "starts")
+    budget = None if budget is None else real(budget, "budget")
     if starts is not None and starts < 1:
         raise ProblemError(f"starts: at least one start is needed, got {starts}")
     if budget is not None and not budget >= 0:
         raise ProblemError(f"budget: seconds, zero or more, are needed, got {budget}")
-    began = time.perf_counter()
+    found = _searched(h, starts, whole(seed, "seed"), budget, began, progress)
+    if out is not None:
+        found.save(out)
+    return found
+
+
+def _searched(
+    objective: MetaObjective,
+    starts: int | None,
+    seed: int,
+    budget: float | None,
+    began: float,
+    progress: Callable[[int, int], None] | None,
+) -> ObservedLandscape:
     most = _default_starts(objective) if starts is None else starts
     first, drawing, newton = jax.random.split(jax.random.key(seed), 3)
     limit = inf if budget is None else budget
@@ -164,8 +190,8 @@ def search(
         _hunt_saddles(hunt, sampler, newton, max(2, PASSES * min(most, MOST) // MOST))
     points, order = _points(hunt, objective, sampler)
     return ObservedLandscape(
-        objective=objective,
-        points=points,
+        problem=objective.problem,
+        met=points,
         missing_mass=missing_mass(hunt.minimiser_hits()),
         starts=done,
         converged=sum(hunt.minimiser_hits()),
@@ -277,7 +303,7 @@ class _Hunt:
         nearest = int(np.argmin(distance))
         if distance[nearest] <= MERGED * max(self.h.length, float(np.linalg.norm(x))):
             return nearest
-        if kind_of(sign) is ObservedKind.DEGENERATE:
+        if kind_of(sign) is Kind.DEGENERATE:
             for i, other in enumerate(self.value):
                 same = max(SAME_VALUE, NOISY * rounding)
                 alike = abs(other - value) <= same * max(abs(value), self.h.level)
@@ -342,7 +368,7 @@ def _points(
     points = tuple(
         ObservedPoint(
             W=_frozen(x[i].reshape(family.m, family.n)),
-            value=hunt.value[i],
+            height=hunt.value[i],
             gradient_norm=hunt.gradient[i],
             kind=kind_of(sign[i]),
             eigenvalues=_frozen(eigenvalues[i]),

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from benign.errors import Cause, InfeasibleError
 from benign.landscape.descent import Field
 from benign.landscape.sampling import make_sampler
+from benign.linalg import in_float64
 from benign.meta.adaptation import AdaptationStep, GradientStep
 from benign.meta.objective import MetaObjective
 from benign.tasks.family import TaskFamily
@@ -24,11 +25,13 @@ BISECTIONS = 40
 """Halvings of the interval of η in which the largest feasible one is sought."""
 
 
+@in_float64
 def mean_of_optima(family: TaskFamily) -> Float[np.ndarray, "m n"]:
     """Σ ω_τ W*_τ."""
     return np.tensordot(np.asarray(family.weights), optima(family)[0], 1)
 
 
+@in_float64
 def optima(family: TaskFamily) -> tuple[Float[np.ndarray, "k m n"], Float[np.ndarray, " k"]]:
     """W*_τ and f*_τ task by task; zero and +∞ for a task whose Riccati equation has no solution."""
     if len(family) > FEW:
@@ -55,6 +58,7 @@ def optima(family: TaskFamily) -> tuple[Float[np.ndarray, "k m n"], Float[np.nda
     return np.array(gains), np.array(costs)
 
 
+@in_float64
 def random_start(family: TaskFamily, step: AdaptationStep | None, seed: int) -> Any:
     """A random gain at which h is finite; see `landscape.sampling.Sampler.draw` for its law.
 
@@ -86,6 +90,7 @@ def _short_step() -> AdaptationStep:
     return kind("1e-12")
 
 
+@in_float64
 def largest_eta(objective: MetaObjective, key: Any) -> str:
     """What is known of the largest η for which some gain is feasible, in words."""
     found = largest_feasible_eta(objective, key)
@@ -94,6 +99,7 @@ def largest_eta(objective: MetaObjective, key: Any) -> str:
     return f"the largest eta for which a feasible gain was found is {found:.4g}"
 
 
+@in_float64
 def largest_feasible_eta(objective: MetaObjective, key: Any) -> float | None:
     """The largest η, up to that of the objective, for which a feasible gain was found.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from benign.exact.rounding import at_most
 from benign.meta.algorithms import Algorithm, make_algorithm
 from benign.meta.ticks import Stop
 from benign.meta.train import Snapshot, Trace, is_key
+from benign.results.shown import Shown
 
 if TYPE_CHECKING:
     import os
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingResult(Shown):
     """A training run that has ended.
 
     Attributes:
@@ -100,14 +102,15 @@ class TrainingResult:
 
         return draw_training(self)
 
-    def save(self, directory: str | Path) -> list[Path]:
+    def save(self, directory: str | os.PathLike[str]) -> list[Path]:
         """Write training.json, .png and .svg, checkpoint.npz and certificate-*.json to a directory.
 
         Raises:
             OutputError: the directory cannot be made or written.
         """
+        from benign.files import make_directory, to_text, write_atomically
         from benign.landscape.checkpoint import to_bytes
-        from benign.views.save import make_directory, render, to_text, write_atomically
+        from benign.views.save import render
 
         where = make_directory(directory)
         contents: dict[str, str | bytes] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,22 @@ import jax
 import numpy as np
 
 from benign.certificates.quantitative import QUANTITATIVE
-from benign.errors import ClaimError, ProblemError
+from benign.errors import ClaimError, ProblemError, UsageError
 from benign.exact.likeness import is_one_task
-from benign.exact.problem import Family
+from benign.exact.problem import Step, real, whole
 from benign.landscape.checkpoint import digest_of, read_checkpoint, write_checkpoint
 from benign.landscape.starts import mean_of_optima, optima, random_start
 from benign.landscape.trained import TrainingResult, numbers
-from benign.linalg import require_x64
+from benign.linalg import in_float64
 from benign.meta.adaptation import AdaptationStep
-from benign.meta.algorithms import Algorithm, make_algorithm
+from benign.meta.algorithms import Algorithm, NormalizedMAML, make_algorithm
+from benign.meta.given import is_objective, require_alone, settings_of
 from benign.meta.objective import MetaObjective
 from benign.meta.ticks import InfeasibleStartError
 from benign.meta.train import Course, Ended, Sampler
 from benign.prove.certify import certify
 from benign.tasks.family import TaskFamily
+from benign.tasks.given import FAMILIES, as_task_family, described, is_family
 from benign.tasks.stack import TaskStack
 
 CHECKPOINT_SECONDS = 1.0
@@ -41,13 +43,14 @@ REFERENCE = 64
 Progress = Callable[[int, float, float, int], None]
 
 
+@in_float64
 def train(
-    tasks: TaskFamily | TaskStack | Family | Sequence[Any] | Sampler,
+    objective: Any,
     algorithm: str | Algorithm = "maml",
     *,
     eta: Any = None,
-    shots: int = 1,
-    step: str = "gradient",
+    step: Any = None,
+    shots: Any = None,
     lam: float | None = None,
     delta: float = 1e-5,
     every: int = 100,
@@ -57,23 +60,26 @@ def train(
     steps: int = 1000,
     batch: int | None = None,
     start: Any = "mean",
-    seed: int = 0,
     tolerance: float = 1e-8,
     gap: float | None = None,
-    seconds: float | None = None,
+    certified: bool = True,
+    budget: Any = None,
+    seed: Any = 0,
+    out: str | os.PathLike[str] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
-    certified: bool = True,
     progress: Progress | None = None,
 ) -> TrainingResult:
     """Train the point that adaptation starts from: w ← w − β Σ ω_τ d_τ(w), d by the algorithm.
 
     Args:
-        tasks: a family of LQR tasks, a stack or list of tasks of any kind, or a sampler: a function of
-            a `numpy.random.Generator` and a number to a family of so many tasks.
+        objective: a `MetaObjective` or an exact `Problem`, whose step is used; a family of any form; a
+            `TaskStack` or list of tasks of any kind; or a sampler: a function of a
+            `numpy.random.Generator` and a number to a family of so many tasks.
         algorithm: a name of `benign.meta.algorithms.ALGORITHMS`, or an algorithm made already, which
             then has the next six settings itself.
-        eta, shots, step: the adaptation step η, its number of shots, "gradient" or "normalized".
+        eta, step, shots: the adaptation step: η, "gradient" or "normalized", its number of shots. By
+            default those of the objective, or the first that a file suggests.
         lam: λ of iMAML and Meta-MinibatchProx.
         delta: the distance of HF-MAML's difference.
         every: FTML's meta-steps between two arrivals.
@@ -86,31 +92,33 @@ def train(
         batch: tasks in a batch, drawn without replacement; all by default (a sampler needs a number).
         start: the parameters; or "mean", the mean of the task optima; or "random", drawn from the set
             where h is finite by `landscape.sampling.Sampler`. The last two are for LQR families.
-        seed: of the start, the batches and the sampled costs. One seed, one result.
         tolerance: end where ‖Σ ω d‖ is at most this (units of cost by units of W).
         gap: end where h(W) is certified to be within this of its infimum.
-        seconds: end after about this time.
+        certified: make the certificates at the end, as far as there are any.
+        budget: end after about so many seconds.
+        seed: of the start, the batches and the sampled costs. One seed, one result.
+        out: a directory, made if need be, that the result is saved to.
         checkpoint: file that the run is kept in, written at most once a second and at the end.
         resume: go on from that file if it is there.
-        certified: make the certificates at the end, as far as there are any.
         progress: called with (steps, h, ‖Σ ω d‖, halvings) now and then.
 
     Returns:
         The result, its certificates included.
 
     Raises:
+        UsageError: what is neither an objective, nor a family, nor tasks; a step beside an objective.
         ProblemError: a setting is out of range or does not go with another; no feasible start.
         FileFormatError: the checkpoint is not one, or not of this run.
-        BenignError: JAX's 64-bit mode is off.
 
     Source: Algorithm 1 of arXiv 2006.00453; see `benign.meta.algorithms` for the relatives.
     """
-    require_x64("train")
     began = time.perf_counter()
+    seed = whole(seed, "seed")
+    tasks, eta, step, shots = _pieces(objective, algorithm, eta, step, shots)
+    sampler, stack, family = _tasks(tasks, seed)
     rule = algorithm
     if isinstance(rule, str):
         rule = make_algorithm(rule, eta=eta, shots=shots, step=step, lam=lam, delta=delta, every=every)
-    sampler, stack, family = _tasks(tasks, seed)
     armijo = beta is None and isinstance(optimizer, str) if armijo is None else armijo
     if armijo and beta is None and (not rule.has_merit or sampler or batch not in (None, len(stack))):
         why = (
@@ -144,7 +152,7 @@ def train(
             W,
             steps=steps,
             tolerance=float(tolerance),
-            seconds=seconds,
+            seconds=None if budget is None else real(budget, "budget"),
             resume=before,
             save=None if path is None else _saver(path, digest),
             progress=progress,
@@ -161,7 +169,10 @@ def train(
         certificates, remark = certifier(ended.W)
     best = optima(family)[1] if family is not None else _known_optima(stack)
     settings["steps"] = steps
-    return _result(ended, rule, settings, W, stack, certificates, remark, digest, best, began)
+    found = _result(ended, rule, settings, W, stack, certificates, remark, digest, best, began)
+    if out is not None:
+        found.save(out)
+    return found
 
 
 def _result(
@@ -202,6 +213,32 @@ def _result(
 # --- tasks and start -------------------------------------------------------------------------
 
 
+def _pieces(
+    objective: Any, algorithm: str | Algorithm, eta: Any, step: Any, shots: Any
+) -> tuple[Any, Any, Any, Any]:
+    """The tasks, η, the kind of step and its shots: as given, of the objective, or of a file."""
+    used = None
+    if is_objective(objective):
+        require_alone("train", eta, step, shots)
+        objective, used = settings_of(objective, "train")
+        if algorithm == NormalizedMAML.name and used is not None and used.kind != "normalized":
+            raise UsageError(
+                f"train: {algorithm} takes a normalised step and the objective has a gradient step; "
+                "give its family and eta, or another algorithm"
+            )
+    elif is_family(objective):
+        objective, used = settings_of(objective, "train")
+    if isinstance(step, AdaptationStep):
+        step = step.exact()
+    if isinstance(step, Step):
+        return objective, step.eta, step.kind, step.shots
+    if used is not None:
+        eta = used.eta if eta is None else eta
+        step = used.kind if step is None else step
+        shots = used.shots if shots is None else shots
+    return objective, eta, "gradient" if step is None else step, 1 if shots is None else shots
+
+
 def _tasks(tasks: Any, seed: int) -> tuple[Sampler | None, TaskStack, TaskFamily | None]:
     """The sampler, if it is one; the tasks; and the family, if they are plain LQR tasks."""
     sampler = None
@@ -209,9 +246,14 @@ def _tasks(tasks: Any, seed: int) -> tuple[Sampler | None, TaskStack, TaskFamily
         sampler = tasks
         # A stream of its own, so that the batches do not depend on the size of the reference family.
         tasks = tasks(np.random.default_rng([seed, 2**31]), REFERENCE)
-    if isinstance(tasks, Family):
-        tasks = TaskFamily.from_exact(tasks)
-    if not isinstance(tasks, (TaskFamily, TaskStack)):
+    if is_family(tasks):
+        tasks = as_task_family(tasks, "train")
+    elif not isinstance(tasks, TaskStack):
+        if not isinstance(tasks, Iterable):
+            raise UsageError(
+                f"train: expected an objective, a family or tasks, got {described(tasks)}; "
+                f"give {FAMILIES}"
+            )
         tasks = TaskStack(list(tasks))
     family = tasks if isinstance(tasks, TaskFamily) else None
     return sampler, TaskStack.of(tasks), family

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from benign.certificates.check import check, cost
 from benign.errors import InfeasibleError, ProblemError
-from benign.exact.problem import Problem
+from benign.exact.problem import Problem, real, whole
+from benign.meta.given import as_problem, is_objective
 from benign.prove.line.enumeration import analyze as enumerate_scalar
 from benign.prove.line.enumeration import asked
 from benign.verdict import Status, Verdict
@@ -43,15 +44,19 @@ Progress = Callable[[str, int, int], None]
 
 
 def analyze(
-    objective: MetaObjective | Problem,
+    objective: Any,
     *,
-    epsilon: float | str | Fraction = 0,
+    eta: Any = None,
+    step: Any = None,
+    shots: Any = None,
+    epsilon: Any = 0,
     proof: Proof = "try",
-    level: float | None = None,
-    budget: float | None = None,
-    starts: int | None = None,
-    seed: int = 0,
-    checkpoint: str | Path | None = None,
+    level: Any = None,
+    budget: Any = None,
+    starts: Any = None,
+    seed: Any = 0,
+    out: str | os.PathLike[str] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Landscape | LandscapeBelow | ObservedLandscape:
     """Where h(W) = Σ ω_τ f_τ(F_τ(W)) has its local minima, and whether h is ε-global.
@@ -62,7 +67,8 @@ def analyze(
     in its verdict.
 
     Args:
-        objective: a `MetaObjective`, or the exact `Problem` of a family file.
+        objective: a `MetaObjective`, an exact `Problem`, or a family of any form with its step.
+        eta, step, shots: the step of a family, as in `MetaObjective`.
         epsilon: the ε asked about, in units of the cost; 0 asks whether every local minimum is global.
         proof: "required" spends no time on what is not proved and refuses where no proof is known,
             "try" proves where it can, "off" searches.
@@ -70,20 +76,51 @@ def analyze(
         budget: seconds. A proof that runs out of them is complete below a lower level, or undecided;
             without any, one that is only tried gets FOR_A_TRY.
         starts, seed: of a search.
+        out: a directory, made if need be, that the result is saved to.
         checkpoint: a file that keeps an unfinished proof, from which it goes on the next time.
         progress: called now and then.
 
     Raises:
+        UsageError: the objective is none.
         ClaimError: a proof was required and none is known for such a problem.
         InfeasibleError: no gain is feasible, proved if it has a certificate.
         ProblemError: a number is out of range.
-        BenignError: a search is needed and JAX's 64-bit mode is off.
 
     Source: Definitions 1 and 2 of Molybog and Lavaei, arXiv 2006.00453; the proofs are ours.
     """
     if proof not in ("required", "try", "off"):
         raise ProblemError(f"proof: expected required, try or off, got {proof!r}")
-    problem = objective if isinstance(objective, Problem) else objective.problem
+    problem = as_problem(objective, "analyze", eta=eta, step=step, shots=shots)
+    found = _analyzed(
+        objective if is_objective(objective) else problem,
+        problem,
+        epsilon=epsilon,
+        proof=proof,
+        level=None if level is None else real(level, "level"),
+        budget=None if budget is None else real(budget, "budget"),
+        starts=None if starts is None else whole(starts, "starts"),
+        seed=whole(seed, "seed"),
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    if out is not None:
+        found.save(out)
+    return found
+
+
+def _analyzed(
+    objective: MetaObjective | Problem,
+    problem: Problem,
+    *,
+    epsilon: Any,
+    proof: Proof,
+    level: float | None,
+    budget: float | None,
+    starts: int | None,
+    seed: int,
+    checkpoint: str | os.PathLike[str] | None,
+    progress: Progress | None,
+) -> Landscape | LandscapeBelow | ObservedLandscape:
     if problem.family.is_scalar and proof != "off":
         return confirmed(enumerate_scalar(problem, epsilon=epsilon), AT_ONCE)
     from benign.prove.boxes import (

@@ -11,10 +11,12 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from benign.linalg.powers import FEWEST, LAST, Layout, in_tiles, solve, unknown_truth
-from benign.linalg.products import matmul, norm_squared, pair_product, require_x64, transpose
+from benign.linalg.precision import in_float64
+from benign.linalg.products import matmul, norm_squared, pair_product, transpose
 from benign.linalg.stability import DECAYED, MAX_SQUARINGS, is_stable
 
 
+@in_float64
 def dlyap(
     L: Float[Array | np.ndarray, "*#batch n n"], S: Float[Array | np.ndarray, "*#batch n n"]
 ) -> Float[Array, "... n n"]:
@@ -28,11 +30,7 @@ def dlyap(
         X, exactly as symmetric as the arithmetic allows; +∞ in every entry where ρ(L) ≥ 1 (there
         the sum Σ Lᵏ S L'ᵏ diverges, while the linear system would still give some finite matrix).
         Derivatives of every order are zero there.
-
-    Raises:
-        BenignError: JAX's 64-bit mode is off.
     """
-    require_x64("dlyap")
     L, S = jnp.asarray(L, float), jnp.asarray(S, float)
     batch = jnp.broadcast_shapes(L.shape, S.shape)
     if 2 < batch[-1] <= LAST and math.prod(batch[:-2]) >= FEWEST:
@@ -67,6 +65,7 @@ def _many(L: Float[Array, "*batch n n"], S: Float[Array, "*batch n n"]) -> Array
     return jnp.where(finite & stable[..., None, None], X, jnp.inf)
 
 
+@in_float64
 def dlyap_stable(
     L: Float[Array | np.ndarray, "*#batch n n"], S: Float[Array | np.ndarray, "*#batch n n"]
 ) -> Float[Array, "... n n"]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import reduce
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from benign.errors import BenignError
+from benign.linalg.precision import in_float64
 
 Matrices = Float[Array | np.ndarray, "... _ _"]
 """A stack of matrices of any shape; NumPy's are welcome wherever JAX's are."""
@@ -20,19 +19,7 @@ three times slower (measured, n = 4). Not for 2×2: there the closed forms have 
 products, XLA fuses the sums into one another and computes them again and again."""
 
 
-def require_x64(call: str) -> None:
-    """Refuse to compute in single precision.
-
-    Raises:
-        BenignError: JAX's 64-bit mode is off; the message says how to enable it.
-    """
-    if not jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
-        raise BenignError(
-            f"{call}: needs 64-bit floats and JAX's are off; call "
-            '`jax.config.update("jax_enable_x64", True)` first, or set JAX_ENABLE_X64=1'
-        )
-
-
+@in_float64
 def matmul(*factors: Matrices) -> Float[Array, "... _ _"]:
     """The product of the matrices, from left to right; leading dimensions broadcast."""
     return reduce(pair_product, map(jnp.asarray, factors))
@@ -46,11 +33,13 @@ def pair_product(X: Float[Array, "... _ _"], Y: Float[Array, "... _ _"]) -> Arra
     return jnp.sum(X[..., :, :, None] * Y[..., None, :, :], axis=-2)
 
 
+@in_float64
 def transpose(X: Float[Array | np.ndarray, "*batch i j"]) -> Float[Array, "*batch j i"]:
     """X', matrix by matrix."""
     return jnp.swapaxes(X, -1, -2)
 
 
+@in_float64
 def symmetric(X: Float[Array, "*batch n n"]) -> Float[Array, "*batch n n"]:
     """(X + X')/2, which is symmetric to the last bit."""
     return 0.5 * (X + transpose(X))

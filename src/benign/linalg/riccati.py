@@ -14,16 +14,18 @@ from jaxtyping import Array, Float
 from benign.linalg.balance import balancing, in_units
 from benign.linalg.lyapunov import dlyap, dlyap_stable
 from benign.linalg.powers import FEWEST, LAST, Layout, in_tiles, solve, unknown_truth
-from benign.linalg.products import matmul, require_x64, symmetric, transpose
+from benign.linalg.precision import in_float64
+from benign.linalg.products import matmul, symmetric, transpose
 from benign.linalg.stability import MAX_SQUARINGS
 
 CONVERGED = 1e-15
 """A step of the doubling this small beside a diagonal entry is below rounding."""
 
 HALF_THE_DIGITS = 2.0**-26
-"""Kleinman's iteration squares a relative error: after a change this small nothing is left to change."""
+"""Kleinman's iteration squares a relative error: after a change this small none is left."""
 
 
+@in_float64
 def optimal_gain(
     A: Float[Array | np.ndarray, "*#batch n n"],
     B: Float[Array | np.ndarray, "*#batch n m"],
@@ -35,6 +37,7 @@ def optimal_gain(
     return _solve(jnp.asarray(R) + matmul(transpose(B), PB), matmul(transpose(PB), A))
 
 
+@in_float64
 def dare(
     A: Float[Array | np.ndarray, "*#batch n n"],
     B: Float[Array | np.ndarray, "*#batch n m"],
@@ -59,11 +62,7 @@ def dare(
         P; +∞ in every entry where no stabilising gain was found: (A, B) is not stabilisable, or a mode
         on the unit circle costs nothing, so that no stabilising gain is best. Derivatives are zero
         there.
-
-    Raises:
-        BenignError: JAX's 64-bit mode is off.
     """
-    require_x64("dare")
     A, B, Q, R = (jnp.asarray(X, float) for X in (A, B, Q, R))
     batch = jnp.broadcast_shapes(*(X.shape[:-2] for X in (A, B, Q, R)))
     return _dare(*(jnp.broadcast_to(X, batch + X.shape[-2:]) for X in (A, B, Q, R)))

@@ -8,7 +8,8 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 
 from benign.linalg.balance import balanced
-from benign.linalg.products import norm_squared, pair_product, require_x64
+from benign.linalg.precision import in_float64
+from benign.linalg.products import norm_squared, pair_product
 
 MAX_SQUARINGS = 50
 """L^(2^50) has to have started to decay: a spectral radius within 1e-14 of one counts as one."""
@@ -20,6 +21,7 @@ DECAYED = 1e-9
 """Once ‖Lᵏ‖ is this small the next term, of relative size ‖Lᵏ‖² = 1e-18, is below rounding."""
 
 
+@in_float64
 def spectral_radius(L: Float[Array | np.ndarray, "*batch n n"]) -> Float[Array, "*batch"]:
     """ρ(L) = max |λ(L)|.
 
@@ -31,11 +33,7 @@ def spectral_radius(L: Float[Array | np.ndarray, "*batch n n"]) -> Float[Array, 
 
     Returns:
         One number a matrix.
-
-    Raises:
-        BenignError: JAX's 64-bit mode is off.
     """
-    require_x64("spectral_radius")
     L = jnp.asarray(L, float)
     n = L.shape[-1]
     if n == 1:
@@ -49,6 +47,7 @@ def spectral_radius(L: Float[Array | np.ndarray, "*batch n n"]) -> Float[Array, 
     return jnp.max(jnp.abs(jnp.linalg.eigvals(L)), axis=-1)
 
 
+@in_float64
 def is_stable(L: Float[Array | np.ndarray, "*batch n n"]) -> Bool[Array, "*batch"]:
     """Whether ρ(L) < 1 and float64 can sum the powers of L; a NaN is not stable.
 

@@ -13,22 +13,22 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Bool, Float
 
+from benign.errors import ProblemError, UsageError
 from benign.exact.problem import Step, StepKind, make_step
-from benign.linalg import require_x64
+from benign.linalg import float64_method, in_float64
 from benign.tasks.lqr import LQR, as_gain
 from benign.tasks.numbers import Unseen
 from benign.tasks.regulator import ClosedLoop, Regulator
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 
 class AdaptationStep(eqx.Module):
@@ -41,16 +41,19 @@ class AdaptationStep(eqx.Module):
 
     eta: Float[Array, ""]
     shots: int = eqx.field(static=True)
-    given: Unseen[Fraction] = eqx.field(static=True, repr=False)
+    given: Unseen[Fraction | None] = eqx.field(static=True, repr=False)
 
     kind: ClassVar[StepKind]
 
-    def __init__(self, eta: int | float | str | Fraction | Decimal, shots: int = 1):
-        require_x64(type(self).__name__)
-        step = make_step(self.kind, eta, shots)
-        self.eta = jnp.asarray(float(step.eta))
+    @in_float64
+    def __init__(self, eta: Any, shots: Any = 1):
+        traced = isinstance(eta, Tracer)
+        step = make_step(self.kind, 1 if traced else eta, shots)
+        if traced and eta.shape != ():
+            raise ProblemError(f"eta: expected one number, got shape {eta.shape}; map over it by vmap")
+        self.eta = jnp.asarray(eta if traced else float(step.eta), float)
         self.shots = step.shots
-        self.given = Unseen(step.eta)
+        self.given = Unseen(None if traced else step.eta)
 
     @abstractmethod
     def move(self, loop: Any, W: Float[Array, "*gain"]) -> Float[Array, "*gain"]:
@@ -65,11 +68,14 @@ class AdaptationStep(eqx.Module):
 
     def exact(self) -> Step:
         """The rule in exact numbers: η as given, as long as the array still is its rounding."""
+        if isinstance(self.eta, Tracer):
+            raise UsageError("eta is traced by JAX; what is proved is about one number, outside of it")
         eta = self.given.value
-        if float(eta) != float(self.eta):
+        if eta is None or float(eta) != float(self.eta):
             eta = Fraction(float(self.eta))
         return make_step(self.kind, eta, self.shots)
 
+    @float64_method
     def adapt(self, task: LQR, W: ArrayLike) -> Float[Array, "*gain"]:
         """F_τ(W): the gain after all shots on the task's adaptation cost, in the shape of W.
 
@@ -79,14 +85,14 @@ class AdaptationStep(eqx.Module):
             ProblemError: W has another shape than (m, n).
         """
         gain = as_gain(W, task.m, task.n)
-        return _adapt(self, task, gain).reshape(jnp.shape(W))
+        return _adapt(self, task, gain).reshape(np.shape(W))
 
 
 class GradientStep(AdaptationStep):
     """F(W) = W − η∇g(W), applied `shots` times: the rule of MAML.
 
     Args:
-        eta: Step size η > 0; a string or fraction is kept exactly.
+        eta: Step size η > 0; a string or fraction is kept exactly. Traced by JAX, it is not tested.
         shots: Number of applications, at least 1.
 
     Raises:
@@ -114,7 +120,7 @@ class NormalizedStep(AdaptationStep):
     landscape of h and need a case of their own.
 
     Args:
-        eta: Length η > 0 of a step; a string or fraction is kept exactly.
+        eta: Length η > 0 of a step; a string or fraction is kept exactly. Traced, it is not tested.
         shots: Number of applications, at least 1.
 
     Raises:

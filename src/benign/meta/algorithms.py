@@ -39,7 +39,7 @@ from jax import lax
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from benign.errors import ProblemError
-from benign.linalg import require_x64
+from benign.linalg import in_float64
 from benign.meta.adaptation import AdaptationStep, GradientStep, NormalizedStep
 from benign.meta.points import Point, Site
 from benign.meta.proximal import conjugate_gradients, dot, proximal_point
@@ -175,6 +175,7 @@ class NormalizedMAML(_Shots):
     name: ClassVar[str] = "normalized-maml"
     step: AdaptationStep
 
+    @in_float64
     def __init__(self, eta: Any, shots: int = 1):
         self.step = _made(NormalizedStep, eta, shots)
 
@@ -215,6 +216,7 @@ class HessianFreeMAML(_Shots):
     step: AdaptationStep
     delta: Float[Array, ""]
 
+    @in_float64
     def __init__(self, eta: Any, shots: int = 1, delta: float = 1e-5):
         self.step = _made(GradientStep, eta, shots)
         self.delta = _positive("delta", delta, "the distance of the central difference")
@@ -280,6 +282,7 @@ class FTML(_Shots):
     step: AdaptationStep
     every: int = eqx.field(static=True)
 
+    @in_float64
     def __init__(self, step: AdaptationStep, every: int = 100):
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ProblemError(f"every: FTML needs a whole number of steps ≥ 1, got {every!r}")
@@ -326,6 +329,7 @@ class ImplicitMAML(_Proximal):
     name: ClassVar[str] = "imaml"
     lam: Float[Array, ""]
 
+    @in_float64
     def __init__(self, lam: float):
         self.lam = _lambda(self.name, lam)
 
@@ -351,6 +355,7 @@ class MinibatchProx(_Proximal):
     name: ClassVar[str] = "minibatch-prox"
     lam: Float[Array, ""]
 
+    @in_float64
     def __init__(self, lam: float):
         self.lam = _lambda(self.name, lam)
 
@@ -384,6 +389,7 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
 """Every algorithm by its name."""
 
 
+@in_float64
 def make_algorithm(
     name: str,
     *,
@@ -408,7 +414,6 @@ def make_algorithm(
     Raises:
         ProblemError: no such name; a setting that is missing, out of range or without meaning.
     """
-    require_x64("make_algorithm")
     if name not in ALGORITHMS:
         raise ProblemError(f"algorithm: no {name!r}; there are {', '.join(ALGORITHMS)}")
     if name in (ImplicitMAML.name, MinibatchProx.name):
@@ -442,7 +447,6 @@ def _made(kind: Any, *arguments: Any) -> Any:
 
 
 def _positive(name: str, value: ArrayLike, what: str) -> Array:
-    require_x64(name)
     number = float(value)  # pyright: ignore[reportArgumentType]
     if not (0 < number < float("inf")):
         raise ProblemError(f"{name}: {what} must be positive and finite, got {number:g}")

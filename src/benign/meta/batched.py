@@ -22,7 +22,7 @@ from jaxtyping import Array, Float
 
 from benign.errors import ProblemError
 from benign.exact.problem import StepKind
-from benign.linalg import require_x64
+from benign.linalg import in_float64
 from benign.linalg.powers import lanes
 from benign.meta.kernels import doubling, small
 from benign.meta.kernels.order import Order, Tasks
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Gains = Float[np.ndarray | Array, "N ..."]
 
 
+@in_float64
 def values(h: MetaObjective, gains: Any) -> Float[np.ndarray, " N"]:
     """h(W), +∞ where infeasible, for every gain.
 
@@ -42,11 +43,11 @@ def values(h: MetaObjective, gains: Any) -> Float[np.ndarray, " N"]:
 
     Raises:
         ProblemError: another shape.
-        BenignError: JAX's 64-bit mode is off.
     """
     return _run(h, "value", gains)[0]
 
 
+@in_float64
 def value_and_gradient(
     h: MetaObjective, gains: Any, weights: Float[np.ndarray, "N k"] | None = None
 ) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, "N ..."]]:
@@ -62,12 +63,12 @@ def value_and_gradient(
 
     Raises:
         ProblemError: another shape.
-        BenignError: JAX's 64-bit mode is off.
     """
     found, gradients = _run(h, "gradient", gains, weights=weights)
     return found, gradients.reshape(np.shape(gains))
 
 
+@in_float64
 def hessian_products(h: MetaObjective, gains: Any, E: Any) -> Float[np.ndarray, "N ..."]:
     """∇²h(W)[E] for every gain W and its own direction E; zeros where infeasible.
 
@@ -77,11 +78,11 @@ def hessian_products(h: MetaObjective, gains: Any, E: Any) -> Float[np.ndarray, 
 
     Raises:
         ProblemError: another shape.
-        BenignError: JAX's 64-bit mode is off.
     """
     return _run(h, "product", gains, E)[1].reshape(np.shape(gains))
 
 
+@in_float64
 def hessians(h: MetaObjective, gains: Any) -> Float[np.ndarray, "N ..."]:
     """∇²h(W) for every gain, (N, m, n, m, n), or (N,) for scalars; zeros where infeasible.
 
@@ -91,7 +92,6 @@ def hessians(h: MetaObjective, gains: Any) -> Float[np.ndarray, "N ..."]:
 
     Raises:
         ProblemError: another shape.
-        BenignError: JAX's 64-bit mode is off.
     """
     shape = np.shape(gains)
     return _run(h, "hessian", gains)[1].reshape(shape + shape[1:])
@@ -101,7 +101,6 @@ def _run(
     h: MetaObjective, results: Any, gains: Any, E: Any = None, weights: Any = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values (N,) and further results (N, r) of one of the kernels, a chunk at a time."""
-    require_x64("a batch of gains")
     ready = _ready(h)
     W = _batch(ready, gains, "gains")
     directions = None if E is None else _batch(ready, E, "E")
@@ -195,7 +194,7 @@ def _ready(h: MetaObjective) -> Ready:
     if known is not None and known[0]() is h:
         return known[1]
     ready = Ready(h)
-    if not any(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(h)):  # those may change
+    if not any(isinstance(x, np.ndarray) and x.flags.writeable for x in jax.tree.leaves(h)):
         _known[key] = weakref.ref(h, lambda _: _known.pop(key, None)), ready
     return ready
 

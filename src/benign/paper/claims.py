@@ -31,7 +31,9 @@ from benign.paper.evidence import (
 )
 from benign.paper.figures import paper_problem
 from benign.prove.line.enumeration import analyze
-from benign.results.landscape import Enclosure, Kind, StationaryPoint
+from benign.results.enclosure import Enclosure
+from benign.results.landscape import Kind
+from benign.results.line import StationaryPoint
 from benign.verdict import Status
 from benign.views.numbers import short
 
@@ -50,7 +52,7 @@ def not_convex(case: Case) -> Finding:
     for point in case.landscape.stationary_points:
         if point.kind is Kind.MAXIMUM and point.curvature is not None and point.curvature.hi < 0:
             reason = f"h'' = {short(point.curvature.mid)} at the maximum {at_gain(point)}"
-            return settled(True, reason, W=point.W, curvature=point.curvature)
+            return settled(True, reason, W=point.at, curvature=point.curvature)
     return settled(None, "h has no maximum that would show it")
 
 
@@ -84,7 +86,7 @@ def every_minimum_global(case: Case) -> Finding:
 
 
 def _count(case: Case, wanted: int) -> Finding:
-    places = ", ".join(f"{p.W.mid:.6f}" for p in case.minima)
+    places = ", ".join(f"{p.at.mid:.6f}" for p in case.minima)
     strict = all(p.curvature is not None and p.curvature.lo > 0 for p in case.minima)
     complete = case.landscape.is_complete and strict
     found = f"{len(case.minima)}, at W = {places}"
@@ -105,7 +107,7 @@ def middle_is_optimum(case: Case) -> Finding:
     """W* is stationary for h whatever η: of a complete list, the one that meets its enclosure."""
     optimum = case.landscape.optima[0].W
     points = case.landscape.stationary_points
-    meets = [p for p in points if p.W.lo <= optimum.hi and optimum.lo <= p.W.hi]
+    meets = [p for p in points if p.at.lo <= optimum.hi and optimum.lo <= p.at.hi]
     if not case.landscape.is_complete or len(meets) != 1:
         return settled(None, "W* could not be told from its neighbours")
     found = [i for i, p in enumerate(case.minima) if p is meets[0]]
@@ -120,10 +122,10 @@ def sides_adapt_to_optimum(case: Case) -> Finding:
     answers: list[bool | None] = []
     words, numbers = [], {}
     for i, point in enumerate(case.minima):
-        if point.W.lo <= optimum.hi and optimum.lo <= point.W.hi:
+        if point.at.lo <= optimum.hi and optimum.lo <= point.at.hi:
             continue
-        jacobian, slope = case.jacobian(point.W)[0], case.slopes(point.W)[0]
-        miss = distance(case.adapted(point.W)[0], optimum)
+        jacobian, slope = case.jacobian(point.at)[0], case.slopes(point.at)[0]
+        miss = distance(case.adapted(point.at)[0], optimum)
         adapts = True if jacobian.lo > 0 or jacobian.hi < 0 else False if miss.lo > 0 else None
         moves = slope.lo > 0 or slope.hi < 0 or None
         answers += [adapts, moves]
@@ -142,7 +144,7 @@ def each_task_global(case: Case) -> Finding:
     """Every task's own objective is global."""
     statuses = [landscape.verdict.status for landscape in case.alone]
     words = "; ".join(
-        f"{task.name}: {len(x.minimizers)} minima, {x.verdict.status}"
+        f"{task.name}: {len(x.minima)} minima, {x.verdict.status}"
         for task, x in zip(case.problem.tasks, case.alone, strict=True)
     )
     answers = [{"proved": True, "refuted": False}.get(status.value) for status in statuses]
@@ -154,15 +156,15 @@ def only_optimum_shared(case: Case) -> Finding:
     """W* is the same number for proportional tasks; all other minimisers lie apart."""
     first, second = case.alone[0], case.alone[1]
     shared = [
-        (p, q) for p in first.minimizers for q in second.minimizers
-        if p.W.lo <= q.W.hi and q.W.lo <= p.W.hi
+        (p, q) for p in first.minima for q in second.minima
+        if p.at.lo <= q.at.hi and q.at.lo <= p.at.hi
     ]  # fmt: skip
     optimum = case.landscape.optima[0].W
-    ours = [p for p, _ in shared if p.W.lo <= optimum.hi and optimum.lo <= p.W.hi]
+    ours = [p for p, _ in shared if p.at.lo <= optimum.hi and optimum.lo <= p.at.hi]
     complete = first.is_complete and second.is_complete and is_proportional(case.problem.family)
     answer = (len(shared) == 1 and len(ours) == 1) if complete else None
     words = " and ".join(
-        "{" + ", ".join(f"{p.W.mid:.4f}" for p in x.minimizers) + "}" for x in (first, second)
+        "{" + ", ".join(f"{p.at.mid:.4f}" for p in x.minima) + "}" for x in (first, second)
     )
     return settled(answer, f"minimisers {words}", W=optimum)
 
@@ -172,14 +174,14 @@ def optimum_stays_global(case: Case) -> Finding:
     optimum, best = case.landscape.optima[0].W, case.best
     if best is None or not is_proportional(case.problem.family):
         return settled(None, "the global minimiser could not be singled out")
-    meets = best.W.lo <= optimum.hi and optimum.lo <= best.W.hi
-    return settled(meets, f"global minimiser {at_gain(best)}, W* = {optimum.mid:.6f}", W=best.W)
+    meets = best.at.lo <= optimum.hi and optimum.lo <= best.at.hi
+    return settled(meets, f"global minimiser {at_gain(best)}, W* = {optimum.mid:.6f}", W=best.at)
 
 
 def _sides(case: Case) -> tuple[list[StationaryPoint], list[StationaryPoint]]:
     optimum = case.landscape.optima[0].W
     spurious = [p for p in case.minima if p.value.lo > case.landscape.minimum.hi]
-    return [p for p in spurious if p.W.hi < optimum.lo], [p for p in spurious if p.W.lo > optimum.hi]
+    return [p for p in spurious if p.at.hi < optimum.lo], [p for p in spurious if p.at.lo > optimum.hi]
 
 
 def some_spurious(case: Case) -> Finding:
@@ -211,7 +213,7 @@ def both_sides_spurious(case: Case) -> Finding:
 def normalized_is_global(case: Case) -> Finding:
     """Theorem 3: proportional tasks, tested exactly; then every minimum of h with F' = 1."""
     landscape = analyze(paper_problem(case.family, case.eta, "normalized"))
-    words = ", ".join(f"{p.W.mid:.6f}" for p in landscape.minimizers)
+    words = ", ".join(f"{p.at.mid:.6f}" for p in landscape.minima)
     alike = "proportional exactly" if is_proportional(case.problem.family) else "not proportional"
     answer = {Status.PROVED: True, Status.REFUTED: False}.get(landscape.verdict.status)
     return settled(
@@ -242,7 +244,7 @@ def gradients_far_from_zero(case: Case) -> Finding:
     """|∇C_τ| at the global minimiser against |∇C_τ| at the minimiser of the average cost."""
     if case.best is None:
         return settled(None, "the global minimiser could not be singled out")
-    here = [size_of(x) for x in case.slopes(case.best.W)]
+    here = [size_of(x) for x in case.slopes(case.best.at)]
     there = [size_of(x) for x in case.slopes(case.average_minimizer)]
     answers = [less(y, x) for x, y in zip(here, there, strict=True)]
     words = (
@@ -259,19 +261,19 @@ def outside_optima(case: Case) -> Finding:
         return settled(None, "the global minimiser could not be singled out")
     W = [o.W for o in case.landscape.optima]
     low, high = min(W, key=lambda x: x.lo), max(W, key=lambda x: x.hi)
-    outside = case.best.W.hi < low.lo or case.best.W.lo > high.hi
-    inside = low.hi < case.best.W.lo and case.best.W.hi < high.lo
+    outside = case.best.at.hi < low.lo or case.best.at.lo > high.hi
+    inside = low.hi < case.best.at.lo and case.best.at.hi < high.lo
     answer = True if outside else False if inside else None
     words = f"{at_gain(case.best)}; the optima span {low.mid:.6f} … {high.mid:.6f}"
-    return settled(answer, words, W=case.best.W)
+    return settled(answer, words, W=case.best.at)
 
 
 def adaptation_helps(case: Case) -> Finding:
     """|F_τ(W) − W*_τ| < |W − W*_τ| for every task."""
     if case.best is None:
         return settled(None, "the global minimiser could not be singled out")
-    before = [distance(case.best.W, o.W) for o in case.landscape.optima]
-    adapted = case.adapted(case.best.W)
+    before = [distance(case.best.at, o.W) for o in case.landscape.optima]
+    adapted = case.adapted(case.best.at)
     after = [distance(F, o.W) for F, o in zip(adapted, case.landscape.optima, strict=True)]
     answers = [less(x, y) for x, y in zip(after, before, strict=True)]
     numbers = {f"before {i + 1}": x for i, x in enumerate(before)}
@@ -287,10 +289,10 @@ def one_minimizer(case: Case) -> Finding:
 def _near(case: Case, goal: Enclosure, what: str) -> Finding:
     if case.best is None:
         return settled(None, "the global minimiser could not be singled out")
-    apart = distance(case.best.W, goal)
+    apart = distance(case.best.at, goal)
     part = ratio(apart, goal)
     words = f"{at_gain(case.best)}, {what} {goal.mid:.6f}: {short(100 * part.mid)} % apart"
-    return settled(less(part, NEAR), words, W=case.best.W, goal=goal, relative=part)
+    return settled(less(part, NEAR), words, W=case.best.at, goal=goal, relative=part)
 
 
 def at_mean_of_optima(case: Case) -> Finding:

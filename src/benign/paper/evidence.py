@@ -14,7 +14,8 @@ from benign.floats.intervals import Floats, Interval, weighted_sum
 from benign.floats.scalar import Costs, GradientObjective
 from benign.prove.line.enumeration import analyze
 from benign.prove.line.gradient import shrink
-from benign.results.landscape import Enclosure, Landscape, StationaryPoint
+from benign.results.enclosure import Enclosure
+from benign.results.line import LineLandscape, StationaryPoint
 from benign.verdict import Status
 from benign.views.numbers import short
 
@@ -41,7 +42,7 @@ class Claim:
 class Case:
     """A figure's landscape at one step size, with the bounds that claims are judged by."""
 
-    def __init__(self, family: str, eta: str, landscape: Landscape) -> None:
+    def __init__(self, family: str, eta: str, landscape: LineLandscape) -> None:
         self.family, self.eta, self.landscape = family, eta, landscape
         self.problem = landscape.problem
         self.objective = GradientObjective(self.problem)
@@ -50,7 +51,7 @@ class Case:
     @property
     def minima(self) -> tuple[StationaryPoint, ...]:
         """The local minima, from left to right."""
-        return self.landscape.minimizers
+        return self.landscape.minima
 
     @cached_property
     def best(self) -> StationaryPoint | None:
@@ -59,7 +60,7 @@ class Case:
         return lowest[0] if len(lowest) == 1 and self.landscape.is_complete else None
 
     @cached_property
-    def alone(self) -> list[Landscape]:
+    def alone(self) -> list[LineLandscape]:
         """The landscape of each task by itself."""
         return [analyze(Problem(make_family([t]), self.problem.step)) for t in self.problem.tasks]
 
@@ -149,7 +150,7 @@ def counted(count: int) -> Enclosure:
 
 def at_gain(point: StationaryPoint) -> str:
     """Where a point is, in words."""
-    return f"W = {point.W.mid:.6f}"
+    return f"W = {point.at.mid:.6f}"
 
 
 def listed(values: list[Enclosure], digits: int = 3) -> str:

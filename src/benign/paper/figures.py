@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from benign.errors import BenignError
+from benign.errors import BenignError, FileFormatError
 from benign.exact.problem import Problem, StepKind, make_step
+from benign.files import to_text, write_atomically
 from benign.prove.line.enumeration import analyze
-from benign.results.landscape import Landscape
+from benign.results.documents import landscape_document, read_landscape
+from benign.results.line import LineLandscape
 from benign.tasks.files import bundled_path, load
 from benign.verdict import Status
 from benign.views.numbers import bounds, percent
-from benign.views.save import landscape_document, read_landscape, to_text, write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +66,7 @@ def result_name(family: str, eta: str) -> str:
     return f"figure-{family}-eta-{eta}.json"
 
 
-def store(landscape: Landscape, path: Path) -> list[Path]:
+def store(landscape: LineLandscape, path: Path) -> list[Path]:
     """Write a landscape and, beside it, its certificate."""
     certificate = path.with_name(f"{path.stem}.certificate.json")
     return [
@@ -74,7 +75,7 @@ def store(landscape: Landscape, path: Path) -> list[Path]:
     ]
 
 
-def solve(family: str, eta: str, directory: Path) -> tuple[Landscape, list[Path]]:
+def solve(family: str, eta: str, directory: Path) -> tuple[LineLandscape, list[Path]]:
     """Prove the landscape behind a figure and store it; returns it with the files written."""
     landscape = analyze(paper_problem(family, eta))
     return landscape, store(landscape, directory / result_name(family, eta))
@@ -90,11 +91,14 @@ def draw(name: str, directory: str | os.PathLike[str]) -> Figure:
     if name not in FIGURES:
         raise BenignError(f"no figure {name!r} in the paper; there are {', '.join(FIGURES)}")
     figure = FIGURES[name]
-    stored = [read_landscape(Path(directory) / result_name(figure.family, eta)) for eta in SETTINGS]
+    paths = [Path(directory) / result_name(figure.family, eta) for eta in SETTINGS]
+    stored = [found for found in map(read_landscape, paths) if isinstance(found, LineLandscape)]
+    if len(stored) < len(paths):
+        raise FileFormatError(f"{directory}: a stored result is not of one state and one input")
     return draw_pair(figure, stored)
 
 
-def draw_pair(figure: PaperFigure, landscapes: list[Landscape]) -> Figure:
+def draw_pair(figure: PaperFigure, landscapes: list[LineLandscape]) -> Figure:
     """One panel for each landscape, side by side, each with its key below."""
     from benign.views.plots import INK, ordered_handles, style
 
@@ -103,7 +107,7 @@ def draw_pair(figure: PaperFigure, landscapes: list[Landscape]) -> Figure:
 
         k = len(landscapes[0].problem.tasks)
         tasks = k if figure.view == "tasks" else 0
-        most = max(len(landscape.minimizers) for landscape in landscapes)
+        most = max(len(landscape.minima) for landscape in landscapes)
         rows = -(-(tasks + 2 * most + 4) // 2) + 1
         key = 0.24 * rows + 0.15
         height = 4.9 + key
@@ -124,7 +128,7 @@ def draw_pair(figure: PaperFigure, landscapes: list[Landscape]) -> Figure:
         return canvas
 
 
-def _panel(axes: Axes, figure: PaperFigure, landscape: Landscape) -> None:
+def _panel(axes: Axes, figure: PaperFigure, landscape: LineLandscape) -> None:
     from benign.views.plots import draw_panel
     from benign.views.window import choose_window
 
@@ -141,8 +145,8 @@ def _panel(axes: Axes, figure: PaperFigure, landscape: Landscape) -> None:
               color="#444444", va="bottom")  # fmt: skip
 
 
-def _verdict(landscape: Landscape) -> str:
-    count = len(landscape.minimizers)
+def _verdict(landscape: LineLandscape) -> str:
+    count = len(landscape.minima)
     minima = "one local minimum" if count == 1 else f"{count} local minima"
     if landscape.verdict.status is Status.PROVED:
         return f"{minima}, proved global" if count == 1 else f"{minima}, all proved global"

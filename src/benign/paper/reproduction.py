@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benign.errors import BenignError
+from benign.files import make_directory, to_text, write_atomically
 from benign.paper.claims import judge
 from benign.paper.evidence import Case, Claim
 from benign.paper.figures import FIGURES, SETTINGS, draw, solve
-from benign.results.landscape import Enclosure
+from benign.results.documents import to_json
+from benign.results.enclosure import Enclosure
 from benign.verdict import Status
 from benign.views.report import kind_in_words
-from benign.views.save import enclosure_to_json, make_directory, render, to_text, write_atomically
+from benign.views.save import render
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -154,7 +156,7 @@ def _minima(cases: dict[str, dict[str, Case]]) -> tuple[Minimum, ...]:
             for i, point in enumerate(case.minima):
                 beside = known[i] if len(known) == len(case.minima) else None
                 kind = kind_in_words(case.landscape, point)
-                rows.append(Minimum(family, eta, point.W, point.value, kind, beside))
+                rows.append(Minimum(family, eta, point.at, point.value, kind, beside))
     return tuple(rows)
 
 
@@ -220,7 +222,7 @@ def _document(result: Reproduction) -> dict[str, Any]:
                     eta: {
                         "status": finding.status.value,
                         "reason": finding.reason,
-                        "numbers": {k: enclosure_to_json(v) for k, v in finding.numbers.items()},
+                        "numbers": {k: to_json(v) for k, v in finding.numbers.items()},
                     }
                     for eta, finding in claim.findings.items()
                 },
@@ -231,8 +233,8 @@ def _document(result: Reproduction) -> dict[str, Any]:
             {
                 "figure": row.figure,
                 "eta": row.eta,
-                "W": enclosure_to_json(row.W),
-                "h": enclosure_to_json(row.value),
+                "W": to_json(row.W),
+                "h": to_json(row.value),
                 "kind": row.kind,
                 "reference": row.reference and list(row.reference),
             }

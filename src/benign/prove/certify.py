@@ -17,9 +17,9 @@ from benign.certificates.pointwise import Proved, piece_of, piece_slope, prove_p
 from benign.certificates.quantitative import QUANTITATIVE
 from benign.certificates.reading import Bounds, Refused
 from benign.certificates.regret import REGRET, prove_scalar
-from benign.errors import ClaimError
+from benign.errors import ClaimError, ProblemError
 from benign.exact.pieces import pieces
-from benign.exact.problem import Problem, problem_from_json, problem_to_json
+from benign.exact.problem import Problem, exact, problem_from_json, problem_to_json
 
 STATIONARY = pointwise.CLAIMS
 """The claims about a stationary point, strongest first."""
@@ -96,11 +96,8 @@ def _about_rows(problem: Problem, W: Any, claim: str) -> dict[str, Any]:
             f"{claim} is proved for one state and one input; this family has {n} and {m}, for which "
             f"there are: {', '.join(BOUNDS)}"
         )
-    given = W.tolist() if hasattr(W, "tolist") else W
-    if problem.family.is_scalar and isinstance(given, (int, float)):
-        given = [[given]]
     try:
-        rows = gain_rows(problem, given)
+        rows = gain_rows(problem, _rows(problem, W))
         require_well_posed(problem)
         proved = BOUNDS[claim](problem, rows)
     except Refused as error:
@@ -114,9 +111,26 @@ def _number(W: Any) -> float:
     value = W.tolist() if hasattr(W, "tolist") else W
     while isinstance(value, (list, tuple)) and len(value) == 1:
         value = value[0]
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ClaimError(f"W must be one finite number, got {str(W)[:60]}")
-    return float(value)
+    try:
+        return float(exact(value))
+    except ProblemError:
+        raise ClaimError(f"W must be one finite number, got {str(W)[:60]}") from None
+
+
+def _rows(problem: Problem, W: Any) -> Any:
+    """A gain as rows of floats, from rows or a flat list of numbers of any kind; else as it is."""
+    m, n = problem.family.m, problem.family.n
+    given = W.tolist() if hasattr(W, "tolist") else W
+    if not isinstance(given, (list, tuple)):
+        given = [given]
+    if len(given) == m * n and not any(isinstance(row, (list, tuple)) for row in given):
+        given = [list(given[i * n : (i + 1) * n]) for i in range(m)]
+    if not all(isinstance(row, (list, tuple)) for row in given):
+        return given
+    try:
+        return [[float(exact(x)) for x in row] for row in given]
+    except ProblemError as error:
+        raise ClaimError(f"W: {error}") from None
 
 
 def _bracket(problem: Problem, w: float) -> Bounds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -11,10 +11,12 @@ from benign.certificates.below import BELOW
 from benign.certificates.document import plain, sealed
 from benign.certificates.enumeration import ENUMERATION
 from benign.certificates.infeasible import INFEASIBLE
-from benign.certificates.reading import Bounds
 from benign.certificates.spurious import SPURIOUS
 from benign.exact.cover import Cover
 from benign.exact.problem import Problem, problem_to_json, written
+
+Bounds = Iterable[float]
+"""A lower and an upper bound."""
 
 
 def enumeration_certificate(

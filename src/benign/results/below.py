@@ -12,16 +12,14 @@ from jaxtyping import Float
 
 from benign.exact import globality
 from benign.exact.rounding import at_least, at_most, between, exactly, named, settled
-from benign.results.landscape import Enclosure
+from benign.results.enclosure import Enclosure
+from benign.results.landscape import MOST_LINES, Kind, Landscape
 from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from matplotlib.figure import Figure
 
-    from benign.exact.problem import Problem
     from benign.results.observed import ObservedLandscape
-
-__all__ = ["LandscapeBelow", "ProvedMinimum"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,11 +30,20 @@ class ProvedMinimum:
         W: (m, n), the middle of the enclosure.
         radius: (m, n), how far from there each entry can be.
         value: h there.
+        gap: h there is proved to exceed min h by no more.
+        certificate: the document that proves it, that of the whole list.
     """
 
     W: Float[np.ndarray, "m n"]
     radius: Float[np.ndarray, "m n"]
     value: Enclosure
+    gap: float = inf
+    certificate: dict[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def kind(self) -> Kind:
+        """A minimum."""
+        return Kind.MINIMUM
 
     def rows(self, digits: int) -> str:
         """The gain, row by row, in so many digits at most, all of them settled."""
@@ -50,72 +57,102 @@ class ProvedMinimum:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class LandscapeBelow:
+@dataclass(frozen=True)
+class Below:
+    """What a list covers: all local minima with h ≤ level, among the gains of a region.
+
+    Attributes:
+        asked: the level that was asked for; infinite for the whole domain.
+        level: what was reached: that, or less when boxes of gains were left. −∞ if nothing was proved.
+        bounded: whether the region holds all of the domain.
+        region: bounds of the entries of the gains that were searched, row by row.
+        boxes, left: boxes looked at, and those left undecided.
+    """
+
+    asked: float
+    level: float
+    bounded: bool
+    region: tuple[tuple[float, float], ...]
+    boxes: int
+    left: int
+
+    def __str__(self) -> str:
+        where = "" if self.bounded else " among the gains searched"
+        if self.level == inf:
+            return f"every local minimum{where}"
+        if self.level > 0:
+            return f"every local minimum with h ≤ {at_least(self.level)}{where}"
+        return "nothing for certain: boxes of gains were left"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class LandscapeBelow(Landscape):
     """Every local minimiser of h with h ≤ level, proved, and what follows from the list.
 
     A descent that starts below the level and never rises can end at none but these.
 
     Attributes:
-        problem: the objective, in exact numbers.
         asked: the level that was asked for, c; infinite for the whole domain.
         level: what was reached: c, or less when boxes of gains were left. −∞ if nothing was proved.
         bounded: whether the gains that were searched hold all of the domain; otherwise only those
-            within `region`.
+            within `region`, and `minimum` and `epsilon` speak of these.
         region: (2, m, n), bounds of the entries of the gains that were searched.
-        minimizers: the list, by increasing value.
-        minimum: the least value, enclosed.
-        epsilon: the smallest ε such that every local minimum at or below the level is within ε of the
-            least, enclosed.
-        verdict: about ε, and why.
+        proved: the list, by increasing value.
         boxes, left: boxes looked at, and those left undecided.
         interrupted: whether Ctrl-C ended the proof.
-        certificate: the document that `benign.check` proves again; None if nothing was proved.
         observed: what a search met, which guided the proof; None if there was none.
-        facts: seconds and leaves by kind, for the curious.
-        checked: whether `benign.check` proved the certificate again before the result was returned;
-            where that is dear it is left to whoever wants to know.
     """
 
-    problem: Problem
     asked: float
     level: float
     bounded: bool
     region: Float[np.ndarray, "2 m n"]
-    minimizers: tuple[ProvedMinimum, ...]
-    minimum: Enclosure
-    epsilon: Enclosure
-    verdict: Verdict
+    proved: tuple[ProvedMinimum, ...]
     boxes: int
     left: int
-    certificate: dict[str, Any] | None = field(repr=False)
     observed: ObservedLandscape | None = field(default=None, repr=False)
     interrupted: bool = False
-    facts: dict[str, float] = field(default_factory=dict, repr=False)
-    checked: bool = False
+
+    @property
+    def points(self) -> tuple[ProvedMinimum, ...]:
+        """All points of the list, by increasing value."""
+        return self._ranked(self.proved)
+
+    @property
+    def coverage(self) -> Below:
+        """What the list covers."""
+        lo, hi = self.region.reshape(2, -1).tolist()
+        region = tuple(zip(lo, hi, strict=True))
+        return Below(self.asked, self.level, self.bounded, region, self.boxes, self.left)
 
     @property
     def is_complete(self) -> bool:
         """Whether the list is proved complete below the level that was asked for."""
         return self.left == 0
 
-    def save(self, directory: str | Path) -> list[Path]:
-        """Write landscape.json, certificate.json and the pictures to a directory."""
-        from benign.views.below import save_below
+    def _gap(self, point: Any) -> float:
+        return super()._gap(point) if self.bounded else inf
 
-        return save_below(self, directory)
+    def plot(self) -> Figure | None:
+        """The picture, a Matplotlib figure."""
+        from benign.views.below import below_scene
+        from benign.views.picture import draw_scene
+
+        return draw_scene(below_scene(self))
 
     def __str__(self) -> str:
         lines = [f"{self.verdict}"]
         lines += [
-            f"  minimum  h = {settled(*point.value)}  W = [{point.rows(9)}]"
-            for point in self.minimizers
+            f"  minimum  h = {point.value}  W = [{point.rows(9)}]"
+            for point in self.minimizers[:MOST_LINES]
         ]
+        more = len(self.proved) - MOST_LINES
+        lines += [f"  … and {more} more"] if more > 0 else []
         if self.level > 0:
             lines.append(
                 f"  complete for h ≤ {at_least(self.level)}; {self.boxes} boxes, {self.left} left"
             )
-        lines.append(f"  epsilon in {between(*self.epsilon, 3)}")
+        lines.append(f"  epsilon in {between(self.epsilon.lo, self.epsilon.hi, 3)}")
         return "\n".join(lines)
 
 
@@ -157,7 +194,8 @@ def verdict_below(
         return Verdict(Status.REFUTED, statement, reason)
     if left:
         done = f"the list is complete for h ≤ {at_least(level)}" if level > 0 else "nothing is known"
-        return Verdict(Status.UNDECIDED, statement, f"{left} boxes of gains are left; {done}")
+        boxes = "box of gains is" if left == 1 else "boxes of gains are"
+        return Verdict(Status.UNDECIDED, statement, f"{left} {boxes} left; {done}")
     epsilon = globality.epsilon(values, ())[1] if len(values) > 1 else 0.0
     if values and Fraction(epsilon) <= asked:
         reason = "there is one" if len(values) == 1 else f"epsilon is at most {at_most(epsilon, 3)}"

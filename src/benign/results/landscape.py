@@ -1,61 +1,40 @@
-"""What an analysis returns: small frozen results that say the verdict first."""
+"""What every analysis returns, whatever the size of the family: minimisers, ε, a verdict, its proof."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property
-from math import inf, nextafter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from math import inf, isfinite, nextafter
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from benign.exact.rounding import between, settled
-from benign.verdict import Status, Verdict
+import numpy as np
+from numpy.typing import NDArray
+
+from benign.results.enclosure import Enclosure
+from benign.results.shown import Shown
+from benign.verdict import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from matplotlib.figure import Figure
 
     from benign.exact.problem import Problem
 
+Floats = NDArray[np.float64]
 
-__all__ = [
-    "Enclosure",
-    "Kind",
-    "Landscape",
-    "OpenInterval",
-    "StationaryPoint",
-    "Status",
-    "TaskOptimum",
-    "Undecided",
-    "Verdict",
-]
-
-
-class Enclosure(NamedTuple):
-    """A closed interval [lo, hi] of float64 that surely holds a real number."""
-
-    lo: float
-    hi: float
-
-    @property
-    def mid(self) -> float:
-        """A float64 in the middle."""
-        return self.lo + 0.5 * (self.hi - self.lo)
-
-    @property
-    def width(self) -> float:
-        """hi − lo."""
-        return self.hi - self.lo
-
-    def __contains__(self, x: object) -> bool:
-        return isinstance(x, (int, float)) and self.lo <= x <= self.hi
+MOST_LINES = 16
+"""Points that `str` prints; the rest is counted."""
 
 
 class Kind(StrEnum):
     """What a point of the landscape is.
 
-    At an inflection h' = 0 and does not change sign.
+    At an inflection h' = 0 and does not change sign. At a degenerate point some eigenvalues of ∇²h
+    count as zero and the others do not disagree, so that higher derivatives decide.
 
     A jump is a point where the normalised step changes sides (∇g_τ = 0): h is undefined there and
     has two one-sided limits. An edge is a rim of the domain at which h stays finite. A descent can
@@ -65,6 +44,8 @@ class Kind(StrEnum):
 
     MINIMUM = "minimum"
     MAXIMUM = "maximum"
+    SADDLE = "saddle"
+    DEGENERATE = "degenerate"
     INFLECTION = "inflection"
     JUMP = "jump"
     JUMP_MINIMUM = "jump minimum"
@@ -76,134 +57,179 @@ class Kind(StrEnum):
         return self in (Kind.MINIMUM, Kind.JUMP_MINIMUM, Kind.EDGE_MINIMUM)
 
 
-@dataclass(frozen=True)
-class StationaryPoint:
-    """A point of the landscape, enclosed.
+class Point(Protocol):
+    """A stationary point, or another at which a descent can end.
 
     Attributes:
-        W: the gain.
-        value: h there (for a jump or an edge, the lower one-sided limit).
-        kind: minimum, maximum, jump, …
-        curvature: h'' there (None at a jump or an edge).
-        limits: the limits of h from the left and from the right (jumps and edges only; None on the
-            side that is outside the domain).
-        multiplicity: of the zero of h'; more than one where h'' = 0 as well, at a degenerate point.
+        W: (m, n), the gain, or the middle of its enclosure.
+        radius: (m, n), how far the point can be from there; None where it was only observed.
+        value: h there; where it was only observed, with the rounding that is to be expected.
+        kind: minimum, saddle, …
+        gap: h there exceeds min h by no more, proved; ∞ where no bound is known.
+        certificate: the document that proves what is proved of it; None without one.
     """
 
-    W: Enclosure
-    value: Enclosure
-    kind: Kind
-    curvature: Enclosure | None = None
-    limits: tuple[Enclosure | None, Enclosure | None] | None = None
-    multiplicity: int = 1
+    @property
+    def W(self) -> Floats:
+        """The gain."""
+        ...
+
+    @property
+    def radius(self) -> Floats | None:
+        """How far off it can be."""
+        ...
+
+    @property
+    def value(self) -> Enclosure:
+        """h there."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """Minimum, saddle or another."""
+        ...
+
+    @property
+    def gap(self) -> float:
+        """A bound of h there minus min h."""
+        ...
+
+    @property
+    def certificate(self) -> dict[str, Any] | None:
+        """Its proof."""
+        ...
 
 
-@dataclass(frozen=True)
-class Undecided:
-    """A stretch of gains where nothing was proved, and what h is at least and at most there.
-
-    (At a jump, about which it is not known whether a descent ends there: the lower one-sided limit.)
-    """
-
-    W: Enclosure
-    value: Enclosure
-    reason: str
+P = TypeVar("P", bound=Any)
 
 
-@dataclass(frozen=True)
-class OpenInterval:
-    """A piece (lo, hi) of the domain of h; both ends are enclosed."""
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Landscape(Shown, ABC):
+    """The local minima of h(W) = Σ ω_τ f_τ(F_τ(W)), and what follows from the list.
 
-    lo: Enclosure
-    hi: Enclosure
-
-
-@dataclass(frozen=True)
-class TaskOptimum:
-    """W* and C* of one task's evaluation cost, and ρ(A) of its plant.
-
-    [nan, nan] where the infimum is not attained (q = 0 and √γ|a| = 1).
-    """
-
-    name: str
-    spectral_radius: float
-    W: Enclosure
-    cost: Enclosure
-
-
-@dataclass(frozen=True)
-class Landscape:
-    """Every stationary point of a scalar meta-objective, and what follows from the list.
+    What the list covers depends on the family, and `coverage` says it: every stationary point for one
+    state and one input (`LineLandscape`); every local minimum below a level for two to four parameters
+    (`LandscapeBelow`); else what a search met (`ObservedLandscape`).
 
     Attributes:
         problem: the objective, in exact numbers.
-        domain: the open intervals on which h is finite; where a stretch is undecided it is also not
-            known whether the domain has a gap there.
-        stationary_points: all of them, from left to right, with the jumps and edges.
-        undecided: stretches that could not be decided; empty when the list is proved complete.
-        minimum: the infimum of h, enclosed.
-        epsilon: the smallest ε for which h is ε-global, enclosed (Definition 2 of the paper).
-        verdict: whether every local minimum is global (ε = 0), with the witness or the gap left.
-        certificate: the JSON document that `benign.check` proves again; None if the checker refused it.
-        facts: how it was found (boxes, seconds), for the curious.
+        minimum: min h, enclosed; [0, ∞] where nothing is known.
+        epsilon: the smallest ε for which h is ε-global, enclosed (Definition 2 of the paper); of a list
+            below a level, for the minima on it.
+        verdict: whether every local minimum is global (or within the ε asked about), and why. True only
+            if that is proved.
+        certificate: the document that `benign.check` proves again; None if there is none for the whole.
+        facts: seconds, boxes and the like, for the curious.
         checked: whether `benign.check` proved the certificate again before the result was returned;
             where that is dear it is left to whoever wants to know.
     """
 
     problem: Problem
-    domain: tuple[OpenInterval, ...]
-    stationary_points: tuple[StationaryPoint, ...]
-    undecided: tuple[Undecided, ...]
-    minimum: Enclosure
-    epsilon: Enclosure
+    minimum: Enclosure = field(default_factory=lambda: Enclosure(0.0, inf))
+    epsilon: Enclosure = field(default_factory=lambda: Enclosure(0.0, inf))
     verdict: Verdict
-    certificate: dict[str, Any] | None = field(repr=False)
+    certificate: dict[str, Any] | None = field(default=None, repr=False)
     facts: dict[str, float] = field(default_factory=dict, repr=False)
     checked: bool = False
 
-    @cached_property
-    def optima(self) -> tuple[TaskOptimum, ...]:
-        """The optimum of each task alone (computed when first asked for)."""
-        from benign.results.optima import task_optima
-
-        return task_optima(self.problem)
+    @property
+    @abstractmethod
+    def points(self) -> tuple[Any, ...]:
+        """All points that are listed (each a `Point`), by increasing value."""
 
     @property
-    def minimizers(self) -> tuple[StationaryPoint, ...]:
-        """The points where a descent can end, from left to right."""
-        return tuple(point for point in self.stationary_points if point.kind.is_minimum)
+    @abstractmethod
+    def coverage(self) -> Any:
+        """What the list covers: `Line`, `Below` or `Met`; its `str` says it in a line."""
 
     @property
-    def is_complete(self) -> bool:
-        """Whether the list is proved to hold every stationary point."""
-        return not self.undecided
+    def minimizers(self) -> tuple[Any, ...]:
+        """Where a descent can end (each a `Point`), by increasing value: the first is the best."""
+        return tuple(point for point in self.points if point.kind.is_minimum)
+
+    @property
+    def certificates(self) -> tuple[dict[str, Any], ...]:
+        """Every document that proves something of the result."""
+        if self.certificate is not None:
+            return (self.certificate,)
+        return tuple(p.certificate for p in self.minimizers if p.certificate is not None)
 
     @property
     def relative_epsilon(self) -> Enclosure:
         """ε divided by min h."""
-        if self.minimum.lo <= 0:
-            return Enclosure(0.0, float("inf")) if self.epsilon.hi > 0 else self.epsilon
+        if not self.minimum.lo > 0:
+            return Enclosure(0.0, inf) if self.epsilon.hi > 0 else self.epsilon
         lo, hi = self.epsilon.lo / self.minimum.hi, self.epsilon.hi / self.minimum.lo
         return Enclosure(lo and nextafter(lo, 0.0), hi and nextafter(hi, inf))
 
-    def plot(self) -> Figure:
-        """The picture of the landscape, a Matplotlib figure."""
-        from benign import views
+    @abstractmethod
+    def plot(self) -> Figure | None:
+        """The picture, a Matplotlib figure; None where there is nothing to draw."""
 
-        return views.draw_landscape(self)
+    def save(self, directory: str | os.PathLike[str]) -> list[Path]:
+        """Write landscape.json, the certificates and the picture to a directory, made if need be.
 
-    def save(self, directory: str | Path) -> list[Path]:
-        """Write landscape.json, certificate.json, landscape.png and landscape.svg to a directory."""
-        from benign import views
+        `benign.read` reads the result back. All is made in memory first, and each file replaces its
+        predecessor in one move.
 
-        return views.save_landscape(self, directory)
+        Raises:
+            OutputError: the directory cannot be made or written; nothing is left half written.
+        """
+        from benign.views.save import save_landscape
 
-    def __str__(self) -> str:
-        lines = [f"{self.verdict}"]
-        lines += [
-            f"  {point.kind:13} W = {settled(*point.W)}  h = {settled(*point.value)}"
-            for point in self.stationary_points
-        ]
-        lines += [f"  undecided      W in {between(*u.W, 9)}" for u in self.undecided]
-        lines.append(f"  epsilon in {between(*self.epsilon, 3)}")
-        return "\n".join(lines)
+        return save_landscape(self, directory)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as a JSON document, its certificates by their digests."""
+        from benign.results.documents import landscape_document
+
+        return landscape_document(self)
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame, a row for each point.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        from benign.results.tables import frame
+
+        return frame(self)
+
+    def to_xarray(self) -> Any:
+        """An xarray Dataset over the points.
+
+        Raises:
+            UsageError: xarray is not installed.
+        """
+        from benign.results.tables import dataset
+
+        return dataset(self)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all that was found is the same; how long it took is not compared."""
+        if not isinstance(other, Landscape):
+            return NotImplemented
+        mine, theirs = self.to_dict(), other.to_dict()
+        for document in (mine, theirs):
+            document.pop("facts")
+        return mine == theirs
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _ranked(self, points: Sequence[P]) -> tuple[P, ...]:
+        """The points by increasing value, each with its gap and the certificate of the whole."""
+        return tuple(
+            replace(
+                point,
+                gap=self._gap(point),
+                certificate=self.certificate,
+            )
+            for point in sorted(points, key=lambda point: point.value.mid)
+        )
+
+    def _gap(self, point: Any) -> float:
+        """h at a point exceeds min h by no more; by no more than ε where it is a local minimum."""
+        most = self.epsilon.hi if point.kind.is_minimum else inf
+        if isfinite(point.value.hi) and isfinite(self.minimum.lo):
+            most = min(most, max(nextafter(point.value.hi - self.minimum.lo, inf), 0.0))
+        return most

@@ -3,51 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from benign.exact.rounding import at_least
+from benign.results.enclosure import Enclosure
+from benign.results.landscape import MOST_LINES, Kind, Landscape
+from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from matplotlib.figure import Figure
 
     from benign.meta.objective import MetaObjective
-
-VERSION = 1
-MOST_LINES = 16
-"""Points that `str` prints; the rest is counted."""
 
 ROUNDING, DOUBTFUL = 1e-12, 1e-9
 """Values of h that agree to the first, or to the rounding of h there, are called equal in the verdict;
 a rounding above the second is told."""
 
 
-class ObservedKind(StrEnum):
-    """What the eigenvalues of ∇²h say of a stationary point.
-
-    Degenerate: some eigenvalues count as zero and the others do not disagree, so that higher
-    derivatives decide. Where a descent from a random start ended at one, it is counted among the
-    minimisers.
-    """
-
-    MINIMUM = "minimum"
-    SADDLE = "saddle"
-    MAXIMUM = "maximum"
-    DEGENERATE = "degenerate"
-
-
-def kind_of(signs: Int[np.ndarray, " p"] | Float[np.ndarray, " p"]) -> ObservedKind:
+def kind_of(signs: Int[np.ndarray, " p"] | Float[np.ndarray, " p"]) -> Kind:
     """The kind, from the signs −1, 0, 1 of the eigenvalues."""
     up, down = bool((signs > 0).any()), bool((signs < 0).any())
     if up and down:
-        return ObservedKind.SADDLE
+        return Kind.SADDLE
     if bool((signs == 0).any()):
-        return ObservedKind.DEGENERATE
-    return ObservedKind.MINIMUM if up else ObservedKind.MAXIMUM
+        return Kind.DEGENERATE
+    return Kind.MINIMUM if up else Kind.MAXIMUM
 
 
 def missing_mass(hits: Sequence[int]) -> float:
@@ -78,7 +64,7 @@ class ObservedPoint:
 
     Attributes:
         W: (m, n) gain.
-        value: h(W).
+        height: h(W), in floating point.
         gradient_norm: ‖∇h(W)‖, Frobenius; what is left of it.
         kind: by the signs of the eigenvalues.
         eigenvalues: (mn,) of ∇²h(W), ascending.
@@ -86,18 +72,33 @@ class ObservedPoint:
         regret: Σ ω_τ (f_τ(F_τ(W)) − f_τ*), an upper bound on h(W) − min h, in floating point; f_τ* is
             replaced by 0 for a task whose optimum the Riccati equation does not give.
         rounding: the relative error to expect in `value`; large where a loop is almost unstable.
-        certificate: a document that `benign.check` proves, once one is attached.
+        certificate: a document that `benign.check` proves of the gain, once one is attached: its gap.
     """
 
     W: Float[np.ndarray, "m n"]
-    value: float
+    height: float
     gradient_norm: float
-    kind: ObservedKind
+    kind: Kind
     eigenvalues: Float[np.ndarray, " p"]
     hits: int
     regret: float
     rounding: float = 0.0
     certificate: dict[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def radius(self) -> None:
+        """None: the point itself is not proved."""
+
+    @property
+    def value(self) -> Enclosure:
+        """h(W) with the rounding that is to be expected, and not proved to hold it."""
+        error = max(self.rounding, ROUNDING) * abs(self.height)
+        return Enclosure(self.height - error, self.height + error)
+
+    @property
+    def gap(self) -> float:
+        """h(W) exceeds min h by no more, proved; ∞ without a certificate."""
+        return inf if self.certificate is None else float(self.certificate["gap"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,67 +117,104 @@ class Run:
     method: str
 
 
-@dataclass(frozen=True, eq=False)
-class ObservedLandscape:
+@dataclass(frozen=True)
+class Met:
+    """What a search covers: nothing for certain.
+
+    Attributes:
+        starts: random starts.
+        converged: those of them that ended at a stationary point.
+        missing_mass: the estimated chance that one more would end at a minimiser that was not met.
+    """
+
+    starts: int
+    converged: int
+    missing_mass: float
+
+    def __str__(self) -> str:
+        return f"what a search from {self.starts} random starts met; it can have missed minima"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class ObservedLandscape(Landscape):
     """The stationary points that a search met: an observation, never a proof of completeness.
 
     Attributes:
-        objective: the meta-objective.
-        points: what was met, by increasing value.
+        met: what was met, by increasing value.
         missing_mass: the estimated chance that one more random start ends at a minimiser not among
-            `points`; see the function of that name.
+            `met`; see the function of that name.
         starts: random starts.
         converged: those of them whose descent ended at a stationary point. The others ran into a
             jump or a rim where h stays finite, or out of steps.
         runs: every run that ended at a stationary point.
-        facts: seconds, evaluations, rounds, runs by method, for the curious.
     """
 
-    objective: MetaObjective
-    points: tuple[ObservedPoint, ...]
+    met: tuple[ObservedPoint, ...]
     missing_mass: float
     starts: int
     converged: int
     runs: tuple[Run, ...] = field(default=(), repr=False)
-    facts: dict[str, float] = field(default_factory=dict, repr=False)
+    verdict: Verdict = field(init=False)
+
+    def __post_init__(self) -> None:
+        verdict = Verdict(Status.OBSERVED, self._found(), self._unseen())
+        object.__setattr__(self, "verdict", verdict)
+
+    @cached_property
+    def objective(self) -> MetaObjective:
+        """The objective for JAX."""
+        from benign.meta.given import as_objective
+
+        return as_objective(self.problem, "objective")
+
+    @property
+    def points(self) -> tuple[ObservedPoint, ...]:
+        """All points of the list, by increasing value."""
+        return self.met
+
+    @property
+    def coverage(self) -> Met:
+        """What the list covers."""
+        return Met(self.starts, self.converged, self.missing_mass)
 
     @property
     def minimizers(self) -> tuple[ObservedPoint, ...]:
         """The minima, and the degenerate points at which descents ended, by increasing value."""
-        degenerate = ObservedKind.DEGENERATE
+        degenerate = Kind.DEGENERATE
         return tuple(
             point
             for point in self.points
-            if point.kind is ObservedKind.MINIMUM or (point.kind is degenerate and point.hits > 0)
+            if point.kind is Kind.MINIMUM or (point.kind is degenerate and point.hits > 0)
         )
 
+    def with_certificates(self, certificates: Sequence[dict[str, Any] | None]) -> ObservedLandscape:
+        """The same with certificates for its minimisers, from the best on; None for none."""
+        attached = dict(zip(map(id, self.minimizers), certificates, strict=False))
+        met = tuple(replace(p, certificate=attached.get(id(p), p.certificate)) for p in self.met)
+        return replace(self, met=met)
+
     @property
-    def epsilon(self) -> float:
+    def spread(self) -> float:
         """Largest minus smallest value of a minimiser met; 0 without any.
 
         To rounding the smallest ε for which h is ε-global is at least this; a minimiser that was
         not met may make it larger.
         """
-        values = [point.value for point in self.minimizers]
+        values = [point.height for point in self.minimizers]
         return max(values) - min(values) if values else 0.0
-
-    @property
-    def verdict(self) -> str:
-        """What was observed, in a sentence."""
-        return f"observed: {self._found()}; {self._unseen()}"
 
     def _found(self) -> str:
         minima = self.minimizers
         if not minima:
             return f"no local minimum, from {self.starts} starts"
         if len(minima) == 1:
-            return f"one local minimum, h = {minima[0].value:.9g}, from {self.starts} starts"
-        low, high = minima[0].value, minima[-1].value
+            return f"one local minimum, h = {minima[0].height:.9g}, from {self.starts} starts"
+        low, high = minima[0].height, minima[-1].height
         if high - low <= max(ROUNDING, *(point.rounding for point in minima)) * abs(high):
             return f"{len(minima)} local minima, all h = {low:.9g}, from {self.starts} starts"
         return (
             f"{len(minima)} local minima, h from {low:.9g} to {high:.9g} (epsilon at least "
-            f"{at_least(self.epsilon, 3)}), from {self.starts} starts"
+            f"{at_least(self.spread, 3)}), from {self.starts} starts"
         )
 
     def _unseen(self) -> str:
@@ -196,75 +234,20 @@ class ObservedLandscape:
             word, share = "fewer than", 1 / self.converged
         return f"by estimate {word} {100 * share:.2g} % of starts would end at one not seen{tail}"
 
-    def save(self, directory: str | Path) -> list[Path]:
-        """Write landscape.json, the certificates of the minimisers, and the picture if there is one.
-
-        The directory is made if need be; all is made in memory first.
-
-        Raises:
-            OutputError: the directory cannot be made or written.
-        """
+    def plot(self) -> Figure | None:
+        """The picture, a Matplotlib figure."""
         from benign.views.picture import draw_observed
-        from benign.views.save import make_directory, render, to_text, write_atomically
 
-        contents: dict[str, str | bytes] = {"landscape.json": to_text(observed_document(self))}
-        for number, point in enumerate(self.minimizers, start=1):
-            if point.certificate is not None:
-                contents[f"certificate-{number}.json"] = to_text(point.certificate)
-        where = make_directory(directory)
-        figure = draw_observed(self)
-        if figure is not None:
-            contents |= {f"landscape.{suffix}": data for suffix, data in render(figure).items()}
-        return [write_atomically(where / name, content) for name, content in contents.items()]
+        return draw_observed(self)
 
     def __str__(self) -> str:
-        lines = [self.verdict]
+        lines = [f"{self.verdict}"]
         for point in self.points[:MOST_LINES]:
             gain = np.array2string(point.W, precision=5, threshold=8, edgeitems=2, separator=", ")
             lines.append(
-                f"  {point.kind:10} h = {point.value:<13.9g} hits {point.hits:<4} "
+                f"  {point.kind:10} h = {point.height:<13.9g} hits {point.hits:<4} "
                 f"regret {point.regret:<9.3g} W = {' '.join(gain.split())}"
             )
         if len(self.points) > MOST_LINES:
             lines.append(f"  … and {len(self.points) - MOST_LINES} more stationary points")
         return "\n".join(lines)
-
-
-def observed_document(landscape: ObservedLandscape) -> dict[str, Any]:
-    """An observed landscape as a JSON document, the problem in exact numbers with it."""
-    from benign.exact.problem import problem_to_json
-    from benign.version import __version__
-
-    return {
-        "benign": "observed landscape",
-        "version": VERSION,
-        "library": __version__,
-        "verdict": landscape.verdict,
-        "epsilon": landscape.epsilon,
-        "missing_mass": landscape.missing_mass,
-        "starts": landscape.starts,
-        "converged": landscape.converged,
-        "points": [_point_to_json(point) for point in landscape.points],
-        "runs": [
-            {"start": run.start.tolist(), "point": run.point, "method": run.method}
-            for run in landscape.runs
-        ],
-        "problem": problem_to_json(landscape.objective.problem),
-        "facts": dict(landscape.facts),
-    }
-
-
-def _point_to_json(point: ObservedPoint) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "kind": point.kind.value,
-        "W": point.W.tolist(),
-        "value": point.value,
-        "gradient_norm": point.gradient_norm,
-        "eigenvalues": point.eigenvalues.tolist(),
-        "hits": point.hits,
-        "regret": point.regret,
-        "rounding": point.rounding,
-    }
-    if point.certificate is not None:
-        record["certificate"] = point.certificate
-    return record

@@ -10,7 +10,8 @@ from benign.exact.plants import ScalarPlant, scalar_plants
 from benign.exact.problem import Problem
 from benign.exact.rounding import enclosing_floats, to_ball
 from benign.exact.surd import Surd, optimum
-from benign.results.landscape import Enclosure, TaskOptimum
+from benign.results.enclosure import Enclosure
+from benign.results.line import TaskOptimum
 
 PRECISIONS = (128, 512, 2048, 8192)
 """Bits of the balls, tried in turn. Numbers within 1e±30 lose some 400 bits at most."""

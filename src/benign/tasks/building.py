@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from benign.errors import FileFormatError, ProblemError
 from benign.exact.definite import said_of_raised
 from benign.exact.problem import Family, Matrix, Plant, Task, make_family
-from benign.tasks.sampling import zero_order_hold
+from benign.tasks.sampling import is_sampled, zero_order_hold
 from benign.tasks.schema import task_place
-from benign.tasks.wellposed import definite, require_stabilisable, symmetrised
+from benign.tasks.wellposed import NO_CROSS_TERM, definite, require_stabilisable, symmetrised
 
 if TYPE_CHECKING:
     from benign.tasks.schema import Document, TaskTable
@@ -69,6 +69,8 @@ class _Builder:
                     f"{place}: `{key}` is {len(given[key])} × {len(given[key][0])}; it must be "
                     f"{shape[0]} × {shape[1]}, for {_count(n, 'state')} and {_count(m, 'input')}"
                 )
+        if any(x for row in given.get("N", ()) for x in row):
+            raise ProblemError(f"{place}: {NO_CROSS_TERM}")
         S0 = given.get("S0") or _identity(n)
         discount = given.get("discount", Fraction(1))
         noise = given.get("noise")
@@ -114,12 +116,8 @@ class _Builder:
         if done in self._done:
             return self._done[done]
         try:
-            if dt is not None and time is None:
-                raise ProblemError('`dt` is given without `time`; say time = "continuous" to sample')
-            if time == "continuous":
-                if dt is None:
-                    raise ProblemError('time = "continuous" needs the sampling time `dt`, in seconds')
-                A, B = zero_order_hold(A, B, dt)
+            if is_sampled(time, dt):
+                A, B = zero_order_hold(A, B, given["dt"])
                 self.sampled = True
             require_stabilisable(A, B, discount)
         except ProblemError as error:
@@ -129,7 +127,15 @@ class _Builder:
 
 
 def _shapes(n: int, m: int) -> dict[str, tuple[int, int]]:
-    return {"A": (n, n), "B": (n, m), "Q": (n, n), "R": (m, m), "S0": (n, n), "noise": (n, n)}
+    return {
+        "A": (n, n),
+        "B": (n, m),
+        "Q": (n, n),
+        "R": (m, m),
+        "S0": (n, n),
+        "noise": (n, n),
+        "N": (n, m),
+    }
 
 
 def _count(number: int, noun: str) -> str:

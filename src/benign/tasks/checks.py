@@ -11,6 +11,7 @@ import numpy as np
 from benign.errors import ProblemError, RoundingWarning
 from benign.exact.definite import is_semidefinite, raised, said_of_raised
 from benign.tasks.numbers import fractions_of, show
+from benign.tasks.wellposed import WHY_STRICT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +118,7 @@ def check_definite(place: Place, field: str, X: np.ndarray, *, strict: bool) -> 
         # A singular R shows an eigenvalue of the size of rounding, of either sign.
         floor = (X.shape[-1] > 1) * np.finfo(float).eps * size
         bad, kind = np.asarray(smallest) <= floor, "positive definite"
-        cure = "give every input a cost" if field == "R" else "check its signs"
+        cure = f"give every input a cost: {WHY_STRICT}" if field == "R" else "check its signs"
     else:
         bad, kind = np.asarray(smallest) < -NEGATIVE * size, "positive semidefinite"
         cure = "check its signs"

@@ -12,7 +12,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from benign.errors import ProblemError
-from benign.linalg import require_x64
+from benign.linalg import in_float64
 from benign.tasks.task import AbstractCost, Parameters
 
 DECREASE = 1e-4
@@ -74,6 +74,7 @@ class Descent(eqx.Module):
         )
 
 
+@in_float64
 def descend(
     cost: AbstractCost,
     W: Parameters,
@@ -96,7 +97,6 @@ def descend(
     Raises:
         ProblemError: the start is infeasible; a setting is not positive.
     """
-    require_x64("descend")
     for name, value in (
         ("steps", steps),
         ("gradient_tolerance", gradient_tolerance),

@@ -58,7 +58,7 @@ class DifferentiableCost(AbstractCost):
                 f"`E` must have the structure of the parameters, {jax.tree.structure(W)}, got "
                 f"{jax.tree.structure(E)}"
             )
-        (value, _), (_, product) = jax.jvp(jax.value_and_grad(self._call), (_floats(W),), (E,))
+        (value, _), (_, product) = jax.jvp(jax.value_and_grad(self._call), (_floats(W),), (_floats(E),))
         return _masked(product, jnp.isfinite(value))
 
     def feasible(self, W: Parameters) -> Bool[Array, ""]:
@@ -116,14 +116,14 @@ class DifferentiableTask(AbstractTask):
 
 
 def _floats(W: Parameters) -> Parameters:
-    """The parameters, refused if some cannot be differentiated."""
+    """The parameters in float64, refused if some cannot be differentiated."""
     for leaf in jax.tree.leaves(W):
         if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
             raise ProblemError(
                 f"the parameters hold an array of {jnp.result_type(leaf)}; give floats, and put "
                 "what is not to be differentiated into `data`"
             )
-    return W
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, float), W)
 
 
 def _masked(x: Parameters, good: Bool[Array, ""]) -> Parameters:

@@ -16,7 +16,8 @@ from jaxtyping import Array, Float
 from benign.errors import ProblemError
 from benign.exact.problem import Family, Plant, Task, make_family, summed
 from benign.exact.problem import exact as to_exact
-from benign.linalg import require_x64
+from benign.exact.words import size_in_words, tasks_in_words
+from benign.linalg import in_float64
 from benign.tasks.checks import (
     SYMMETRIC,
     check_finite,
@@ -75,8 +76,8 @@ class TaskFamily(eqx.Module):
     weights: Float[Array, " k"]
     label: Unseen[FamilyLabel] = eqx.field(static=True, repr=False)
 
+    @in_float64
     def __init__(self, tasks: Sequence[LQR], weights: Sequence[Any] | None = None):
-        require_x64("TaskFamily")
         tasks = list(tasks)
         if not tasks:
             raise ProblemError("the family has no task; give at least one")
@@ -98,6 +99,9 @@ class TaskFamily(eqx.Module):
         self.tasks = bare(_stacked(tasks), adaptation)
         self._set_weights(names, weights, adapting, plants)
 
+    def __repr__(self) -> str:
+        return f"TaskFamily({tasks_in_words(self.names)}; {size_in_words(self.n, self.m)})"
+
     def _set_weights(
         self,
         names: tuple[str, ...],
@@ -112,6 +116,7 @@ class TaskFamily(eqx.Module):
         object.__setattr__(self, "label", Unseen(FamilyLabel(names, adapting, plants, given)))
 
     @classmethod
+    @in_float64
     def stack(
         cls,
         A: Any,
@@ -138,7 +143,6 @@ class TaskFamily(eqx.Module):
         Raises:
             ProblemError: as `LQR` and `TaskFamily`; the message names the first task that is wrong.
         """
-        require_x64("TaskFamily.stack")
         A = _floats(A, "A")
         if A.ndim not in (1, 3) or A.size == 0 or (A.ndim == 3 and A.shape[1] != A.shape[2]):
             raise ProblemError(f"family: `A` must have shape (k, n, n) or (k,), got {A.shape}")
@@ -173,13 +177,13 @@ class TaskFamily(eqx.Module):
         return family
 
     @classmethod
+    @in_float64
     def from_exact(cls, family: Family) -> TaskFamily:
         """The family whose numbers are those of an exact one, each rounded to float64.
 
         Raises:
             ProblemError: a task is not well posed.
         """
-        require_x64("TaskFamily.from_exact")
         names = tuple(task.name for task in family.tasks)
         adapting = tuple(task.adaptation is not None for task in family.tasks)
         f, g = [task.f for task in family.tasks], [task.g for task in family.tasks]
@@ -213,6 +217,7 @@ class TaskFamily(eqx.Module):
     def __len__(self) -> int:
         return self.weights.shape[0]
 
+    @in_float64
     def __getitem__(self, i: int) -> LQR:
         """Task i as an `LQR` of its own."""
         if not -len(self) <= i < len(self):
@@ -228,6 +233,7 @@ class TaskFamily(eqx.Module):
     def __iter__(self) -> Iterator[LQR]:
         return (self[i] for i in range(len(self)))
 
+    @in_float64
     def normalized(self, by: Any = "optimum", to: Any = None) -> TaskFamily:
         """The same tasks with costs of one size; see `benign.tasks.normalizing.normalize`.
 

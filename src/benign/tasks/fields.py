@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from benign.errors import ProblemError
-from benign.linalg import require_x64
 from benign.tasks.checks import check_definite, check_finite, check_symmetric
 from benign.tasks.numbers import read
 
@@ -81,7 +80,6 @@ def sizes(place: str, A: Any, B: Any, *, stacked: bool = False) -> tuple[int, in
     Raises:
         ProblemError: A is not square, or B has not a row a state.
     """
-    require_x64(place)
     axes = (2, 3) if stacked else (2,)
     shape: tuple[int, ...] = tuple(np.shape(read(A, place, "A").floats))
     scalar = shape == () or (stacked and len(shape) == 1)
@@ -106,7 +104,6 @@ def gains(W: ArrayLike, shape: tuple[int, ...], what: str = "W") -> Array:
     Raises:
         ProblemError: another shape.
     """
-    require_x64("a cost")
     array = jnp.asarray(W, float)
     if array.shape == shape:
         return array

@@ -17,9 +17,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
-from benign.errors import BenignError, FileFormatError, OutputError, ProblemError
+from benign.errors import BenignError, FileFormatError, ProblemError
 from benign.exact.problem import Step
 from benign.tasks.writing import plain, tables, toml
+from benign.text import clean
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -54,7 +55,7 @@ class SuggestedStep:
         return tuple(Step(self.kind, eta, self.shots) for eta in self.eta)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FamilyFile:
     """What a family file says.
 
@@ -75,6 +76,10 @@ class FamilyFile:
     sampled: bool = False
     remarks: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        title = f"{clean(self.title, 60)!r}, " if self.title else ""
+        return f"FamilyFile({title}{self.family!r})"
+
 
 # --- reading ---------------------------------------------------------------------------------
 
@@ -88,7 +93,7 @@ def load(path: str | os.PathLike[str]) -> FamilyFile:
     """
     path = Path(path)
     name = _shortened(str(path))
-    return loads(_read(path, name), _format_of(path), str(path))
+    return loads(_read(path, name), format_of(path), str(path))
 
 
 def loads(text: str, format: Format = "toml", name: str = "family") -> FamilyFile:
@@ -152,7 +157,12 @@ def _too_large(size: int) -> str:
     )
 
 
-def _format_of(path: Path) -> Format:
+def format_of(path: Path) -> Format:
+    """The format that the suffix says.
+
+    Raises:
+        FileFormatError: it is neither .toml nor .json.
+    """
     suffix = path.suffix.lower()
     if suffix not in (".toml", ".json"):
         _refuse(
@@ -274,40 +284,6 @@ def _check_frame(document: Any) -> None:
 # --- writing ---------------------------------------------------------------------------------
 
 
-def dump(
-    family: Family,
-    path: str | os.PathLike[str],
-    *,
-    title: str = "",
-    source: str = "",
-    licence: str = "",
-    notes: str = "",
-    step: SuggestedStep | None = None,
-) -> None:
-    """Write a family file; `load` gives back the same family, number for number.
-
-    Raises:
-        FileFormatError: the suffix is neither .toml nor .json.
-        ProblemError: the family could not be read back (not well posed, or a fraction too long).
-        OutputError: the file cannot be written.
-    """
-    path = Path(path)
-    text = dumps(
-        family,
-        _format_of(path),
-        title=title,
-        source=source,
-        licence=licence,
-        notes=notes,
-        step=step,
-    )
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"{_shortened(str(path))}: cannot be written: {reason}") from error
-
-
 def dumps(
     family: Family,
     format: Format = "toml",
@@ -318,10 +294,11 @@ def dumps(
     notes: str = "",
     step: SuggestedStep | None = None,
 ) -> str:
-    """The text that `dump` writes.
+    """The text of a family file; `loads` gives back the same family, number for number.
 
     Raises:
-        ProblemError: the family could not be read back (not well posed, or a fraction too long).
+        ProblemError: the family could not be read back: it is not well posed, a fraction is too long,
+            or a name or a text is none that a file may hold (a line break in a name).
     """
     document: dict[str, Any] = {"benign": VERSION}
     texts = {"title": title, "source": source, "licence": licence, "notes": notes}
@@ -337,7 +314,10 @@ def dumps(
         text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
     else:
         text = toml(document)
-    back = loads(text, format, "the family to be written")
+    try:
+        back = loads(text, format, "the family to be written")
+    except FileFormatError as error:  # of the family, then: the format is ours
+        raise ProblemError(str(error)) from error
     if back.family != family:
         raise ProblemError("the family to be written: Q, R, S0 and noise must be symmetric")
     return text
@@ -355,13 +335,18 @@ def bundled() -> list[tuple[str, str]]:
     return found
 
 
+def bundled_names() -> list[str]:
+    """The names of the families that come with the library, none of them opened."""
+    return [path.stem for path in sorted(_data().glob("*.toml"))]
+
+
 def bundled_path(name: str) -> Path:
     """The file of a bundled family.
 
     Raises:
         FileFormatError: there is no such family; the message gives the nearest name.
     """
-    names = [path.stem for path in sorted(_data().glob("*.toml"))]
+    names = bundled_names()
     if name not in names:
         close = get_close_matches(name, names, n=1)
         hint = f"did you mean {close[0]}?" if close else "the bundled families are: " + ", ".join(names)

@@ -57,7 +57,6 @@ class FiniteHorizon(AbstractCost):
     Raises:
         ProblemError: a horizon below 1 or not an integer, or a field of the wrong shape, symmetry or
             sign, or not finite.
-        BenignError: JAX's 64-bit mode is off.
     """
 
     A: Float[Array, "*batch T n n"]
@@ -216,7 +215,7 @@ class FiniteHorizon(AbstractCost):
     def _collect(self, X: Float[Array, "T m n"], finite: Bool[Array, ""], W: ArrayLike) -> Array:
         """The derivative in the shape of W: chain rule of W_t = W, a sum, for one gain."""
         X = X if self.per_step else jnp.sum(X, axis=0)
-        return jnp.where(finite & jnp.all(jnp.isfinite(X)), X, 0.0).reshape(jnp.shape(W))
+        return jnp.where(finite & jnp.all(jnp.isfinite(X)), X, 0.0).reshape(np.shape(W))
 
 
 class _Sweep(eqx.Module):

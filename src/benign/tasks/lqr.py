@@ -9,12 +9,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from benign.errors import ProblemError
 from benign.exact.problem import Matrix, Plant
 from benign.exact.problem import exact as to_exact
-from benign.linalg import require_x64, spectral_radius
+from benign.linalg import float64_method, in_float64, spectral_radius
 from benign.tasks.checks import (
     SYMMETRIC,
     check_finite,
@@ -26,6 +27,8 @@ from benign.tasks.checks import (
 )
 from benign.tasks.numbers import Given, Unseen, plant_of, read, rounded, rounds_to, symmetrised
 from benign.tasks.regulator import Regulator
+from benign.tasks.sampling import Time, is_sampled, zero_order_hold
+from benign.tasks.wellposed import NO_CROSS_TERM
 from benign.text import quoted
 
 ARRAYS = ("A", "B", "Q", "R", "S0", "discount", "noise")
@@ -84,18 +87,27 @@ class LQR(eqx.Module):
     It is finite where √γ ρ(L) < 1 and +∞ elsewhere; all derivatives are zeros there, never NaN.
 
     The object is a frozen pytree of float64 arrays: it can be differentiated, stacked and mapped.
-    For n = m = 1 a gain may be a scalar or of shape (1, 1); gradients have the shape of the gain.
+    A gain is (m, n), or the vector (m·n,) of its rows, or a scalar if n = m = 1; gradients have the
+    shape of the gain.
 
     Args:
         A: (n, n) dynamics; a scalar for n = 1.
         B: (n, m) inputs; a 1-D array is a row of m inputs for n = 1, else a column.
         Q: (n, n) state cost, symmetric, ⪰ 0.
-        R: (m, m) input cost, symmetric, ≻ 0.
+        R: (m, m) input cost, symmetric, ≻ 0. R + B'PB ≻ 0 is not enough: where an input is free, the
+            cost may stay bounded in a loop that is not stable (a zero of the plant on or outside the
+            unit circle becomes its mode), and proofs rest on its growth. Give it a small price.
         S0: (n, n) second moment E[s0 s0'] of the initial state, ⪰ 0; the identity by default.
         discount: γ in (0, 1].
         noise: (n, n) covariance N ⪰ 0 of the process noise; needs γ < 1.
         adaptation: Another LQR of the same shape, the cost g that adaptation descends (f ≠ g).
         name: How messages and reports call the task.
+        time: "discrete" (the default) or "continuous": A and B are then those of dx/dt = A x + B u and
+            are sampled by zero-order hold, rounded to float64 (`benign.tasks.sampling`). Q, R, S0 and
+            noise belong to the sampled plant.
+        dt: The sampling time of a continuous plant; positive.
+        N: (n, m) cross term of the stage cost, 2 s'N a. Only zeros are taken; the message says by which
+            substitution some families with another can be given.
 
         Numbers may be strings ("0.1", "1/3"), `Fraction` or `Decimal` as well: a proof then is
         about exactly those. A Python float is the binary number it is.
@@ -106,8 +118,8 @@ class LQR(eqx.Module):
 
     Raises:
         ProblemError: a field has the wrong shape, sign, definiteness or symmetry, or is not finite,
-            or no gain stabilises. Only what is concrete is tested: nothing while JAX traces.
-        BenignError: JAX's 64-bit mode is off.
+            or no gain stabilises, or a plant cannot be sampled. Only what is concrete is tested:
+            nothing while JAX traces.
 
     Source: I. Molybog and J. Lavaei, arXiv 2006.00453, section on the linear-quadratic regulator.
     """
@@ -122,6 +134,7 @@ class LQR(eqx.Module):
     adaptation: LQR | None
     label: Unseen[Label] = eqx.field(static=True, repr=False)
 
+    @in_float64
     def __init__(
         self,
         A: Any,
@@ -134,10 +147,14 @@ class LQR(eqx.Module):
         noise: Any = None,
         adaptation: LQR | None = None,
         name: str | None = None,
+        time: Time | None = None,
+        dt: Any = None,
+        N: Any = None,
     ):
-        require_x64("LQR")
         place = "LQR" if name is None else f"task {quoted(name)}"
         given = _shaped(place, A, B, Q, R, S0, discount, noise)
+        if N is not None:
+            _refuse_cross_term(place, N, given["B"])
         for field, value in given.items():
             if not value.traced:
                 check_finite(lambda _: place, field, value.floats[None])
@@ -145,6 +162,7 @@ class LQR(eqx.Module):
                 if not value.traced:
                     check_symmetric(lambda _: place, field, value.floats[None])
                 given[field] = symmetrised(value)
+        given["A"], given["B"] = _discrete(place, given["A"], given["B"], time, dt)
         doubtful = check_stack(
             lambda _: place,
             {f: None if x.traced else np.asarray(x.floats)[None] for f, x in given.items()},
@@ -192,6 +210,8 @@ class LQR(eqx.Module):
         *,
         adaptation: LQR | None = None,
         name: str | None = None,
+        time: Time | None = None,
+        dt: Any = None,
     ) -> LQR:
         """lim (1/T) E Σ_{t<T} (s'Qs + a'Ra) under process noise of covariance N: C(W) = tr(P N).
 
@@ -201,7 +221,62 @@ class LQR(eqx.Module):
         Raises:
             ProblemError: as the constructor; `S0` in a message is the noise.
         """
-        return cls(A, B, Q, R, noise, adaptation=adaptation, name=name)
+        return cls(A, B, Q, R, noise, adaptation=adaptation, name=name, time=time, dt=dt)
+
+    @classmethod
+    def from_state_space(
+        cls,
+        system: Any,
+        Q: Any,
+        R: Any,
+        S0: Any = None,
+        *,
+        dt: Any = None,
+        discount: Any = 1,
+        noise: Any = None,
+        adaptation: LQR | None = None,
+        name: str | None = None,
+    ) -> LQR:
+        """The plant of a state-space model of python-control or SciPy (`lti`, `dlti`).
+
+        C and D are not looked at: the policy sees the state. For a price of outputs y = C s give
+        Q = C'Q_y C.
+
+        Args:
+            system: Has A, B and dt: None or 0 for a continuous model, which is sampled by zero-order
+                hold; the sampling time, or True for one that is not said, for a discrete model.
+            Q, R, S0, discount, noise, adaptation, name: As for the constructor.
+            dt: The sampling time of a continuous model; positive.
+
+        Raises:
+            ProblemError: no such model, a continuous one without `dt`, a discrete one with another; and
+                as the constructor.
+        """
+        place = "LQR.from_state_space" if name is None else f"task {quoted(name)}"
+        if any(getattr(system, field, None) is None for field in "AB") or not hasattr(system, "dt"):
+            raise ProblemError(
+                f"{place}: expected a state-space model with A, B and dt, got "
+                f"a {type(system).__name__}; of a transfer function make one first"
+            )
+        own = system.dt
+        if own is None or own == 0:
+            if dt is None:
+                raise ProblemError(
+                    f"{place}: the model is one of continuous time (its dt is {own}); give `dt`, the "
+                    "sampling time in its unit of time"
+                )
+            time: Time = "continuous"
+        else:
+            if dt is not None and (own is True or to_exact(own) != to_exact(dt)):
+                raise ProblemError(
+                    f"{place}: the model is sampled already (its dt is {own}); leave out `dt`, or give "
+                    "the continuous model"
+                )
+            time, dt = "discrete", None
+        return cls(
+            system.A, system.B, Q, R, S0,
+            discount=discount, noise=noise, adaptation=adaptation, name=name, time=time, dt=dt,
+        )  # fmt: skip
 
     @property
     def n(self) -> int:
@@ -219,6 +294,7 @@ class LQR(eqx.Module):
         return self.label.value.name
 
     @property
+    @in_float64
     def regulator(self) -> Regulator:
         """The equivalent problem without discount and noise: √γ(A, B) and S0 + γ/(1 − γ) N."""
         root = jnp.sqrt(self.discount)[..., None, None]
@@ -235,27 +311,30 @@ class LQR(eqx.Module):
         """The cost that adaptation descends: `adaptation`, or the task itself."""
         return self if self.adaptation is None else self.adaptation
 
+    @float64_method
     def cost(self, W: ArrayLike) -> Float[Array, ""]:
         """C(W) = tr(P S̄), +∞ where W does not stabilise; `status` says which.
 
         Differentiable by JAX to any order, in W and in the numbers of the task.
 
         Args:
-            W: (m, n) gain of a = −W s; a scalar if n = m = 1.
+            W: (m, n) gain of a = −W s, or (m·n,); a scalar if n = m = 1.
 
         Raises:
             ProblemError: W has another shape.
         """
         return _cost(self, as_gain(W, self.m, self.n))
 
+    @float64_method
     def gradient(self, W: ArrayLike) -> Float[Array, "*gain"]:
         """∇C(W) = 2 G Σ, in the shape of W; zeros outside the stabilising set (the cost says +∞).
 
         Raises:
             ProblemError: W has another shape than (m, n).
         """
-        return _gradient(self, as_gain(W, self.m, self.n)).reshape(jnp.shape(W))
+        return _gradient(self, as_gain(W, self.m, self.n)).reshape(np.shape(W))
 
+    @float64_method
     def hessian_product(self, W: ArrayLike, E: ArrayLike) -> Float[Array, "*gain"]:
         """∇²C(W)[E] = d/dt ∇C(W + tE) at t = 0, in the shape of W; zeros outside as `gradient`.
 
@@ -263,19 +342,21 @@ class LQR(eqx.Module):
             ProblemError: W or E has another shape than (m, n).
         """
         E = as_gain(E, self.m, self.n, "E")
-        return _hessian_product(self, as_gain(W, self.m, self.n), E).reshape(jnp.shape(W))
+        return _hessian_product(self, as_gain(W, self.m, self.n), E).reshape(np.shape(W))
 
+    @float64_method
     def hessian(self, W: ArrayLike) -> Float[Array, "*gain"]:
         """∇²C(W), an array of shape (m, n, m, n): entry [i, j, k, l] is ∂²C / ∂W_ij ∂W_kl.
 
-        A scalar if W is one. Zeros outside the stabilising set.
+        (m·n, m·n) if W is a vector, a scalar if W is one. Zeros outside the stabilising set.
 
         Raises:
             ProblemError: W has another shape than (m, n).
         """
         dense = _hessian(self, as_gain(W, self.m, self.n))
-        return dense.reshape(jnp.shape(W) * 2)
+        return dense.reshape(np.shape(W) * 2)
 
+    @float64_method
     def optimum(self) -> Optimum:
         """W* = (R + B'P*B)⁻¹B'P*A, P* the stabilising solution of the Riccati equation.
 
@@ -283,6 +364,7 @@ class LQR(eqx.Module):
         """
         return _optimum(self)
 
+    @float64_method
     def status(self, W: ArrayLike) -> Int[Array, ""]:
         """A code of `Status`; ``Status(int(task.status(W))).message`` says it in words.
 
@@ -321,21 +403,19 @@ def concrete(task: LQR) -> dict[str, np.ndarray | None]:
 
 
 def as_gain(W: ArrayLike, m: int, n: int, what: str = "W") -> Float[Array, "m n"]:
-    """The gain as an (m, n) array.
+    """The gain as an (m, n) array, from one or from its rows one after another (SciPy's vectors).
 
     Raises:
         ProblemError: another shape.
-        BenignError: JAX's 64-bit mode is off.
     """
-    require_x64("a cost")
     array = jnp.asarray(W, float)
     if array.shape == (m, n):
         return array
-    if array.shape == () and m == n == 1:
-        return array.reshape(1, 1)
+    if array.shape == (m * n,) or (array.shape == () and m == n == 1):
+        return array.reshape(m, n)
     alternative = " or a scalar" if m == n == 1 else ""
     raise ProblemError(
-        f"`{what}`: expected a gain of shape ({m}, {n}){alternative}, got {array.shape}; "
+        f"`{what}`: expected a gain of shape ({m}, {n}) or ({m * n},){alternative}, got {array.shape}; "
         "map over a batch of gains with jax.vmap"
     )
 
@@ -409,6 +489,35 @@ def _shaped(
     return given
 
 
+def _refuse_cross_term(place: str, N: Any, B: Given) -> None:
+    given, shape = read(N, place, "N"), B.floats.shape
+    if given.floats.shape != shape and (given.floats.shape != () or shape != (1, 1)):
+        raise ProblemError(f"{place}: `N` must have shape {shape}, got {given.floats.shape}")
+    if given.traced or given.floats.any():
+        raise ProblemError(f"{place}: {NO_CROSS_TERM}")
+
+
+def _discrete(place: str, A: Given, B: Given, time: Time | None, dt: Any) -> tuple[Given, Given]:
+    """The plant of one step: the one given, or sampled as a family file's is."""
+    try:
+        if not is_sampled(time, dt):
+            return A, B
+        if A.traced or B.traced or isinstance(dt, Tracer):
+            raise ProblemError("a plant is sampled from known numbers; make the task outside of JAX")
+        sampled = zero_order_hold(_rows(A), _rows(B), to_exact(dt))
+    except ProblemError as error:
+        raise ProblemError(f"{place}: {error}") from error
+    # Every entry is a float64 number: floats say it all.
+    A, B = (Given(np.array(M, dtype=object).astype(float)) for M in sampled)
+    return A, B
+
+
+def _rows(given: Given) -> Matrix:
+    """The exact numbers of a field."""
+    entries = given.floats if given.fractions is None else given.fractions
+    return tuple(tuple(to_exact(x) for x in row) for row in entries.tolist())
+
+
 def _raised(place: str, field: str, given: Given) -> Given:
     """A matrix that may be indefinite by a rounding, ⪰ 0 exactly: as floats, if these say it all."""
     if given.fractions is None:
@@ -422,17 +531,11 @@ def _exact_plant(given: dict[str, Given]) -> Plant | None:
     """The exact problem, or None where the float64 arrays hold all there is (or are traced)."""
     if any(x.traced for x in given.values()) or all(x.fractions is None for x in given.values()):
         return None
-
-    def rows(field: str) -> Matrix:
-        value = given[field]
-        entries = value.floats if value.fractions is None else value.fractions
-        return tuple(tuple(to_exact(x) for x in row) for row in entries.tolist())
-
     discount = given["discount"]
     return Plant(
-        *(rows(field) for field in ("A", "B", "Q", "R", "S0")),
+        *(_rows(given[field]) for field in ("A", "B", "Q", "R", "S0")),
         discount=to_exact(
             (discount.floats if discount.fractions is None else discount.fractions).item()
         ),
-        noise=rows("noise") if "noise" in given else None,
+        noise=_rows(given["noise"]) if "noise" in given else None,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from os import PathLike
 from typing import Any, overload
 
 import numpy as np
@@ -17,6 +18,8 @@ import scipy.linalg
 
 from benign.errors import ProblemError
 from benign.exact.problem import Family, Matrix, Plant, Task, exact
+from benign.tasks.files import FamilyFile
+from benign.tasks.given import as_exact_family
 from benign.text import quoted
 
 MEASURES = ("optimum", "curvature")
@@ -42,7 +45,8 @@ def normalize(family: Any, *, by: str | Sequence[Any] = "optimum", to: Any = Non
     exactly equal.
 
     Args:
-        family: a `TaskFamily` or an exact `Family`; the answer is of the same kind.
+        family: a `TaskFamily`, or a list of `LQR` tasks, gives a `TaskFamily`; an exact `Family`, a
+            family file, its path or a bundled name gives an exact one.
         by: c_τ: "optimum" is the least cost C_τ*; "curvature" is λ_max(∇²C_τ) at the optimum, which is
             2 λ_max(R + B'PB) λ_max(Σ) and what η is to be compared with; or one positive number a task.
         to: c, positive; the mean by default. With the c of a training family a new task joins it.
@@ -54,9 +58,12 @@ def normalize(family: Any, *, by: str | Sequence[Any] = "optimum", to: Any = Non
     Source: arXiv 2006.00453, the discussion of Figure 2. Which size to divide by is our choice.
     """
     if not isinstance(family, Family):
+        numbers = normalize(as_exact_family(family, "normalize"), by=by, to=to)
+        if isinstance(family, (str, PathLike, FamilyFile)):
+            return numbers
         from benign.tasks.family import TaskFamily
 
-        return TaskFamily.from_exact(normalize(family.exact(), by=by, to=to))
+        return TaskFamily.from_exact(numbers)
     size = None if to is None else _positive(to, "to")
     f = _factors(family, [task.f for task in family.tasks], by, size)
     own = any(task.adaptation is not None for task in family.tasks)

@@ -83,7 +83,6 @@ class MixedH2Hinf(AbstractCost):
         ProblemError: a field of the wrong shape, symmetry or sign, or not finite; (A, B) cannot be
             stabilised; no gain attains γ, and the message says which level some gain does attain.
             Only what is concrete is tested: nothing while JAX traces.
-        BenignError: JAX's 64-bit mode is off.
     """
 
     A: Float[Array, "*batch n n"]
@@ -194,7 +193,7 @@ class MixedH2Hinf(AbstractCost):
         return _Loop(self, feasible, stable, W, L, P, theta)
 
     def _masked(self, X: Array, feasible: Array, W: ArrayLike) -> Array:
-        return jnp.where(feasible, X, 0.0).reshape(jnp.shape(W))
+        return jnp.where(feasible, X, 0.0).reshape(np.shape(W))
 
 
 class _Parts(eqx.Module):

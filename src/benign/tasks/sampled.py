@@ -45,7 +45,7 @@ from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Bool, Float, PRNGKeyArray
 
 from benign.errors import ProblemError
-from benign.linalg import matmul, require_x64, transpose
+from benign.linalg import in_float64, matmul, transpose
 from benign.tasks.finite_horizon import FiniteHorizon
 from benign.tasks.lqr import LQR, as_gain
 from benign.tasks.task import AbstractCost, AbstractTask, alone
@@ -69,8 +69,8 @@ class Sampling(eqx.Module):
     directions: int = eqx.field(static=True)
     rollouts: int = eqx.field(static=True)
 
+    @in_float64
     def __init__(self, *, horizon: int, radius: float = 0.05, directions: int = 100, rollouts: int = 1):
-        require_x64("Sampling")
         for name, value in (("horizon", horizon), ("directions", directions), ("rollouts", rollouts)):
             if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
                 raise ProblemError(
@@ -126,6 +126,7 @@ class SampledCost(AbstractCost):
         self.roots = _root(lqr.S0), None if lqr.noise is None else _root(lqr.noise)
         self.key = key
 
+    @in_float64
     def truncated(self) -> FiniteHorizon:
         """C_T, the mean of a rollout: what a model would say, for comparison."""
         lqr = self.lqr
@@ -248,7 +249,7 @@ class SampledCost(AbstractCost):
         numbers = d + 2 + self._numbers(self.sampling.rollouts)
         normal = self._normal(stream, (self.sampling.directions, numbers))
         mean = factor * jnp.mean(jax.vmap(one)(normal), axis=0)
-        return jnp.where(jnp.all(jnp.isfinite(mean)), mean, 0.0).reshape(jnp.shape(W))
+        return jnp.where(jnp.all(jnp.isfinite(mean)), mean, 0.0).reshape(np.shape(W))
 
 
 class SampledLQR(AbstractTask):

@@ -8,7 +8,7 @@ rounded to float64, not of the continuous one.
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from benign.errors import ProblemError
 
@@ -21,7 +21,29 @@ MAX_NORM = 10**6
 MAX_SIZE = 100
 """Largest n + m that is sampled: a dense exponential in balls costs (n + m)³ long products."""
 
+Time = Literal["discrete", "continuous"]
+"""What A and B are those of: s' = A s + B a, or dx/dt = A x + B u."""
+
 _FIRST_PRECISION, _LAST_PRECISION = 128, 16_384
+
+
+def is_sampled(time: Time | None, dt: Any) -> bool:
+    """Whether a plant is given in continuous time, so that `zero_order_hold` is due.
+
+    Args:
+        time: None where nothing is said; it is discrete then.
+        dt: the sampling time, or None.
+
+    Raises:
+        ProblemError: another word; a continuous plant without `dt`; `dt` without a word on time.
+    """
+    if time not in (None, "discrete", "continuous"):
+        raise ProblemError(f'`time`: expected "discrete" or "continuous", got {time!r}')
+    if dt is not None and time is None:
+        raise ProblemError('`dt` is given without `time`; say time = "continuous" to sample')
+    if time == "continuous" and dt is None:
+        raise ProblemError('time = "continuous" needs the sampling time `dt`, in seconds')
+    return time == "continuous"
 
 
 def zero_order_hold(A: Matrix, B: Matrix, dt: Fraction) -> tuple[Matrix, Matrix]:

@@ -159,6 +159,7 @@ class PlantTable(_Table):
     B: Rows = Field(default=None)  # pyright: ignore[reportAssignmentType]
     Q: Rows = Field(default=None)  # pyright: ignore[reportAssignmentType]
     R: Rows = Field(default=None)  # pyright: ignore[reportAssignmentType]
+    N: Rows = Field(default=None)  # pyright: ignore[reportAssignmentType]
     S0: Rows = Field(default=None)  # pyright: ignore[reportAssignmentType]
     discount: Discount = Fraction(1)
     noise: Rows = Field(default=None)  # pyright: ignore[reportAssignmentType]
@@ -267,7 +268,7 @@ def _model_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
 
 
 def _nearest(key: str, model: type[BaseModel]) -> str:
-    known = list(model.model_fields)
+    known = [key for key in model.model_fields if key != "N"]  # may be 0 and nothing else
     folded = {k.casefold(): k for k in known}
     close = get_close_matches(key.casefold(), folded, n=1, cutoff=0.5)
     if close:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from benign.errors import ProblemError
-from benign.linalg import require_x64
+from benign.linalg import in_float64
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
 from benign.tasks.numbers import Unseen
@@ -39,13 +39,13 @@ class TaskStack(eqx.Module):
     weights: Float[Array, " k"]
     label: Unseen[tuple[str, ...]] = eqx.field(static=True, repr=False)
 
+    @in_float64
     def __init__(
         self,
         tasks: Sequence[AbstractTask | AbstractCost | LQR],
         weights: Sequence[float] | None = None,
         names: Sequence[str] | None = None,
     ):
-        require_x64("TaskStack")
         if not tasks:
             raise ProblemError("the stack has no task; give at least one")
         titles = tuple(f"task{i}" for i in range(len(tasks))) if names is None else tuple(names)
@@ -56,6 +56,7 @@ class TaskStack(eqx.Module):
         self.label = Unseen(titles)
 
     @classmethod
+    @in_float64
     def stacked(
         cls,
         tasks: AbstractTask,
@@ -67,7 +68,6 @@ class TaskStack(eqx.Module):
         Raises:
             ProblemError: the arrays differ in their first dimension; weights or names as above.
         """
-        require_x64("TaskStack.stacked")
         sizes = {np.shape(x)[:1] for x in jax.tree.leaves(tasks)}
         if len(sizes) != 1 or sizes == {()}:
             raise ProblemError(
@@ -102,6 +102,7 @@ class TaskStack(eqx.Module):
     def __len__(self) -> int:
         return self.weights.shape[0]
 
+    @in_float64
     def __getitem__(self, i: int) -> AbstractTask:
         """Task i on its own."""
         if not -len(self) <= i < len(self):
@@ -111,15 +112,18 @@ class TaskStack(eqx.Module):
     def __iter__(self) -> Iterator[AbstractTask]:
         return (self[i] for i in range(len(self)))
 
+    @in_float64
     def take(self, which: ArrayLike) -> AbstractTask:
         """The stacked tasks at the positions `which`, (b,): a batch. Positions may be traced."""
         return jax.tree.map(lambda x: jnp.take(x, jnp.asarray(which), axis=0), self.tasks)
 
+    @in_float64
     def resample(self, key: PRNGKeyArray) -> AbstractTask:
         """The stacked tasks under fresh samples, independent from task to task."""
         return resample(self.tasks, key, len(self))
 
 
+@in_float64
 def resample(tasks: AbstractTask, key: PRNGKeyArray, k: int) -> AbstractTask:
     """k stacked tasks under fresh samples, independent from task to task."""
     return jax.vmap(lambda task, one: task.resample(one))(tasks, jax.random.split(key, k))

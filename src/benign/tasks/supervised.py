@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from benign.errors import ProblemError
-from benign.linalg import require_x64
+from benign.linalg import in_float64
 from benign.tasks.differentiable import DifferentiableTask
 from benign.tasks.stack import TaskStack
 
@@ -27,13 +27,13 @@ SPREAD = 0.2
 """Standard deviation within a class, where the centres of the classes have one."""
 
 
+@in_float64
 def network(key: PRNGKeyArray, widths: tuple[int, ...]) -> Layers:
     """Random layers from widths (inputs, hidden …, outputs); weights of variance 1/inputs, no bias.
 
     Raises:
         ProblemError: fewer than two widths, or one below 1.
     """
-    require_x64("network")
     if len(widths) < 2 or min(widths) < 1:
         raise ProblemError(
             f"network: `widths` must hold two positive numbers or more, inputs to outputs, got {widths}"
@@ -45,6 +45,7 @@ def network(key: PRNGKeyArray, widths: tuple[int, ...]) -> Layers:
     ]
 
 
+@in_float64
 def predict(layers: Layers, x: Float[Array, "*batch i"]) -> Float[Array, "*batch o"]:
     """x ↦ W_k tanh(… tanh(W_1 x + b_1) …) + b_k: smooth, as a Hessian of g wants it."""
     for layer in layers[:-1]:
@@ -52,12 +53,14 @@ def predict(layers: Layers, x: Float[Array, "*batch i"]) -> Float[Array, "*batch
     return x @ layers[-1]["weight"] + layers[-1]["bias"]
 
 
+@in_float64
 def squared_error(layers: Layers, data: tuple[Array, Array]) -> Float[Array, ""]:
     """The mean of ‖prediction − y‖² over a sample (x, y)."""
     x, y = data
     return jnp.mean(jnp.sum((predict(layers, x) - y) ** 2, axis=-1))
 
 
+@in_float64
 def cross_entropy(layers: Layers, data: tuple[Array, Array]) -> Float[Array, ""]:
     """The mean of −log p(label | x), p the softmax of the prediction, over a sample (x, labels)."""
     x, labels = data
@@ -65,12 +68,14 @@ def cross_entropy(layers: Layers, data: tuple[Array, Array]) -> Float[Array, ""]
     return -jnp.mean(jnp.take_along_axis(scores, labels[:, None], axis=-1))
 
 
+@in_float64
 def accuracy(layers: Layers, data: tuple[Array, Array]) -> Float[Array, ""]:
     """The share of a sample whose label has the largest score."""
     x, labels = data
     return jnp.mean(jnp.argmax(predict(layers, x), axis=-1) == labels)
 
 
+@in_float64
 def sinusoids(key: PRNGKeyArray, tasks: int, *, shots: int = 10, held: int = 100) -> TaskStack:
     """Regression of y = a sin(x + p), x in [−5, 5], a in [0.1, 5], p in [0, π]; all uniform.
 
@@ -95,6 +100,7 @@ def sinusoids(key: PRNGKeyArray, tasks: int, *, shots: int = 10, held: int = 100
     return _stack(squared_error, one, key, tasks)
 
 
+@in_float64
 def few_shot(
     key: PRNGKeyArray, tasks: int, *, ways: int = 5, shots: int = 5, held: int = 50, dimension: int = 16
 ) -> TaskStack:
@@ -137,7 +143,6 @@ def _stack(cost: Any, one: Any, key: PRNGKeyArray, tasks: int) -> TaskStack:
 
 
 def _check_counts(place: str, **counts: int) -> None:
-    require_x64(place)
     for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ProblemError(f"{place}: `{name}` must be an integer of at least 1, got {value!r}")

@@ -25,7 +25,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, PRNGKeyArray
 
-from benign.linalg import require_x64
+from benign.errors import UsageError
+from benign.linalg import float64_method, in_float64
 from benign.tasks.lqr import ARRAYS, LQR, bare
 
 Parameters = Any
@@ -45,7 +46,19 @@ class Minimum(eqx.Module):
 
 
 class AbstractCost(eqx.Module):
-    """One function of the parameters W; see the conventions at the top of this file."""
+    """One function of the parameters W; see the conventions at the top of this file.
+
+    The methods of a final class are put into 64-bit mode (`linalg.precision`), whoever writes it.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in ("value", "gradient", "hessian_product", "feasible", "optimum"):
+            if name in vars(cls):
+                setattr(cls, name, float64_method(vars(cls)[name]))
+        for name in ("__init__", "resample"):
+            if name in vars(cls):
+                setattr(cls, name, in_float64(vars(cls)[name]))
 
     @abstractmethod
     def value(self, W: Parameters) -> Float[Array, ""]:
@@ -82,42 +95,52 @@ class AbstractTask(eqx.Module):
     f: eqx.AbstractVar[AbstractCost]
     g: eqx.AbstractVar[AbstractCost]
 
+    @float64_method
     def value(self, W: Parameters) -> Float[Array, ""]:
         """f(W), +∞ where infeasible."""
         return _value(self.f, _arrays(W))
 
+    @float64_method
     def gradient(self, W: Parameters) -> Parameters:
         """∇f(W), zeros where infeasible."""
         return _gradient(self.f, _arrays(W))
 
+    @float64_method
     def hessian_product(self, W: Parameters, E: Parameters) -> Parameters:
         """∇²f(W)[E], zeros where infeasible."""
         return _hessian_product(self.f, _arrays(W), _arrays(E))
 
+    @float64_method
     def feasible(self, W: Parameters) -> Bool[Array, ""]:
         """Whether f(W) is finite."""
         return _feasible(self.f, _arrays(W))
 
+    @float64_method
     def adaptation_value(self, W: Parameters) -> Float[Array, ""]:
         """g(W), +∞ where infeasible."""
         return _value(self.g, _arrays(W))
 
+    @float64_method
     def adaptation_gradient(self, W: Parameters) -> Parameters:
         """∇g(W), zeros where infeasible."""
         return _gradient(self.g, _arrays(W))
 
+    @float64_method
     def adaptation_hessian_product(self, W: Parameters, E: Parameters) -> Parameters:
         """∇²g(W)[E], zeros where infeasible."""
         return _hessian_product(self.g, _arrays(W), _arrays(E))
 
+    @float64_method
     def adaptation_feasible(self, W: Parameters) -> Bool[Array, ""]:
         """Whether g(W) is finite, so that a shot may start at W."""
         return _feasible(self.g, _arrays(W))
 
+    @float64_method
     def optimum(self) -> Minimum | None:
         """A global minimum of f, or None where none is known in advance."""
         return self.f.optimum()
 
+    @in_float64
     def resample(self, key: PRNGKeyArray) -> Task:
         """The task under fresh samples, drawn independently for f and g.
 
@@ -184,6 +207,11 @@ def as_task(given: AbstractTask | AbstractCost | LQR) -> AbstractTask:
         return given
     if isinstance(given, AbstractCost):
         return Task(given)
+    if not isinstance(given, LQR):
+        raise UsageError(
+            f"as_task: expected a task, got an object of {type(given).__name__}; "
+            "give an LQR, a cost or a task"
+        )
     f = LQRCost(alone(given))
     return Task(f) if given.adaptation is None else Task(f, LQRCost(alone(given.g)))
 
@@ -196,8 +224,12 @@ def alone(lqr: LQR) -> LQR:
 
 
 def _arrays(W: Parameters) -> Parameters:
-    require_x64("a cost")
-    return jax.tree.map(jnp.asarray, W)
+    return jax.tree.map(_array, W)
+
+
+def _array(x: ArrayLike) -> Array:
+    array = jnp.asarray(x)
+    return array.astype(float) if jnp.issubdtype(array.dtype, jnp.floating) else array
 
 
 @jax.jit

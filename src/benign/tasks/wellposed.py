@@ -26,6 +26,18 @@ LARGEST_EXACT = 64
 ASYMMETRY = Fraction(1, 10**9)
 """Largest |M − M'| relative to max |M| that is taken for rounding and averaged away."""
 
+WHY_STRICT = "where an input is free, the cost may stay bounded in an unstable loop"
+"""Why R ⪰ 0 is not enough, nor R + B'PB ≻ 0: a zero of the plant on or outside the unit circle becomes
+a mode of the loop that no price sees, and proofs near the rim rest on the growth of the cost."""
+
+NO_CROSS_TERM = (
+    "`N`, a cross term 2 s'N a of the cost, is not taken; if K = R⁻¹N' is the same in all tasks, give "
+    "A − B K for `A`, Q − N K for `Q` and no `N`: every gain is then W − K"
+)
+"""What is said of a cross term. With a = −W s and V = W − K it is s'(Q − N K)s + s'V'RV s under
+s' = (A − B K − B V)s: the same problem, shift of gains aside. All tasks share W, so that they must
+share K. Otherwise the stage cost is Q − N W − W'N' + W'RW, and no kernel and no proof here has that."""
+
 _FLOAT_TOLERANCE = 1e-12  # a few hundred roundings of float64, for matrices of more than 12 rows
 
 
@@ -79,9 +91,11 @@ def definite(M: Matrix, *, strict: bool) -> Matrix:
 
 
 def _indefinite(M: Matrix, *, strict: bool) -> ProblemError:
+    singular = strict and len(M) <= LARGEST_EXACT and is_semidefinite(M, strict=False)
+    why = f"; {WHY_STRICT}" if singular else ""
     if len(M) == 1:
         return ProblemError(
-            f"must be {'positive' if strict else 'zero or positive'}, got {show(M[0][0])}"
+            f"must be {'positive' if strict else 'zero or positive'}, got {show(M[0][0])}{why}"
         )
     kind = "definite" if strict else "semidefinite"
     smallest, scale = _smallest_eigenvalue(M)
@@ -92,7 +106,7 @@ def _indefinite(M: Matrix, *, strict: bool) -> ProblemError:
     else:
         found = f"its smallest eigenvalue is {smallest:.3g}"
     cure = f"adding {max(-smallest, scale * 1e-12) * 1.1:.2g} to its diagonal would do"
-    return ProblemError(f"must be positive {kind}; {found} ({cure})")
+    return ProblemError(f"must be positive {kind}; {found} ({cure}){why}")
 
 
 def _smallest_eigenvalue(M: Matrix) -> tuple[float, float]:

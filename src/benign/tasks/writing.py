@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import math
-from decimal import Decimal
+import re
 from typing import TYPE_CHECKING, Any
+
+from benign.exact.problem import written
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
     from benign.exact.problem import Family, Plant, Task
 
+_PLACES = 20
+"""Most decimal places of a number that is written as a decimal and not as a fraction."""
+
 
 def tables(family: Family) -> list[dict[str, Any]]:
-    """The [[tasks]] of a family, each written out in full."""
-    # Whole numbers in the same proportion: normalised weights would be long fractions.
-    scale = math.lcm(*(weight.denominator for weight in family.weights))
-    return [
-        _task_table(task, weight * scale)
-        for task, weight in zip(family.tasks, family.weights, strict=True)
-    ]
+    """The [[tasks]] of a family, each written out in full.
+
+    Raises:
+        ProblemError: a number has more digits than a certificate holds.
+    """
+    weights = _weights(family.weights)
+    return [_task_table(task, weight) for task, weight in zip(family.tasks, weights, strict=True)]
+
+
+def _weights(weights: tuple[Fraction, ...]) -> list[Fraction]:
+    """Shorter numbers in the same proportion: normalised weights are long fractions."""
+    scale = math.lcm(*(weight.denominator for weight in weights))
+    if scale.bit_length() <= 53:
+        return [weight * scale for weight in weights]
+    # Quotients of what was given: their length does not grow with the number of tasks.
+    return [weight / max(weights) for weight in weights]
 
 
 def _task_table(task: Task, weight: Fraction) -> dict[str, Any]:
@@ -45,43 +58,32 @@ def _plant_table(plant: Plant) -> dict[str, Any]:
 
 
 def plain(value: Fraction) -> int | str:
-    """A whole number, a short decimal as text, or a fraction as text: each exactly the value."""
+    """A whole number, a short decimal as text, or a fraction as text: each exactly the value.
+
+    Raises:
+        ProblemError: it has more digits than a certificate holds.
+    """
     if value.denominator == 1 and abs(value.numerator) < 2**53:
         return value.numerator
+    fraction = written(value)
     twos = (value.denominator & -value.denominator).bit_length() - 1
     fives = 0
-    while value.denominator % 5 ** (fives + 1) == 0 and fives < 20:
+    while value.denominator % 5 ** (fives + 1) == 0 and fives < _PLACES:
         fives += 1
     places = max(twos, fives)
-    if places <= 20 and 2**twos * 5**fives == value.denominator:
-        return f"{Decimal(value.numerator * 10**places // value.denominator).scaleb(-places):f}"
-    return str(value)
+    if not 0 < places <= _PLACES or 2**twos * 5**fives != value.denominator:
+        return fraction
+    whole, rest = divmod(abs(value.numerator) * 10**places // value.denominator, 10**places)
+    return f"{'-' * (value < 0)}{whole}.{rest:0{places}d}"
 
 
 def toml(document: dict[str, Any]) -> str:
     """The document as TOML, its tables after its keys."""
-    lines = [f"{key} = {_toml_value(v)}" for key, v in document.items() if key not in _TABLES]
-    if "step" in document:
-        lines += ["", "[step]"]
-        lines += [f"{key} = {_toml_value(value)}" for key, value in document["step"].items()]
-    for table in document["tasks"]:
-        for header, fields in (
-            ("[[tasks]]", table),
-            ("[tasks.adaptation]", table.get("adaptation")),
-        ):
-            if fields is not None:
-                lines += ["", header]
-                lines += [f"{k} = {_toml_value(v)}" for k, v in fields.items() if k not in _TABLES]
-    return "\n".join(lines) + "\n"
+    import tomli_w
 
-
-_TABLES = ("step", "tasks", "adaptation")
-
-
-def _toml_value(value: Any) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml_value, value)) + "]"
-    if isinstance(value, str):
-        # A JSON string is a TOML string but for the one control character that JSON leaves bare.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return str(value)
+    text = tomli_w.dumps(document)
+    # An array is written over many lines, a matrix reads better in one. No string holds a line break
+    # (it is escaped), so that what begins with a blank or a bracket on the next line is in an array.
+    for broken, joined in ((r"\[\n +", "["), (r",\n *\]", "]"), (r",\n +", ", ")):
+        text = re.sub(broken, joined, text)
+    return text

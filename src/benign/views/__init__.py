@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benign.views.picture import draw_observed as draw_observed
     from benign.views.plots import draw_landscape as draw_landscape
-    from benign.views.save import read_landscape as read_landscape
     from benign.views.save import save_landscape as save_landscape
-    from benign.views.save import write_atomically as write_atomically
 
 _HOME = {
     "draw_observed": "benign.views.picture",
     "draw_landscape": "benign.views.plots",
-    "read_landscape": "benign.views.save",
     "save_landscape": "benign.views.save",
-    "write_atomically": "benign.views.save",
 }
 
 __all__ = [*_HOME]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -1,16 +1,13 @@
-"""What was proved below a level, for a terminal and on disk."""
+"""What was proved below a level, for a terminal and for a picture."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benign.text import clean
 from benign.views.numbers import above, near, outward, span, step_size
-from benign.views.save import enclosure_to_json, make_directory, render, to_text, write_atomically
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -18,7 +15,6 @@ if TYPE_CHECKING:
     from benign.results.below import LandscapeBelow
     from benign.views.scenes import Scene
 
-VERSION = 1
 MOST_ROWS = 16
 
 COLOURS = {"proved": "bold green", "refuted": "bold red", "undecided": "bold yellow"}
@@ -87,7 +83,9 @@ def coverage(landscape: LandscapeBelow) -> list[str]:
             f"Only gains with entries in {spans} were searched: no bound of the domain is known."
         )
     if landscape.minimizers:
-        lines.append(f"epsilon in {span(*landscape.epsilon)}   {landscape.boxes} boxes")
+        lines.append(
+            f"epsilon in {span(landscape.epsilon.lo, landscape.epsilon.hi)}   {landscape.boxes} boxes"
+        )
     return lines
 
 
@@ -95,60 +93,9 @@ def lower_met(landscape: LandscapeBelow) -> float | None:
     """The least value that the search met, if it is below all that was proved."""
     if landscape.observed is None or not landscape.observed.minimizers or landscape.level > 0:
         return None
-    met = landscape.observed.minimizers[0].value
+    met = landscape.observed.minimizers[0].height
     proved = landscape.minimizers[0].value.lo if landscape.minimizers else np.inf
     return met if met < proved - 1e-6 * abs(met) else None
-
-
-def below_document(landscape: LandscapeBelow) -> dict[str, Any]:
-    """The result as a JSON document."""
-    from benign.exact.problem import problem_to_json
-    from benign.version import __version__
-
-    return {
-        "benign": "landscape below a level",
-        "version": VERSION,
-        "library": __version__,
-        "status": landscape.verdict.status.value,
-        "statement": landscape.verdict.statement,
-        "reason": landscape.verdict.reason,
-        "asked_level": _number(landscape.asked),
-        "level": _number(landscape.level),
-        "bounded": landscape.bounded,
-        "region": landscape.region.tolist(),
-        "minimizers": [
-            {"W": p.W.tolist(), "radius": p.radius.tolist(), "value": enclosure_to_json(p.value)}
-            for p in landscape.minimizers
-        ],
-        "minimum": enclosure_to_json(landscape.minimum),
-        "epsilon": enclosure_to_json(landscape.epsilon),
-        "boxes": landscape.boxes,
-        "left": landscape.left,
-        "problem": problem_to_json(landscape.problem),
-        "facts": dict(landscape.facts),
-    }
-
-
-def _number(x: float) -> float | str:
-    return x if np.isfinite(x) else ("inf" if x > 0 else "-inf")
-
-
-def save_below(landscape: LandscapeBelow, directory: str | os.PathLike[str]) -> list[Path]:
-    """Write landscape.json, certificate.json if there is one, and the pictures to a directory.
-
-    Raises:
-        OutputError: the directory cannot be made or written; nothing is left half written.
-    """
-    from benign.views.picture import draw_scene
-
-    contents: dict[str, str | bytes] = {"landscape.json": to_text(below_document(landscape))}
-    if landscape.certificate is not None:
-        contents["certificate.json"] = to_text(landscape.certificate)
-    figure = draw_scene(below_scene(landscape))
-    if figure is not None:
-        contents |= {f"landscape.{suffix}": data for suffix, data in render(figure).items()}
-    folder = make_directory(directory)
-    return [write_atomically(folder / name, content) for name, content in contents.items()]
 
 
 def below_scene(landscape: LandscapeBelow) -> Scene:
@@ -162,7 +109,7 @@ def below_scene(landscape: LandscapeBelow) -> Scene:
     met: list[tuple[Any, float]] = []
     if landscape.level <= 0 and observed is not None:  # the list may lack some, even lower ones
         met = [
-            (p.W, p.value)
+            (p.W, p.height)
             for p in observed.minimizers
             if not any(np.allclose(p.W, W, rtol=1e-6) for W, _ in listed)
         ]

@@ -83,7 +83,7 @@ def _draw_places(axes: Axes, found: Bifurcation) -> None:
     _shade(axes, found)
     labelled: set[bool] = set()
     for branch in found.branches:
-        _line(axes, eta, branch, [point.W.mid for point in branch], labelled)
+        _line(axes, eta, branch, [point.at.mid for point in branch], labelled)
     for birth, marker, label in ((True, "^", "a minimum is born"), (False, "v", "a minimum dies")):
         events = [event for event in found.events if event.birth is birth]
         if events:

@@ -2,7 +2,7 @@
 
     h(W) = Σ ω_τ h_τ(W),   h_τ(W) = f_τ(F_τ(W)),   C(W) = s(q + rW²)/(1 − γ(a − bW)²).
 
-Nothing here is proved: what is proved stands in the `Landscape`, and a picture marks it on top of
+Nothing here is proved: what is proved stands in the `LineLandscape`, and a picture marks it on top of
 these lines.
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from benign.exact.problem import Plant, Problem
 
 if TYPE_CHECKING:
-    from benign.results.landscape import Landscape
+    from benign.results.line import LineLandscape
 
 Floats = NDArray[np.float64]
 
@@ -96,7 +96,7 @@ class Curves:
 
 
 def sample(
-    landscape: Landscape, low: float, high: float, *, drawn: Sequence[int] = (), points: int = 900
+    landscape: LineLandscape, low: float, high: float, *, drawn: Sequence[int] = (), points: int = 900
 ) -> Curves:
     """The lines on [low, high], finer near stationary points, rims and jumps.
 
@@ -116,7 +116,7 @@ def sample(
     return Curves(W, h, tasks, tuple(drawn))
 
 
-def _grid(landscape: Landscape, low: float, high: float, points: int) -> tuple[Floats, NDArray]:
+def _grid(landscape: LineLandscape, low: float, high: float, points: int) -> tuple[Floats, NDArray]:
     width = high - low
     parts = [np.linspace(low, high, points)]
     ladder = np.geomspace(1e-7, 3e-2, 22)
@@ -129,11 +129,11 @@ def _grid(landscape: Landscape, low: float, high: float, points: int) -> tuple[F
     # With hundreds of points the even grid is their grid: a cluster at each would only cost time.
     rungs = ladder[::2] if len(stationary) <= 40 else ladder[-1:]
     for point in stationary:
-        W = point.W.mid
+        W = point.at.mid
         if point.limits is None:
             parts += [np.array([W]), W + width * rungs, W - width * rungs]
         else:
-            hair = max(1e-9 * width, 4.0 * np.spacing(abs(W)), point.W.width)
+            hair = max(1e-9 * width, 4.0 * np.spacing(abs(W)), point.at.width)
             parts.append(np.array([W - hair, W, W + hair]))
             jumps.append(W)
     grid = np.unique(np.concatenate(parts))

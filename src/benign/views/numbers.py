@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benign.exact.rounding import at_least, at_most, between, digits_known, named, settled, shown
 
 if TYPE_CHECKING:
-    from benign.results.landscape import Enclosure
+    from benign.results.enclosure import Enclosure
 
 LEAST, MOST = 7, 16
 

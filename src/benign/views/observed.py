@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from benign.text import clean
@@ -22,7 +23,7 @@ def observed_report(landscape: ObservedLandscape, title: str = "") -> Group:
     from rich.table import Table
     from rich.text import Text
 
-    word, _, rest = landscape.verdict.partition(": ")
+    verdict = landscape.verdict
     step = landscape.objective.problem.step
     family = landscape.objective.problem.family
     minima = landscape.minimizers
@@ -31,23 +32,21 @@ def observed_report(landscape: ObservedLandscape, title: str = "") -> Group:
         side = "left" if name.startswith("W") else "right"
         table.add_column(name, justify=side, no_wrap=True)
     for number, point in enumerate(minima[:MOST_ROWS], start=1):
-        gap = (
-            "–"
-            if point.certificate is None
-            else f"≤ {outward(point.certificate['gap'], 3, down=False)}"
-        )
+        gap = "–" if point.gap == inf else f"≤ {outward(point.gap, 3, down=False)}"
         rows = "; ".join(" ".join(f"{x:.4g}" for x in row) for row in point.W)
         table.add_row(
             str(number),
-            f"{point.value:.9g}",
-            f"{point.value - minima[0].value:.3g}",
+            f"{point.height:.9g}",
+            f"{point.height - minima[0].height:.3g}",
             str(point.hits),
             gap,
             rows if len(rows) <= 24 else rows[:22] + " …",
         )
     parts = [
         Text(clean(title), style="bold") if title else Text(""),
-        Text.assemble((word.upper(), "bold yellow"), f": {rest}"),
+        Text.assemble(
+            (verdict.status.upper(), "bold yellow"), f": {verdict.finding}; {verdict.reason}"
+        ),
         Text(
             f"  {step.kind} step, eta = {step_size(step.eta)}, {step.shots} shot"
             f"{'s' if step.shots > 1 else ''}; {len(family.tasks)} tasks, {family.n} states, "

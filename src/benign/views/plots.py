@@ -1,7 +1,7 @@
 """The picture of a landscape: h, the tasks, and every point that was proved, marked by its kind.
 
 The lines are plain float64 (`benign.views.curves`); the marks, the shading and the words come from
-the `Landscape` and are proved. Nothing of Matplotlib is imported before a picture is asked for, and
+the `LineLandscape` and are proved. Nothing of Matplotlib is imported before a picture is asked for, and
 `pyplot` never is.
 """
 
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benign.results.landscape import Kind, Landscape, StationaryPoint
+from benign.results.landscape import Kind
+from benign.results.line import LineLandscape, StationaryPoint
 from benign.text import for_picture
 from benign.views.curves import Curves, Floats, sample
 from benign.views.numbers import distinct
@@ -61,7 +62,7 @@ def style() -> AbstractContextManager[None]:
     return matplotlib.rc_context(_STYLE)
 
 
-def draw_landscape(landscape: Landscape) -> Figure:
+def draw_landscape(landscape: LineLandscape) -> Figure:
     """h (solid), each h_τ (dashed), minima by kind, gaps of the domain, and the verdict as title.
 
     Where minima are closer than the eye can tell, a second panel shows their height above the global
@@ -115,7 +116,7 @@ def draw_landscape(landscape: Landscape) -> Figure:
 # --- panels ----------------------------------------------------------------------------------
 
 
-def draw_panel(axes: Axes, landscape: Landscape, window: Window, *, tasks: bool = True) -> None:
+def draw_panel(axes: Axes, landscape: LineLandscape, window: Window, *, tasks: bool = True) -> None:
     """h, the tasks (if wanted) and all marks on one pair of axes, labelled for a legend."""
     (x0, x1), (y0, y1) = window.x, window.y
     axes.set_xlim(x0, x1)
@@ -135,12 +136,12 @@ def draw_panel(axes: Axes, landscape: Landscape, window: Window, *, tasks: bool 
     axes.set_ylabel("cost after adaptation")
 
 
-def draw_zoom(axes: Axes, landscape: Landscape, window: Window) -> None:
+def draw_zoom(axes: Axes, landscape: LineLandscape, window: Window) -> None:
     """h − min h on a logarithmic scale about the minima that look alike."""
     assert window.zoom is not None
     x0, x1 = window.zoom
     curves = sample(landscape, x0, x1)
-    gaps = [max(p.value.mid - landscape.minimum.mid, 0.0) for p in landscape.minimizers]
+    gaps = [max(p.value.mid - landscape.minimum.mid, 0.0) for p in landscape.minima]
     low = landscape.minimum.mid
     resolved = 64.0 * np.spacing(abs(low)) or 1e-300
     positive = [gap for gap in gaps if gap > resolved]
@@ -156,12 +157,12 @@ def draw_zoom(axes: Axes, landscape: Landscape, window: Window) -> None:
     _shade(axes, landscape, x0, x1)
     axes.plot(curves.W, np.clip(above, floor / 10.0, top * 10.0), color=INK, lw=1.8, zorder=5)
     numbers = _numbers(landscape)
-    for point, gap in zip(landscape.minimizers, gaps, strict=True):
-        if x0 <= point.W.mid <= x1:
+    for point, gap in zip(landscape.minima, gaps, strict=True):
+        if x0 <= point.at.mid <= x1:
             at_floor = gap <= floor
-            _mark(axes, landscape, point, point.W.mid, floor if at_floor else gap)
+            _mark(axes, landscape, point, point.at.mid, floor if at_floor else gap)
             if id(point) in numbers:
-                place = (point.W.mid, floor if at_floor else gap)
+                place = (point.at.mid, floor if at_floor else gap)
                 _number(axes, numbers[id(point)], *place, aside=at_floor)
     axes.set_xlabel("gain W")
     axes.set_title("height above the global minimum", fontsize=11, color=INK, loc="left")
@@ -179,7 +180,7 @@ def _clip(y: Floats, low: float, high: float) -> Floats:
     return np.clip(y, low - 2.0 * span, high + 2.0 * span)
 
 
-def _tasks(axes: Axes, landscape: Landscape, curves: Curves, window: Window) -> None:
+def _tasks(axes: Axes, landscape: LineLandscape, curves: Curves, window: Window) -> None:
     k = len(landscape.problem.tasks)
     if k == 1 or not curves.drawn:
         return  # h is its only task's own objective
@@ -206,7 +207,7 @@ def _shortened(name: str, length: int = 30) -> str:
     return f" {name}" if name.startswith("_") else name
 
 
-def _shade(axes: Axes, landscape: Landscape, x0: float, x1: float) -> None:
+def _shade(axes: Axes, landscape: LineLandscape, x0: float, x1: float) -> None:
     """Where h is infinite, and where nothing could be decided."""
     ends = [x0]
     for piece in landscape.domain:
@@ -226,7 +227,7 @@ def _shade(axes: Axes, landscape: Landscape, x0: float, x1: float) -> None:
         label = None
 
 
-def _optima(axes: Axes, landscape: Landscape) -> None:
+def _optima(axes: Axes, landscape: LineLandscape) -> None:
     W = np.array([optimum.W.mid for optimum in landscape.optima])
     k = W.size
     colours = [TASK_COLOURS[i % 6] for i in range(k)] if 1 < k <= NAMED_TASKS else [INK] * k
@@ -237,17 +238,17 @@ def _optima(axes: Axes, landscape: Landscape) -> None:
               label="W*, a task’s own optimum" if k > 1 else "W*, the task’s optimum")  # fmt: skip
 
 
-def _jumps(axes: Axes, landscape: Landscape) -> None:
+def _jumps(axes: Axes, landscape: LineLandscape) -> None:
     jumps = [point for point in landscape.stationary_points if point.limits is not None]
     if len(jumps) > SHOWN_JUMPS:
         return
     # Jump minima are marked as minima as well; the circle shows where each branch of h ends.
-    ends = [(point.W.mid, limit.mid) for point in jumps for limit in point.limits or () if limit]
+    ends = [(point.at.mid, limit.mid) for point in jumps for limit in point.limits or () if limit]
     if ends:
         x, y = zip(*ends, strict=True)
         axes.plot(x, y, ls="none", marker="o", ms=6, mfc="white", mec=INK, mew=1.3, zorder=7,
                   label="end of a branch (h jumps)")  # fmt: skip
-        for W in {point.W.mid for point in jumps}:
+        for W in {point.at.mid for point in jumps}:
             axes.axvline(W, color=GREY, lw=0.8, ls=(0, (1, 2)), zorder=1)
 
 
@@ -259,17 +260,17 @@ _MARKS: dict[str, tuple[str, str, float, str]] = {
 }
 
 
-def _role(landscape: Landscape, point: StationaryPoint) -> str:
+def _role(landscape: LineLandscape, point: StationaryPoint) -> str:
     if not point.kind.is_minimum:
         return "maximum"
     if is_spurious(landscape, point):
         return "spurious"
-    lowest = [p for p in landscape.minimizers if p.value.lo <= landscape.minimum.hi]
+    lowest = [p for p in landscape.minima if p.value.lo <= landscape.minimum.hi]
     alone = landscape.epsilon.hi == 0 or len(lowest) == 1
     return "global" if alone and landscape.is_complete else "minimum"
 
 
-def _mark(axes: Axes, landscape: Landscape, point: StationaryPoint, x: float, y: float) -> None:
+def _mark(axes: Axes, landscape: LineLandscape, point: StationaryPoint, x: float, y: float) -> None:
     shape, colour, size, _ = _MARKS[_role(landscape, point)]
     if point.kind is Kind.JUMP_MINIMUM:
         shape = "D"
@@ -280,9 +281,9 @@ def _mark(axes: Axes, landscape: Landscape, point: StationaryPoint, x: float, y:
               clip_on=False)  # fmt: skip
 
 
-def _numbers(landscape: Landscape) -> dict[int, int]:
+def _numbers(landscape: LineLandscape) -> dict[int, int]:
     """The minima that get a number, by identity; none when there are too many to read."""
-    minima = landscape.minimizers
+    minima = landscape.minima
     if len(minima) > NAMED_MINIMA:
         return {}
     return {id(point): i + 1 for i, point in enumerate(minima)}
@@ -296,14 +297,14 @@ def _number(axes: Axes, number: int, x: float, y: float, *, aside: bool = False)
                   annotation_clip=False)  # fmt: skip
 
 
-def _marks(axes: Axes, landscape: Landscape, window: Window) -> None:
+def _marks(axes: Axes, landscape: LineLandscape, window: Window) -> None:
     (x0, x1), (y0, y1) = window.x, window.y
-    minima = landscape.minimizers
+    minima = landscape.minima
     numbers = _numbers(landscape)
-    W, h = distinct([p.W for p in minima]), distinct([p.value for p in minima])
+    W, h = distinct([p.at for p in minima]), distinct([p.value for p in minima])
     last = (-np.inf, -np.inf)
     for point, w_text, h_text in zip(minima, W, h, strict=True):
-        x, y = point.W.mid, min(max(point.value.mid, y0), y1)
+        x, y = point.at.mid, min(max(point.value.mid, y0), y1)
         _mark(axes, landscape, point, x, y)
         if id(point) in numbers:
             near = x - last[0] < 0.02 * (x1 - x0) and abs(y - last[1]) < 0.05 * (y1 - y0)
@@ -319,7 +320,7 @@ def _marks(axes: Axes, landscape: Landscape, window: Window) -> None:
     if maxima:
         shape, colour, size, label = _MARKS["maximum"]
         y = np.clip([p.value.mid for p in maxima], y0, y1)
-        axes.plot([p.W.mid for p in maxima], y, ls="none", marker=shape, ms=size, mfc=colour,
+        axes.plot([p.at.mid for p in maxima], y, ls="none", marker=shape, ms=size, mfc=colour,
                   mec=INK, mew=1.2, zorder=8, label=label)  # fmt: skip
 
 
@@ -334,9 +335,9 @@ def _entry(axes: Axes, point: StationaryPoint, role: str, text: str) -> None:
     axes.plot([], [], ls="none", marker=shape, ms=size, mfc=colour, mec="white", label=text)
 
 
-def _summary(axes: Axes, landscape: Landscape, W: Sequence[str], h: Sequence[str]) -> None:
+def _summary(axes: Axes, landscape: LineLandscape, W: Sequence[str], h: Sequence[str]) -> None:
     """The key when minima are many: how many of each role, the lowest and the highest."""
-    minima = landscape.minimizers
+    minima = landscape.minima
     for role in ("global", "minimum", "spurious"):
         those = [i for i, point in enumerate(minima) if _role(landscape, point) == role]
         if not those:
@@ -359,8 +360,8 @@ def ordered_handles(axes: Axes) -> list[Any]:
     ]
 
 
-def _legend_entries(landscape: Landscape) -> int:
-    k, minima = len(landscape.problem.tasks), len(landscape.minimizers)
+def _legend_entries(landscape: LineLandscape) -> int:
+    k, minima = len(landscape.problem.tasks), len(landscape.minima)
     return (k if k <= NAMED_TASKS else 1) + (2 * minima if minima <= NAMED_MINIMA else 6) + 6
 
 

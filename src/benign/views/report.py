@@ -1,6 +1,6 @@
 """A landscape as a screenful of text, for the command line and for notebooks.
 
-The verdict comes first and is a word before it is a colour; nothing is said that the `Landscape`
+The verdict comes first and is a word before it is a colour; nothing is said that the `LineLandscape`
 does not prove. The only numbers computed here are the adapted gains F_τ(W), in plain float64, to say
 which task a minimiser adapts to.
 """
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benign.results.landscape import Enclosure, Kind, Landscape, StationaryPoint, TaskOptimum
+from benign.results.enclosure import Enclosure
+from benign.results.landscape import Kind
+from benign.results.line import LineLandscape, StationaryPoint, TaskOptimum
 from benign.text import clean
 from benign.verdict import Status
 from benign.views.curves import PlainObjective
@@ -47,7 +49,7 @@ ADAPTED = 1e-6
 _COLOURS = {Status.PROVED: "green", Status.REFUTED: "red", Status.UNDECIDED: "yellow"}
 
 
-def report(landscape: Landscape, title: str = "") -> Group:
+def report(landscape: LineLandscape, title: str = "") -> Group:
     """The verdict, ε, the tasks, the minimisers and a word of advice, as something Rich can print.
 
     Args:
@@ -68,7 +70,7 @@ def report(landscape: Landscape, title: str = "") -> Group:
     return Group(*parts, Text(advice(landscape)), space)
 
 
-def _verdict(landscape: Landscape) -> Text:
+def _verdict(landscape: LineLandscape) -> Text:
     from rich.text import Text
 
     verdict = landscape.verdict
@@ -80,7 +82,7 @@ def _verdict(landscape: Landscape) -> Text:
     return text
 
 
-def _facts(landscape: Landscape) -> Text:
+def _facts(landscape: LineLandscape) -> Text:
     from rich.text import Text
 
     step, epsilon = landscape.problem.step, landscape.epsilon
@@ -119,7 +121,7 @@ def _table(title: str, *columns: tuple[str, str]) -> Table:
     return table
 
 
-def _tasks(landscape: Landscape) -> Table:
+def _tasks(landscape: LineLandscape) -> Table:
     from rich.text import Text
 
     k = len(landscape.optima)
@@ -144,43 +146,43 @@ def _spread(optima: tuple[TaskOptimum, ...]) -> str:
     return f"all in {outward(low, 4, down=True)} … {outward(high, 4, down=False)}"
 
 
-def _minima(landscape: Landscape) -> Table:
-    minima = landscape.minimizers
+def _minima(landscape: LineLandscape) -> Table:
+    minima = landscape.minima
     table = _table(
         f"Local minima: {len(minima)}" + ("" if landscape.is_complete else " found"),
         ("W", "right"), ("h", "right"), ("above min", "right"), ("%", "right"), ("kind", "left"),
         ("adapts to (|F−W*|)", "left"), ("within", "right"),
     )  # fmt: skip
     chosen = _chosen(landscape)
-    W, h = distinct([p.W for p in minima]), distinct([p.value for p in minima])
+    W, h = distinct([p.at for p in minima]), distinct([p.value for p in minima])
     goals = _goals(landscape, [minima[i] for i in chosen])
     for i, goal in zip(chosen, goals, strict=True):
         point = minima[i]
         table.add_row(
             W[i], h[i], *_gap(landscape, point), kind_in_words(landscape, point), goal,
-            width(point.W),
+            width(point.at),
         )  # fmt: skip
     if len(chosen) < len(minima):
         table.add_row(f"… {len(minima) - len(chosen)} more", "", "", "", "", "")
     return table
 
 
-def _chosen(landscape: Landscape) -> list[int]:
+def _chosen(landscape: LineLandscape) -> list[int]:
     """All minima if few, else the lowest ones and the highest, from left to right."""
-    minima = landscape.minimizers
+    minima = landscape.minima
     if len(minima) <= FEW_MINIMA:
         return list(range(len(minima)))
     order = sorted(range(len(minima)), key=lambda i: minima[i].value.mid)
     return sorted([*order[: FEW_MINIMA - 3], order[-1]])
 
 
-def _gap(landscape: Landscape, point: StationaryPoint) -> tuple[str, str]:
+def _gap(landscape: LineLandscape, point: StationaryPoint) -> tuple[str, str]:
     """How far a minimum lies above the global one, and how many per cent of min h that is."""
     if landscape.epsilon.hi == 0:
         return "0", "0"
     gap = above(point.value, landscape.minimum)
     if gap.lo == 0:
-        tied = [p for p in landscape.minimizers if p.value.lo <= landscape.minimum.hi]
+        tied = [p for p in landscape.minima if p.value.lo <= landscape.minimum.hi]
         alone = len(tied) == 1 and landscape.is_complete
         return ("0", "0") if alone else (f"≤ {outward(gap.hi, 1, down=False)}", "")
     if landscape.minimum.lo <= 0:
@@ -192,7 +194,7 @@ def _gap(landscape: Landscape, point: StationaryPoint) -> tuple[str, str]:
     return near(gap, 3), percent(part, 2).removesuffix(" %")
 
 
-def kind_in_words(landscape: Landscape, point: StationaryPoint) -> str:
+def kind_in_words(landscape: LineLandscape, point: StationaryPoint) -> str:
     """global, spurious or tied, and where if not in the smooth part of h."""
     where = {Kind.JUMP_MINIMUM: ", jump", Kind.EDGE_MINIMUM: ", edge"}.get(point.kind, "")
     if point.multiplicity > 1:
@@ -201,12 +203,12 @@ def kind_in_words(landscape: Landscape, point: StationaryPoint) -> str:
         return "spurious" + where
     if landscape.epsilon.hi == 0 and landscape.is_complete:
         return "global" + where
-    tied = [p for p in landscape.minimizers if p.value.lo <= landscape.minimum.hi]
+    tied = [p for p in landscape.minima if p.value.lo <= landscape.minimum.hi]
     alone = len(tied) == 1 and landscape.is_complete
     return ("global" if alone else "global or tied") + where
 
 
-def _goals(landscape: Landscape, points: list[StationaryPoint]) -> list[Text]:
+def _goals(landscape: LineLandscape, points: list[StationaryPoint]) -> list[Text]:
     """For each point, which tasks' own optima the adapted gains F_τ(W) reach or come nearest to."""
     from rich.text import Text
 
@@ -214,7 +216,7 @@ def _goals(landscape: Landscape, points: list[StationaryPoint]) -> list[Text]:
         return []
     k = len(landscape.problem.tasks)
     objective = PlainObjective(landscape.problem)
-    _, adapted = objective.task_values(np.array([p.W.mid for p in points]), range(k))
+    _, adapted = objective.task_values(np.array([p.at.mid for p in points]), range(k))
     best = np.array([o.W.mid for o in landscape.optima])[:, None]
     miss = np.abs(adapted - best)
     done = miss <= ADAPTED * np.maximum(np.abs(best), 1e-3)
@@ -237,7 +239,7 @@ def _goals(landscape: Landscape, points: list[StationaryPoint]) -> list[Text]:
     return texts
 
 
-def _undecided(landscape: Landscape) -> Table:
+def _undecided(landscape: LineLandscape) -> Table:
     shown = landscape.undecided[:6]
     table = _table(
         f"Undecided stretches: {len(landscape.undecided)}",
@@ -254,7 +256,7 @@ def _undecided(landscape: Landscape) -> Table:
 # --- advice ----------------------------------------------------------------------------------
 
 
-def advice(landscape: Landscape) -> str:
+def advice(landscape: LineLandscape) -> str:
     """What the verdict means for someone who is about to train."""
     step = landscape.problem.step
     if landscape.undecided:
@@ -262,7 +264,7 @@ def advice(landscape: Landscape) -> str:
             "Advice: the list of minima may be incomplete where stretches are undecided. "
             "A slightly different eta usually settles them."
         )
-    spurious = [p for p in landscape.minimizers if p.value.lo > landscape.minimum.hi]
+    spurious = [p for p in landscape.minima if p.value.lo > landscape.minimum.hi]
     if landscape.epsilon.hi == 0:
         return (
             "Advice: a descent on h that settles at a local minimum has found a global one, from "
@@ -289,6 +291,6 @@ def advice(landscape: Landscape) -> str:
         else "try another eta or several starts"
     )
     return (
-        f"Advice: a descent that starts near W = {near(worst.W, 4)} stays there and loses "
+        f"Advice: a descent that starts near W = {near(worst.at, 4)} stays there and loses "
         f"{loss}; {other}."
     )

@@ -68,7 +68,7 @@ def observed_scene(landscape: ObservedLandscape) -> Scene:
     """The scene of a search."""
     objective = landscape.objective
     minima = landscape.minimizers
-    low = minima[0].value if minima else 0.0
+    low = minima[0].height if minima else 0.0
     known = set(map(id, minima))
 
     others: list[Mark] = []
@@ -77,12 +77,12 @@ def observed_scene(landscape: ObservedLandscape) -> Scene:
             continue
         kind = point.kind.value
         if kind in ("saddle", "maximum", "degenerate"):
-            others.append(Mark(point.W, point.value, kind))
+            others.append(Mark(point.W, point.height, kind))
     count = len(minima)
     if count:
         rise = (
-            f", epsilon at least {outward(landscape.epsilon, 3, down=True)}"
-            if landscape.epsilon > 0
+            f", epsilon at least {outward(landscape.spread, 3, down=True)}"
+            if landscape.spread > 0
             else ""
         )
         headline = f"Observed: {count} local minim{'um' if count == 1 else 'a'}{rise}"
@@ -90,7 +90,7 @@ def observed_scene(landscape: ObservedLandscape) -> Scene:
         headline = "Observed: no local minimum"
     return Scene(
         objective,
-        tuple(Mark(p.W, p.value, role_of(p.value, low)) for p in minima),
+        tuple(Mark(p.W, p.height, role_of(p.height, low)) for p in minima),
         tuple(others),
         task_optima(objective),
         headline,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benign.results.landscape import Landscape
+from benign.results.line import LineLandscape
 from benign.views.curves import sample
 
 SEEN_Y, SEEN_X = 0.03, 0.02
@@ -22,7 +22,7 @@ class Window:
     zoom: tuple[float, float] | None = None
 
 
-def choose_window(landscape: Landscape, *, room: float = 5.0) -> Window:
+def choose_window(landscape: LineLandscape, *, room: float = 5.0) -> Window:
     """All minima, maxima and branch ends in view, h cut where it climbs to its rims.
 
     The height reaches to the third quartile of h over the domain, or above the highest point that is
@@ -51,7 +51,7 @@ def choose_window(landscape: Landscape, *, room: float = 5.0) -> Window:
         y = _with_tasks(landscape, low, high, y, room)
     pad = 0.07 * (y[1] - y[0])
     seen = curves.W[np.isfinite(curves.h) & (curves.h <= top)]
-    places = [p.W.mid for p in landscape.stationary_points]
+    places = [p.at.mid for p in landscape.stationary_points]
     x0 = min([*places, float(seen.min())]) if seen.size else low
     x1 = max([*places, float(seen.max())]) if seen.size else high
     margin = 0.04 * (x1 - x0) or 0.1 * max(abs(x0), 1.0)
@@ -61,7 +61,7 @@ def choose_window(landscape: Landscape, *, room: float = 5.0) -> Window:
 
 
 def _with_tasks(
-    landscape: Landscape, low: float, high: float, y: tuple[float, float], room: float
+    landscape: LineLandscape, low: float, high: float, y: tuple[float, float], room: float
 ) -> tuple[float, float]:
     """Let the tasks' valleys in, nearest first, up to `room` times the height that h needs."""
     which = range(len(landscape.problem.tasks))
@@ -82,10 +82,10 @@ def _with_tasks(
 
 
 def _zoom(
-    landscape: Landscape, x: tuple[float, float], y: tuple[float, float]
+    landscape: LineLandscape, x: tuple[float, float], y: tuple[float, float]
 ) -> tuple[float, float] | None:
     """The gains that hold the minima the eye cannot tell apart; None if there are no such."""
-    minima = sorted(landscape.minimizers, key=lambda p: p.value.mid)
+    minima = sorted(landscape.minima, key=lambda p: p.value.mid)
     if len(minima) < 2:
         return None
     width, height = x[1] - x[0], y[1] - y[0]
@@ -94,16 +94,16 @@ def _zoom(
         p for p in minima[1:]
         if p.value.lo > best.value.hi and p.value.mid - best.value.mid < SEEN_Y * height
     ]  # fmt: skip
-    by_place = sorted(minima, key=lambda p: p.W.mid)
+    by_place = sorted(minima, key=lambda p: p.at.mid)
     close = [
         p for a, b in zip(by_place, by_place[1:], strict=False)
-        if b.W.mid - a.W.mid < SEEN_X * width for p in (a, b)
+        if b.at.mid - a.at.mid < SEEN_X * width for p in (a, b)
     ]  # fmt: skip
     if len(minima) > 12 and not alike:
         return None
     group = [best, *alike] if alike else close
     if not group:
         return None
-    a, b = min(p.W.mid for p in group), max(p.W.mid for p in group)
+    a, b = min(p.at.mid for p in group), max(p.at.mid for p in group)
     reach = max(0.35 * (b - a), 1e-12 * width)
     return max(a - reach, x[0]), min(b + reach, x[1])

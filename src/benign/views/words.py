@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from benign.results.landscape import Landscape, StationaryPoint
+from benign.results.line import LineLandscape, StationaryPoint
 from benign.verdict import Status
 from benign.views.numbers import bounds, percent, step_size
 
@@ -15,12 +15,12 @@ _WORDS = {
 }
 
 
-def headline(landscape: Landscape) -> str:
+def headline(landscape: LineLandscape) -> str:
     """The verdict in a line."""
     verdict = landscape.verdict
     word = _WORDS[verdict.status]
-    count = len(landscape.minimizers)
-    spurious = sum(is_spurious(landscape, point) for point in landscape.minimizers)
+    count = len(landscape.minima)
+    spurious = sum(is_spurious(landscape, point) for point in landscape.minima)
     if not verdict.statement.endswith("is global"):  # a tolerance was asked about
         statement = verdict.statement.replace(" of h ", " ")
         return f"{word}: {statement}"
@@ -40,7 +40,7 @@ def _be(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def subtitle(landscape: Landscape) -> str:
+def subtitle(landscape: LineLandscape) -> str:
     """Step, tasks and ε in a line."""
     step = landscape.problem.step
     rule = "gradient step" if step.kind == "gradient" else "normalised step"
@@ -58,6 +58,6 @@ def subtitle(landscape: Landscape) -> str:
     return "   ·   ".join(parts)
 
 
-def is_spurious(landscape: Landscape, point: StationaryPoint) -> bool:
+def is_spurious(landscape: LineLandscape, point: StationaryPoint) -> bool:
     """Whether a minimum is proved to lie above the global one."""
     return point.kind.is_minimum and point.value.lo > landscape.minimum.hi

@@ -21,7 +21,7 @@ from benign.errors import Cause, ClaimError, InfeasibleError, ProblemError
 from benign.exact import globality
 from benign.exact.problem import Plant, Problem
 from benign.exact.range import Balanced, balanced, require_range
-from benign.exact.rounding import at_least, exactly
+from benign.exact.rounding import at_least, at_most, exactly
 from benign.floats.fractions_of_gain import Frame
 from benign.floats.frames import frame_of, holds_all, root_frame
 from benign.floats.rim import as_fractions
@@ -36,7 +36,7 @@ from benign.prove.documents import (
 )
 from benign.prove.infeasible import conflict
 from benign.results.below import LandscapeBelow, ProvedMinimum, verdict_below
-from benign.results.landscape import Enclosure
+from benign.results.enclosure import Enclosure
 from benign.verdict import Status
 
 if TYPE_CHECKING:
@@ -137,8 +137,8 @@ def prove(
         asked = asked if level is None else scale.into(float(level), "level")
         if asked < lowest:
             raise ProblemError(
-                f"level: {scale.below(asked):g} is below every minimum that was found; the least is "
-                f"{scale.below(lowest):.6g}"
+                f"level: {float(scale.below(asked))!r} is below every minimum that was found; the "
+                f"least is at most {at_most(scale.below(lowest))}"
             )
         pavement.set_level(asked)
     else:
@@ -350,9 +350,7 @@ def _result(
         level=level,
         bounded=bounded,
         region=_region(pavement.frame).reshape(2, m, n),
-        minimizers=tuple(
-            _minimum(point, value, m, n) for point, value in zip(listed, values, strict=True)
-        ),
+        proved=tuple(_minimum(point, value, m, n) for point, value in zip(listed, values, strict=True)),
         minimum=_minimum_value(values, proved=proved, floor=scale.below(pavement.floor)),
         epsilon=bounds,
         verdict=verdict,

@@ -11,7 +11,7 @@ from benign.floats.boxes import Adapted, BoxObjective
 from benign.floats.fractions_of_gain import Frame
 from benign.floats.intervals import Interval
 from benign.floats.taylor import Floats, Model
-from benign.results.landscape import Enclosure
+from benign.results.enclosure import Enclosure
 
 WIDEST_CONVEX = 24
 """The convex box around a minimiser is sought among radii 2⁻¹ … 2⁻ᵂᴵᴰᴱˢᵀ of the root's."""

@@ -16,7 +16,7 @@ from benign.errors import FileFormatError, OutputError
 from benign.exact.problem import problem_to_json
 from benign.prove.boxes.minimisers import Minimiser
 from benign.prove.boxes.tree import Boxes, Tree
-from benign.results.landscape import Enclosure
+from benign.results.enclosure import Enclosure
 
 if TYPE_CHECKING:
     from benign.prove.boxes.branch_and_bound import Pavement

@@ -18,19 +18,22 @@ from benign.prove.documents import enumeration_certificate
 from benign.prove.infeasible import empty_line
 from benign.prove.line.gradient import Enumeration, enumerate_gradient
 from benign.prove.line.normalized import enumerate_normalized
-from benign.results.landscape import Enclosure, Kind, Landscape, StationaryPoint, Status, Verdict
+from benign.results.enclosure import Enclosure
+from benign.results.landscape import Kind
+from benign.results.line import LineLandscape, StationaryPoint
+from benign.verdict import Status, Verdict
 
 
-def analyze(problem: Problem, *, epsilon: float | str | Fraction = 0) -> Landscape:
+def analyze(problem: Problem, *, epsilon: float | str | Fraction = 0) -> LineLandscape:
     """Every stationary point of h(W) = Σ ω_τ f_τ(F_τ(W)), proved, and whether h is ε-global.
 
     Args:
         problem: one state, one input.
         epsilon: the ε asked about, in units of the cost; 0 asks whether every local minimum is
-            global. The verdict is about this ε; `Landscape.epsilon` encloses the smallest one.
+            global. The verdict is about this ε; `LineLandscape.epsilon` encloses the smallest one.
 
     Returns:
-        The `Landscape`, its certificate included.
+        The `LineLandscape`, its certificate included.
 
     Raises:
         NotScalarError: more than one state or input.
@@ -68,7 +71,7 @@ def analyze(problem: Problem, *, epsilon: float | str | Fraction = 0) -> Landsca
         asked=wanted,
         status=verdict.status.value,
     )
-    return Landscape(
+    return LineLandscape(
         problem=problem,
         domain=found.domain,
         stationary_points=found.points,
@@ -108,7 +111,7 @@ def asked(epsilon: float | str | Fraction) -> Fraction:
 
 
 def _point_record(point: StationaryPoint) -> dict[str, object]:
-    record: dict[str, object] = {"kind": point.kind.value, "W": point.W, "value": point.value}
+    record: dict[str, object] = {"kind": point.kind.value, "W": point.at, "value": point.value}
     if point.limits is not None:
         record["limits"] = point.limits
     if point.multiplicity != 1:
@@ -136,7 +139,7 @@ def _all_global(problem: Problem, minima: list[StationaryPoint]) -> str:
     if not is_one_task(problem.family):
         return ""
     box = Interval(
-        np.array([point.W.lo for point in minima]), np.array([point.W.hi for point in minima])
+        np.array([point.at.lo for point in minima]), np.array([point.at.hi for point in minima])
     )
     jacobian = GradientObjective(problem).jacobian(box)
     if bool(((jacobian.lo > 0) | (jacobian.hi < 0)).all()):
@@ -162,7 +165,7 @@ def _verdict(
         return Verdict(
             Status.REFUTED,
             statement,
-            f"{worst.kind} at W = {settled(*worst.W)} is spurious: it lies at least "
+            f"{worst.kind} at W = {settled(worst.at.lo, worst.at.hi)} is spurious: it lies at least "
             f"{at_least(epsilon.lo, 3)} above the global minimum",
         )
     if found.undecided:

@@ -20,7 +20,9 @@ from benign.floats.intervals import Floats, Interval
 from benign.floats.scalar import GradientObjective
 from benign.prove.line.algebraic import Algebra, floats_around
 from benign.prove.line.paving import pave
-from benign.results.landscape import Enclosure, Kind, OpenInterval, StationaryPoint, Undecided
+from benign.results.enclosure import Enclosure
+from benign.results.landscape import Kind
+from benign.results.line import OpenInterval, StationaryPoint, Undecided
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def enumerate_gradient(problem: Problem) -> Enumeration:
             multiple += _multiple(objective, algebra.within(run), left, right)
         elif run.tag in "v^" and left != right:
             brackets.append((run, Kind.MINIMUM if run.tag == "v" else Kind.MAXIMUM))
-    points = sorted((*_refine_roots(objective, brackets), *multiple), key=lambda point: point.W.mid)
+    points = sorted((*_refine_roots(objective, brackets), *multiple), key=lambda point: point.at.mid)
     ends = [run for run, _, _ in found]
     return Enumeration(_domain(objective, ends), tuple(points), _undecided(objective, doubtful), proof)
 

@@ -21,7 +21,9 @@ from benign.exact.problem import Problem
 from benign.floats.intervals import Floats, Interval, weighted_sum
 from benign.floats.scalar import CHUNK, Costs
 from benign.prove.line.gradient import Enumeration, newton, shrink
-from benign.results.landscape import Enclosure, Kind, OpenInterval, StationaryPoint, Undecided
+from benign.results.enclosure import Enclosure
+from benign.results.landscape import Kind
+from benign.results.line import OpenInterval, StationaryPoint, Undecided
 
 
 class PieceObjective:
@@ -88,7 +90,7 @@ def enumerate_normalized(problem: Problem) -> Enumeration:
         turns, ends, lambda a, b: limits_agree(f, problem.weights, problem.step.eta, a, b)
     )
     points += jumps + _edges(ends)
-    points.sort(key=lambda point: point.W.mid)
+    points.sort(key=lambda point: point.at.mid)
     undecided += doubts
     undecided.sort(key=lambda stretch: stretch.W.lo)
     return Enumeration(_domain(parts), tuple(points), tuple(undecided), None)

@@ -1,0 +1,103 @@
+"""What `benign analyze` does for each step size: a result, or the reason why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from benign.cli.bars import searching
+from benign.cli.common import USAGE, is_proved, kept_proof, set_up_jax, tell_written
+from benign.errors import ProblemError
+from benign.text import clean_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benign.exact.problem import Problem
+
+
+@dataclass
+class Outcome:
+    """What came of the step sizes: results and their files, and why there is none."""
+
+    results: list[Any] = field(default_factory=list)
+    written: list[Path] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def reasons(self) -> str:
+        """Why there is no result, a line for each step size."""
+        return "".join(f"\n  eta = {size}: {reason}" for size, reason in self.refused.items())
+
+
+def run(
+    problems: Sequence[Problem],
+    proof: str,
+    out: Path | None,
+    *,
+    as_json: bool,
+    settings: dict[str, Any],
+) -> Outcome:
+    """The results for the step sizes; a step size that will not do costs the others nothing."""
+    from benign.landscape.verb import analyze
+
+    done = Outcome()
+    ways = zip(problems, _means(problems, proof), _names(problems), strict=True)
+    for problem, how, name in ways:
+        where = out if out is None or len(problems) == 1 else out / f"eta-{name}"
+        checkpoint = None if where is None else where / "unfinished-proof.npz"
+        try:
+            with searching() as report:
+                found: Any = analyze(
+                    problem, proof=how, checkpoint=checkpoint, progress=report, **settings
+                )
+        except ProblemError as error:
+            done.written += kept_proof(error, where)
+            if len(problems) == 1:
+                _give_up(error, done.written, as_json=as_json)
+            reason = f"{error} (proved)" if is_proved(error) else str(error)
+            done.refused[name] = reason
+            continue
+        done.results.append(found)
+        if where is not None:  # at once: who interrupts the next step size keeps this one
+            done.written += found.save(where)
+        if getattr(found, "interrupted", False):
+            break
+    if not done.results:
+        tell_written(done.written if not as_json else [])
+        causes = set(done.refused.values())
+        raise ProblemError(causes.pop() if len(causes) == 1 else f"no step size will do{done.reasons}")
+    return done
+
+
+def _give_up(error: ProblemError, written: list[Path], *, as_json: bool) -> None:
+    """There is but one step size, and it has no result."""
+    if as_json or not is_proved(error):
+        raise error
+    print(f"PROVED: {clean_lines(str(error))}")
+    tell_written(written)
+    raise typer.Exit(USAGE)
+
+
+def _means(problems: Sequence[Problem], proof: str) -> list[Any]:
+    """How each problem is to be looked at: as asked, or by a search where no proof is known."""
+    scalar = problems[0].family.is_scalar
+    if scalar and proof != "off":
+        return [proof] * len(problems)
+    set_up_jax()
+    from benign.prove.boxes.below import applies
+
+    return ["off" if applies(one) and not scalar else proof for one in problems]
+
+
+def _names(problems: Sequence[Problem]) -> list[str]:
+    """A name for each step size, as short as tells them apart: no result lies on another's files."""
+    sizes = [float(problem.step.eta) for problem in problems]
+    for digits in range(6, 18):
+        names = [f"{size:.{digits}g}" for size in sizes]
+        if len(set(names)) == len(set(sizes)):
+            return names
+    return [str(size) for size in sizes]

@@ -1,0 +1,112 @@
+"""What `benign analyze` prints of its results, and the exit status that they call for."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from benign.cli import recommending
+from benign.cli.common import FAILED, UNDECIDED, console
+from benign.cli.screen import Screen
+from benign.text import clean, clean_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+    from benign.exact.problem import Problem
+    from benign.tasks.files import FamilyFile
+
+FEW = 16
+"""Random starts in each cell of a recommendation that comes with an analysis."""
+
+
+def show(file: FamilyFile, family: str, results: Sequence[Any], *, as_json: bool) -> None:
+    """The results on stdout."""
+    if as_json:
+        documents = [result.to_dict() for result in results]
+        print(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
+        return
+    title = file.title or Path(family).stem
+    screen = Screen()
+    for result in results:
+        screen.show(_report(result, title))
+    if results:
+        screen.explain()
+    if file.sampled:
+        console().print(
+            "Continuous-time plants were sampled by zero-order hold; what is said is about the sampled "
+            "numbers, rounded to float64."
+        )
+
+
+def _report(result: Any, title: str) -> RenderableType:
+    from benign.results.below import LandscapeBelow
+    from benign.results.line import LineLandscape
+    from benign.views.below import below_report
+    from benign.views.observed import observed_report
+    from benign.views.report import report
+
+    if isinstance(result, LineLandscape):
+        return report(result, title=title)
+    if isinstance(result, LandscapeBelow):
+        return below_report(result, title=title)
+    return observed_report(result, title=title)
+
+
+def advise(
+    file: FamilyFile, family: str, problem: Problem, results: Sequence[Any], *, wanted: bool
+) -> None:
+    """Which variant and step size do better, if that is asked for; else where to ask, if refuted."""
+    step = problem.step
+    if wanted:
+        present = step.eta if step.kind == "gradient" else None
+        found = recommending.recommended(file, eta=present, shots=step.shots, own_eta=False, starts=FEW)
+        Screen().show(f"\n{clean_lines(str(found))}")
+    elif any(result.verdict.status == "refuted" for result in results):
+        # Not a recommendation: that is a grid of landscapes, and takes its time.
+        print(f"Another step size or variant may do better: benign recommend {clean(family)}")
+
+
+def say_what_was_checked(results: Sequence[Any]) -> None:
+    """Whether the certificates were proved again before they were written."""
+    proofs = [result for result in results if getattr(result, "certificate", None) is not None]
+    unchecked = sum(not result.checked for result in proofs)
+    if proofs and not unchecked:
+        console().print("Checked: the checker has proved what the certificate says again.")
+    elif proofs:
+        console().print(
+            f"Not checked: {unchecked} of {len(proofs)}, as that takes long; `benign check` does it."
+        )
+
+
+def leave(problems: Sequence[Problem], results: Sequence[Any], *, asserted: bool, proof: str) -> None:
+    """Exit with the status that the results and what was asked of them call for."""
+    from benign.results.observed import ObservedLandscape
+
+    required = proof == "required"
+    observed = [isinstance(result, ObservedLandscape) for result in results]
+    if required and any(observed):
+        from benign.prove.boxes.below import applies
+
+        reason = next(filter(None, map(applies, problems)))
+        print(f"benign: no proof, an observation: {reason}", file=sys.stderr)
+        raise typer.Exit(UNDECIDED)
+    if any(getattr(result, "interrupted", False) for result in results):
+        print("benign: interrupted; the same command with --out goes on from here", file=sys.stderr)
+        raise typer.Exit(UNDECIDED)
+    statuses = {
+        result.verdict.status.value for result, seen in zip(results, observed, strict=True) if not seen
+    }
+    if asserted and "refuted" in statuses:
+        raise typer.Exit(FAILED)
+    # A list that is not complete is not the proof that was required, whatever it refutes.
+    if required and any(getattr(result, "left", 0) for result in results):
+        raise typer.Exit(UNDECIDED)
+    if (asserted or required) and ("undecided" in statuses or (asserted and any(observed))):
+        raise typer.Exit(UNDECIDED)

@@ -1,0 +1,358 @@
+"""Results as JSON documents, and back: a record of what was found; the proof is the certificate.
+
+Every landscape has the same head (problem, verdict, minimum, epsilon, the minimisers by increasing
+value, the digests of its certificates) and then says what the list covers in a form of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benign.errors import BenignError, FileFormatError
+from benign.exact.problem import problem_from_json, problem_to_json
+from benign.results.below import LandscapeBelow, ProvedMinimum
+from benign.results.enclosure import Enclosure
+from benign.results.landscape import Kind, Landscape
+from benign.results.line import (
+    LineLandscape,
+    OpenInterval,
+    StationaryPoint,
+    TaskOptimum,
+    Undecided,
+)
+from benign.results.observed import ObservedLandscape, ObservedPoint, Run
+from benign.verdict import Status, Verdict
+from benign.version import __version__
+
+VERSION = 2
+
+Document = dict[str, Any]
+
+
+def landscape_document(landscape: Landscape) -> Document:
+    """All of a landscape but its certificates, as a JSON document."""
+    verdict = landscape.verdict
+    own = landscape.certificate
+    digests = [None if p.certificate is None else p.certificate["digest"] for p in landscape.minimizers]
+    return {
+        "benign": "landscape",
+        "version": VERSION,
+        "library": __version__,
+        "verdict": {
+            "status": verdict.status.value,
+            "statement": verdict.statement,
+            "reason": verdict.reason,
+        },
+        "minimum": to_json(landscape.minimum),
+        "epsilon": to_json(landscape.epsilon),
+        "relative_epsilon": to_json(landscape.relative_epsilon),
+        "minimizers": [
+            {
+                "W": point.W.tolist(),
+                "radius": None if point.radius is None else point.radius.tolist(),
+                "value": to_json(point.value),
+                "kind": point.kind.value,
+                "gap": _number(point.gap),
+            }
+            for point in landscape.minimizers
+        ],
+        "checked": landscape.checked,
+        "certificates": digests if own is None else [own["digest"]],
+        "coverage": _coverage(landscape),
+        "problem": problem_to_json(landscape.problem),
+        "facts": dict(landscape.facts),
+    }
+
+
+def read_landscape(
+    path: str | os.PathLike[str], certificate: Mapping[str, Any] | None = None
+) -> Landscape:
+    """The landscape that a landscape.json tells of, nothing computed again.
+
+    Its certificates are read from the files beside it, as `save` wrote them; one that is not there, or
+    is another, is left out. What is read is a record, not a proof: that is what `benign.check` is for.
+
+    Args:
+        path: the file.
+        certificate: that of the landscape, in place of the file beside it.
+
+    Raises:
+        FileFormatError: no such file, or not a landscape.
+    """
+    document = read_json(path)
+    if document.get("benign") != "landscape" or document.get("version") != VERSION:
+        raise FileFormatError(
+            f"{path}: expected a landscape of version {VERSION}, as `benign analyze` writes it"
+        )
+
+    def found(number: int, digest: str | None) -> Document | None:
+        if digest is None:
+            return None
+        if certificate is not None:
+            return dict(certificate)
+        for name in ("certificate.json", f"certificate-{number}.json"):
+            try:
+                beside = read_json(Path(path).parent / name)
+            except FileFormatError:
+                continue
+            if beside.get("digest") == digest:
+                return beside
+        return None
+
+    try:
+        return landscape_from_document(document, found)
+    except FileFormatError:
+        raise
+    except (BenignError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise FileFormatError(f"{path}: not a landscape written by this library ({what})") from error
+
+
+def landscape_from_document(
+    document: Mapping[str, Any], certificate: Callable[[int, str | None], Document | None]
+) -> Landscape:
+    """What `landscape_document` wrote; `certificate` finds one by its number from 1 and its digest."""
+    verdict, digests = document["verdict"], document["certificates"]
+    head = {
+        "problem": problem_from_json(document["problem"]),
+        "minimum": from_json(document["minimum"]),
+        "epsilon": from_json(document["epsilon"]),
+        "facts": dict(document["facts"]),
+        "checked": bool(document["checked"]),
+    }
+    kind = document["coverage"]["list"]
+    if kind == MET:
+        found = [certificate(i, digest) for i, digest in enumerate(digests, start=1)]
+        return _met(document["coverage"], head, found)
+    head["verdict"] = Verdict(Status(verdict["status"]), verdict["statement"], verdict["reason"])
+    head["certificate"] = certificate(1, digests[0]) if digests else None
+    if kind == LINE:
+        return _line(document["coverage"], head)
+    if kind != BELOW:
+        raise FileFormatError(f"coverage: unknown list {kind!r}")
+    return _below(document["coverage"], head, document["minimizers"])
+
+
+def read_json(path: str | os.PathLike[str]) -> Document:
+    """A JSON object from a file.
+
+    Raises:
+        FileFormatError: no such file, or no JSON object.
+    """
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileFormatError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"{path}: not JSON ({error})") from error
+    if not isinstance(document, dict):
+        raise FileFormatError(f"{path}: expected a JSON object")
+    return document
+
+
+# --- numbers ----------------------------------------------------------------------------------
+
+
+def to_json(value: Enclosure) -> list[float | str] | None:
+    """[lo, hi], an infinite end as "inf"; None for a number that does not exist."""
+    if math.isnan(value.lo) or math.isnan(value.hi):
+        return None
+    return [_number(value.lo), _number(value.hi)]
+
+
+def from_json(record: Any) -> Enclosure:
+    """What `to_json` wrote."""
+    if record is None:
+        return Enclosure(math.nan, math.nan)
+    lo, hi = (float(x) for x in record)
+    return Enclosure(lo, hi)
+
+
+def _number(x: float) -> float | str:
+    return x if math.isfinite(x) else ("inf" if x > 0 else "-inf")
+
+
+# --- what a list covers -----------------------------------------------------------------------
+
+LINE, BELOW, MET = "every stationary point", "local minima below a level", "what a search met"
+
+
+def _coverage(landscape: Landscape) -> Document:
+    if isinstance(landscape, LineLandscape):
+        return _line_to_json(landscape)
+    if isinstance(landscape, LandscapeBelow):
+        return _below_to_json(landscape)
+    assert isinstance(landscape, ObservedLandscape)
+    return _met_to_json(landscape)
+
+
+def _line_to_json(landscape: LineLandscape) -> Document:
+    return {
+        "list": LINE,
+        "complete": landscape.is_complete,
+        "domain": [[to_json(piece.lo), to_json(piece.hi)] for piece in landscape.domain],
+        "stationary_points": [_stationary_to_json(point) for point in landscape.stationary_points],
+        "undecided": [
+            {"W": to_json(u.W), "value": to_json(u.value), "reason": u.reason}
+            for u in landscape.undecided
+        ],
+        "optima": [
+            {
+                "name": optimum.name,
+                "spectral_radius": optimum.spectral_radius,
+                "W": to_json(optimum.W),
+                "cost": to_json(optimum.cost),
+            }
+            for optimum in landscape.optima
+        ],
+    }
+
+
+def _stationary_to_json(point: StationaryPoint) -> Document:
+    record: Document = {
+        "kind": point.kind.value,
+        "W": to_json(point.at),
+        "value": to_json(point.value),
+    }
+    if point.curvature is not None:
+        record["curvature"] = to_json(point.curvature)
+    if point.limits is not None:
+        record["limits"] = [None if x is None else to_json(x) for x in point.limits]
+    if point.multiplicity != 1:
+        record["multiplicity"] = point.multiplicity
+    return record
+
+
+def _line(record: Mapping[str, Any], head: Document) -> LineLandscape:
+    landscape = LineLandscape(
+        domain=tuple(OpenInterval(from_json(a), from_json(b)) for a, b in record["domain"]),
+        stationary_points=tuple(_stationary(point) for point in record["stationary_points"]),
+        undecided=tuple(
+            Undecided(from_json(u["W"]), from_json(u["value"]), u["reason"])
+            for u in record["undecided"]
+        ),
+        **head,
+    )
+    # A cached property: what was stored takes the place of what would be computed.
+    vars(landscape)["optima"] = tuple(
+        TaskOptimum(o["name"], o["spectral_radius"], from_json(o["W"]), from_json(o["cost"]))
+        for o in record["optima"]
+    )
+    return landscape
+
+
+def _stationary(record: Mapping[str, Any]) -> StationaryPoint:
+    limits, curvature = record.get("limits"), record.get("curvature")
+    sides = None
+    if limits is not None:
+        left, right = (None if x is None else from_json(x) for x in limits)
+        sides = (left, right)
+    return StationaryPoint(
+        from_json(record["W"]),
+        from_json(record["value"]),
+        Kind(record["kind"]),
+        None if curvature is None else from_json(curvature),
+        sides,
+        int(record.get("multiplicity", 1)),
+    )
+
+
+def _below_to_json(landscape: LandscapeBelow) -> Document:
+    observed = landscape.observed
+    return {
+        "list": BELOW,
+        "complete": landscape.is_complete,
+        "asked_level": _number(landscape.asked),
+        "level": _number(landscape.level),
+        "bounded": landscape.bounded,
+        "region": landscape.region.tolist(),
+        "boxes": landscape.boxes,
+        "left": landscape.left,
+        "interrupted": landscape.interrupted,
+        "search": None if observed is None else _met_to_json(observed) | {"facts": observed.facts},
+    }
+
+
+def _below(record: Mapping[str, Any], head: Document, minima: Sequence[Any]) -> LandscapeBelow:
+    search = record["search"]
+    observed = None
+    if search is not None:
+        observed = _met(search, {"problem": head["problem"], "facts": search["facts"]}, ())
+    return LandscapeBelow(
+        asked=float(record["asked_level"]),
+        level=float(record["level"]),
+        bounded=record["bounded"],
+        region=np.array(record["region"], dtype=float),
+        proved=tuple(
+            ProvedMinimum(np.array(p["W"]), np.array(p["radius"]), from_json(p["value"]))
+            for p in minima
+        ),
+        boxes=int(record["boxes"]),
+        left=int(record["left"]),
+        interrupted=record["interrupted"],
+        observed=observed,
+        **head,
+    )
+
+
+def _met_to_json(landscape: ObservedLandscape) -> Document:
+    return {
+        "list": MET,
+        "starts": landscape.starts,
+        "converged": landscape.converged,
+        "missing_mass": landscape.missing_mass,
+        "points": [
+            {
+                "kind": point.kind.value,
+                "W": point.W.tolist(),
+                "value": point.height,
+                "gradient_norm": point.gradient_norm,
+                "eigenvalues": point.eigenvalues.tolist(),
+                "hits": point.hits,
+                "regret": _number(point.regret),
+                "rounding": point.rounding,
+            }
+            for point in landscape.met
+        ],
+        "runs": [
+            {"start": run.start.tolist(), "point": run.point, "method": run.method}
+            for run in landscape.runs
+        ],
+    }
+
+
+def _met(
+    record: Mapping[str, Any], head: Document, certificates: Sequence[Document | None]
+) -> ObservedLandscape:
+    met = [
+        ObservedPoint(
+            W=np.array(p["W"], dtype=float),
+            height=p["value"],
+            gradient_norm=p["gradient_norm"],
+            kind=Kind(p["kind"]),
+            eigenvalues=np.array(p["eigenvalues"], dtype=float),
+            hits=int(p["hits"]),
+            regret=float(p["regret"]),
+            rounding=p["rounding"],
+        )
+        for p in record["points"]
+    ]
+    runs = tuple(
+        Run(np.array(run["start"], dtype=float), run["point"], run["method"]) for run in record["runs"]
+    )
+    found = ObservedLandscape(
+        met=tuple(met),
+        missing_mass=record["missing_mass"],
+        starts=record["starts"],
+        converged=record["converged"],
+        runs=runs,
+        **{key: value for key, value in head.items() if key != "verdict"},
+    )
+    return found.with_certificates(certificates)

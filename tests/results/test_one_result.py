@@ -1,0 +1,144 @@
+"""One result for every size: what README does with a landscape works on every bundled family."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import benign
+from benign.results.documents import VERSION
+from benign.tasks.files import bundled_names
+
+SCALAR = ("cruise-control", "dc-motor-speed", *(f"paper-figure-{x}" for x in ("1", "2", "3a")))
+QUICK = {"budget": 20.0, "starts": 8}
+
+
+@pytest.fixture(scope="module")
+def landscapes():
+    """Each family analysed once."""
+    done = {}
+
+    def of(name, **settings):
+        key = name, *settings.items()
+        if key not in done:
+            done[key] = benign.analyze(name, **settings, **QUICK)
+        return done[key]
+
+    return of
+
+
+def loop(landscape):
+    """README's, with what the documentation says of each part."""
+    assert isinstance(landscape, benign.Landscape)
+    assert isinstance(landscape.verdict, benign.Verdict)
+    assert bool(landscape.verdict) == (landscape.verdict.status == "proved")
+    assert isinstance(landscape.epsilon, benign.Enclosure)
+    assert 0 <= landscape.minimum.lo <= landscape.minimum.hi
+    m, n = landscape.problem.family.m, landscape.problem.family.n
+    values = []
+    for point in landscape.minimizers:
+        assert point.W.shape == (m, n)
+        assert point.radius is None or (point.radius.shape == (m, n) and (point.radius >= 0).all())
+        assert isinstance(point.value, benign.Enclosure)
+        assert isinstance(point.kind, benign.Kind)
+        assert point.gap >= 0
+        assert point.certificate is None or point.certificate["benign"] == "certificate"
+        values.append(float(point.value))
+    assert values == sorted(values)
+    assert str(landscape.coverage)
+    assert len(str(landscape).splitlines()) <= 40
+    assert max(map(len, str(landscape).splitlines())) < 400
+    assert repr(landscape.epsilon)
+
+
+def same_when_read(landscape, folder):
+    paths = landscape.save(folder)
+    assert paths[0].name == "landscape.json"
+    for again in (benign.read(folder), benign.read(paths[0])):
+        assert type(again) is type(landscape)
+        assert again == landscape
+        assert again.certificates == landscape.certificates
+        assert str(again) == str(landscape)
+        assert again.to_dict() == landscape.to_dict()
+    document = json.loads(paths[0].read_text())
+    assert (document["benign"], document["version"]) == ("landscape", VERSION)
+    assert len(document["minimizers"]) == len(landscape.minimizers)
+
+
+@pytest.mark.parametrize("name", SCALAR)
+@pytest.mark.parametrize("step", ["gradient", "normalized"])
+def test_readme_on_a_scalar_family(name, step, landscapes, tmp_path):
+    landscape = landscapes(name, eta="0.05", step=step)
+    loop(landscape)
+    same_when_read(landscape, tmp_path)
+    assert all(benign.check(certificate) for certificate in landscape.certificates)
+    best = landscape.minimizers[0]
+    assert benign.check(benign.certify(name, best.W, "regret bound", eta="0.05", step=step))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in bundled_names() if name not in SCALAR])
+def test_readme_on_every_other_family(name, landscapes, tmp_path):
+    landscape = landscapes(name)
+    loop(landscape)
+    same_when_read(landscape, tmp_path)
+
+
+def test_readme_on_two_parameters(tmp_path):
+    """A proof below a level, and the search before it."""
+    task = benign.LQR([[1, 0.2], [0, 0.9]], [0.1, 1], np.eye(2), 1)
+    landscape = benign.analyze([task], eta="0.02", level=200, starts=8)
+    loop(landscape)
+    same_when_read(landscape, tmp_path / "proof")
+    assert landscape.observed is not None
+    loop(landscape.observed)
+    same_when_read(landscape.observed, tmp_path / "search")
+    assert not landscape.observed.verdict
+    assert landscape.observed.verdict.status == "observed"
+    figure = landscape.plot()
+    assert figure is not None
+
+
+def test_what_differs_is_not_equal(landscapes):
+    one = landscapes("paper-figure-1", eta="0.05", step="gradient")
+    other = landscapes("paper-figure-2", eta="0.05", step="gradient")
+    assert one == replace(one, facts={})
+    assert one != other
+    assert one != replace(one, certificate=None)
+    assert one != replace(one, epsilon=benign.Enclosure(0.0, one.epsilon.hi * 2 + 1))
+    assert one != 3
+
+
+def test_gaps_are_bounds(landscapes):
+    landscape = landscapes("paper-figure-3a", eta="0.05", step="gradient")
+    for point in landscape.points:
+        assert point.gap >= point.value.hi - landscape.minimum.hi
+    worst = max(landscape.minimizers, key=lambda point: point.gap)
+    assert worst.gap <= landscape.epsilon.hi
+
+
+def test_a_missing_certificate_is_a_missing_certificate(landscapes, tmp_path):
+    landscape = landscapes("paper-figure-1", eta="0.05", step="gradient")
+    landscape.save(tmp_path)
+    (tmp_path / "certificate.json").unlink()
+    assert benign.read(tmp_path).certificates == ()
+    assert benign.read(tmp_path) != landscape
+
+
+def test_a_table_of_the_points(landscapes):
+    pandas, xarray = pytest.importorskip("pandas"), pytest.importorskip("xarray")
+    landscape = landscapes("paper-figure-3a", eta="0.05", step="gradient")
+    frame, dataset = landscape.to_frame(), landscape.to_xarray()
+    assert isinstance(frame, pandas.DataFrame)
+    assert isinstance(dataset, xarray.Dataset)
+    assert list(frame["W[0,0]"]) == [float(p.W[0, 0]) for p in landscape.points]
+    assert (dataset["h"].values == np.array(frame["h"])).all()
+
+
+def test_a_notebook_is_shown_a_picture_and_the_words(landscapes):
+    landscape = landscapes("paper-figure-1", eta="0.05", step="gradient")
+    assert landscape._repr_png_().startswith(b"\x89PNG")
+    html = landscape._repr_html_()
+    assert "every local minimum" in html
+    assert "<pre>" in html

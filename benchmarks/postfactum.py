@@ -76,7 +76,7 @@ def peak() -> int:
 
 def child(library: str, parameters: int) -> dict[str, float]:
     """Make the problem and its report here, and say what they took."""
-    from benign.landscape.postfactum import postfactum
+    from benign.training.postfactum import postfactum
 
     W, f, g = (problem_of_jax if library == "jax" else problem_of_torch)(parameters)
     before, began = peak(), time.process_time()

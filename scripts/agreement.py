@@ -20,9 +20,9 @@ import numpy as np
 from benchmarks.proofs import random_problem
 
 from benign.errors import ProblemError
-from benign.landscape.search import search
-from benign.landscape.verb import meta_objective
+from benign.meta.given import meta_objective
 from benign.prove.boxes.below import prove
+from benign.searches.search import search
 
 SAME = 1e-6
 """Gains that differ by less, relatively, are one."""

@@ -23,10 +23,10 @@ from scipy.linalg import solve_discrete_are
 from benign.certificates.regret import REGRET
 from benign.errors import BenignError, ClaimError
 from benign.files import write_atomically
-from benign.landscape.search import search
 from benign.meta.adaptation import GradientStep
 from benign.meta.objective import MetaObjective
 from benign.prove.certify import certify
+from benign.searches.search import search
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
 from benign.tasks.plants import PERTURBATION, Record, family_of, prepare, records, siblings

@@ -8,9 +8,9 @@ import pytest
 
 from benign.certificates.check import check
 from benign.exact.problem import Problem, make_step
-from benign.landscape.verb import analyze
 from benign.results.line import LineLandscape
 from benign.tasks.files import load
+from benign.verbs.analyze import analyze
 from benign.verdict import Status
 
 CASES = Path(__file__).parent / "cases"

@@ -74,8 +74,8 @@ def test_the_list_of_verbs_cuts_no_sentence():
 
 def test_defaults_in_words_are_those_of_the_library():
     from benign.certificates.check import LIMIT
-    from benign.landscape.recommend import BUDGET
-    from benign.landscape.verb import FOR_A_TRY
+    from benign.sweeps.recommend import BUDGET
+    from benign.verbs.analyze import FOR_A_TRY
 
     assert (LIMIT, BUDGET, FOR_A_TRY) == (600.0, 120.0, 300.0)
     assert "[default: (10m)]" in benign("check", "--help")[1]
@@ -86,11 +86,11 @@ def test_defaults_in_words_are_those_of_the_library():
 
 
 def test_the_names_are_those_of_the_library():
-    from benign.landscape.recommended import Variant
     from benign.meta.algorithms import ALGORITHMS
     from benign.meta.optimizers import OPTIMIZERS
     from benign.paper.figures import FIGURES
     from benign.prove.certify import CLAIMS
+    from benign.sweeps.recommendation import Variant
 
     assert tuple(ALGORITHMS) == choices.ALGORITHMS
     assert choices.OPTIMIZERS == OPTIMIZERS

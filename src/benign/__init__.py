@@ -29,23 +29,6 @@ if TYPE_CHECKING:
     from benign.exact.problem import Problem as Problem
     from benign.exact.problem import Step as Step
     from benign.exact.problem import Task as Task
-    from benign.landscape.adapting import Adaptation as Adaptation
-    from benign.landscape.adapting import MetaTest as MetaTest
-    from benign.landscape.adapting import adapt as adapt
-    from benign.landscape.adapting import meta_test as meta_test
-    from benign.landscape.bifurcation import Bifurcation as Bifurcation
-    from benign.landscape.bifurcation import bifurcate as bifurcate
-    from benign.landscape.certifying import certify as certify
-    from benign.landscape.postfactum import PostFactum as PostFactum
-    from benign.landscape.postfactum import postfactum as postfactum
-    from benign.landscape.reading import read as read
-    from benign.landscape.recommend import recommend as recommend
-    from benign.landscape.recommended import Recommendation as Recommendation
-    from benign.landscape.recommended import Variant as Variant
-    from benign.landscape.search import search as search
-    from benign.landscape.trained import TrainingResult as TrainingResult
-    from benign.landscape.training import train as train
-    from benign.landscape.verb import analyze as analyze
     from benign.meta.adaptation import GradientStep as GradientStep
     from benign.meta.adaptation import NormalizedStep as NormalizedStep
     from benign.meta.objective import MetaObjective as MetaObjective
@@ -58,6 +41,12 @@ if TYPE_CHECKING:
     from benign.results.line import StationaryPoint as StationaryPoint
     from benign.results.observed import ObservedLandscape as ObservedLandscape
     from benign.results.observed import ObservedPoint as ObservedPoint
+    from benign.searches.search import search as search
+    from benign.sweeps.bifurcation import Bifurcation as Bifurcation
+    from benign.sweeps.bifurcation import bifurcate as bifurcate
+    from benign.sweeps.recommend import recommend as recommend
+    from benign.sweeps.recommendation import Recommendation as Recommendation
+    from benign.sweeps.recommendation import Variant as Variant
     from benign.tasks.family import TaskFamily as TaskFamily
     from benign.tasks.files import FamilyFile as FamilyFile
     from benign.tasks.files import SuggestedStep as SuggestedStep
@@ -67,6 +56,17 @@ if TYPE_CHECKING:
     from benign.tasks.normalizing import normalize as normalize
     from benign.tasks.saving import save_family as save_family
     from benign.tasks.stack import TaskStack as TaskStack
+    from benign.training.adapt import Adaptation as Adaptation
+    from benign.training.adapt import MetaTest as MetaTest
+    from benign.training.adapt import adapt as adapt
+    from benign.training.adapt import meta_test as meta_test
+    from benign.training.postfactum import PostFactum as PostFactum
+    from benign.training.postfactum import postfactum as postfactum
+    from benign.training.result import TrainingResult as TrainingResult
+    from benign.training.train import train as train
+    from benign.verbs.analyze import analyze as analyze
+    from benign.verbs.certify import certify as certify
+    from benign.verbs.read import read as read
     from benign.verdict import Status as Status
     from benign.verdict import Verdict as Verdict
 
@@ -86,17 +86,17 @@ _NAMES = {
         "UsageError",
     ),
     "benign.exact.problem": ("Family", "Plant", "Problem", "Step", "Task"),
-    "benign.landscape.adapting": ("Adaptation", "MetaTest", "adapt", "meta_test"),
-    "benign.landscape.bifurcation": ("Bifurcation", "bifurcate"),
-    "benign.landscape.certifying": ("certify",),
-    "benign.landscape.postfactum": ("PostFactum", "postfactum"),
-    "benign.landscape.reading": ("read",),
-    "benign.landscape.recommend": ("recommend",),
-    "benign.landscape.recommended": ("Recommendation", "Variant"),
-    "benign.landscape.search": ("search",),
-    "benign.landscape.trained": ("TrainingResult",),
-    "benign.landscape.training": ("train",),
-    "benign.landscape.verb": ("analyze",),
+    "benign.training.adapt": ("Adaptation", "MetaTest", "adapt", "meta_test"),
+    "benign.sweeps.bifurcation": ("Bifurcation", "bifurcate"),
+    "benign.verbs.certify": ("certify",),
+    "benign.training.postfactum": ("PostFactum", "postfactum"),
+    "benign.verbs.read": ("read",),
+    "benign.sweeps.recommend": ("recommend",),
+    "benign.sweeps.recommendation": ("Recommendation", "Variant"),
+    "benign.searches.search": ("search",),
+    "benign.training.result": ("TrainingResult",),
+    "benign.training.train": ("train",),
+    "benign.verbs.analyze": ("analyze",),
     "benign.meta.adaptation": ("GradientStep", "NormalizedStep"),
     "benign.meta.objective": ("MetaObjective",),
     "benign.results.below": ("LandscapeBelow", "ProvedMinimum"),

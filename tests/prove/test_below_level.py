@@ -14,10 +14,10 @@ from benign.certificates.document import sealed
 from benign.errors import ClaimError, ProblemError
 from benign.exact.problem import Problem, make_step, problem_from_json
 from benign.floats.frames import frame_of
-from benign.landscape.search import search
-from benign.landscape.verb import meta_objective
+from benign.meta.given import meta_objective
 from benign.prove.boxes import below as few_parameters
 from benign.prove.boxes.below import applies, prove
+from benign.searches.search import search
 from benign.verdict import Status
 from several import random_problem
 

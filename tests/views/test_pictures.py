@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from benign import LQR, GradientStep, MetaObjective, TaskFamily
-from benign.landscape.search import search
+from benign.searches.search import search
 from benign.views import contours, grids, slices
 from benign.views.contours import choose_window, draw_plane, levels_of, whole_plane
 from benign.views.grids import Plane, radius, side, values

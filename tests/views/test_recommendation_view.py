@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from benign.landscape.recommended import Advice, Cell, Recommendation, Variant, Word
 from benign.results.enclosure import Enclosure
+from benign.sweeps.recommendation import Advice, Cell, Recommendation, Variant, Word
 from benign.views.recommendation import FLOOR, _epsilon, draw_recommendation
 from helpers import paper_problem
 

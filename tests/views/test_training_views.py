@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from benign.landscape.bifurcation import bifurcate
-from benign.landscape.training import train
+from benign.sweeps.bifurcation import bifurcate
 from benign.tasks.family import TaskFamily
+from benign.training.train import train
 from benign.views.bifurcation import draw_bifurcation
 from benign.views.save import render
 from benign.views.training import draw_training

@@ -17,7 +17,7 @@ from benign.errors import ProblemError
 from benign.text import clean_json
 
 if TYPE_CHECKING:
-    from benign.landscape.adapting import MetaTest
+    from benign.training.adapt import MetaTest
 
 
 def register() -> None:
@@ -55,9 +55,9 @@ def adapt(
     for name in task or ():
         _require_task(name, names, family)
     set_up_jax()
-    from benign.landscape.adapting import meta_test
-    from benign.landscape.trained import read_training
     from benign.tasks.family import TaskFamily
+    from benign.training.adapt import meta_test
+    from benign.training.result import read_training
     from benign.views.adaptation import adaptation_report
 
     trained = read_training(run / "training.json" if run.is_dir() else run)

@@ -32,8 +32,8 @@ def bifurcate(
     """Follow the minimisers of h as the step size grows, with proof at each step size looked at."""
     sizes = step_sizes(eta)
     file, steps = read(family, "1", step, shots)
-    from benign.landscape.bifurcation import bifurcate as run
-    from benign.landscape.bifurcation import bifurcation_document
+    from benign.sweeps.bifurcation import bifurcate as run
+    from benign.sweeps.bifurcation import bifurcation_document
 
     with counting("landscapes") as report:
         found = run(file.family, sizes, step=steps[0].kind, shots=steps[0].shots, progress=report)

@@ -42,7 +42,7 @@ def run(
     settings: dict[str, Any],
 ) -> Outcome:
     """The results for the step sizes; a step size that will not do costs the others nothing."""
-    from benign.landscape.verb import analyze
+    from benign.verbs.analyze import analyze
 
     done = Outcome()
     ways = zip(problems, _means(problems, proof), _names(problems), strict=True)

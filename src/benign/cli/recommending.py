@@ -18,7 +18,7 @@ from benign.errors import ProblemError
 from benign.text import clean_json
 
 if TYPE_CHECKING:
-    from benign.landscape.recommended import Recommendation
+    from benign.sweeps.recommendation import Recommendation
     from benign.tasks.files import FamilyFile
 
 MOST = 100
@@ -95,7 +95,7 @@ def recommend(
         seed=seed,
         budget=seconds,
     )
-    from benign.landscape.recommended import recommendation_document
+    from benign.sweeps.recommendation import recommendation_document
     from benign.views.recommendation import recommendation_report
 
     if json:
@@ -126,7 +126,7 @@ def recommended(
     Without `eta` the one in use is the first that the file suggests, if `own_eta`.
     """
     set_up_jax()
-    from benign.landscape.recommend import recommend as run
+    from benign.sweeps.recommend import recommend as run
 
     suggested = file.step
     if eta is None and own_eta and suggested is not None and suggested.kind == "gradient":

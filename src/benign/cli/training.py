@@ -26,7 +26,7 @@ from benign.text import clean_json, clean_lines
 
 if TYPE_CHECKING:
     from benign.exact.problem import Family, Step
-    from benign.landscape.trained import TrainingResult
+    from benign.training.result import TrainingResult
 
 
 AlgorithmOption = Annotated[
@@ -147,7 +147,7 @@ def _run(
 ) -> tuple[TrainingResult, list[Path]]:
     """The result, and the files that it was written to."""
     from benign.files import make_directory
-    from benign.landscape.training import train as run
+    from benign.training.train import train as run
 
     if out is not None:
         make_directory(out)
@@ -164,7 +164,7 @@ def _run(
 
 def _show(result: TrainingResult, written: list[Path], *, as_json: bool) -> None:
     """The result on stdout."""
-    from benign.landscape.trained import training_document
+    from benign.training.result import training_document
 
     if as_json:
         print(clean_json(json_module.dumps(training_document(result), indent=1, ensure_ascii=False)))

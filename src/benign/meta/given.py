@@ -82,6 +82,11 @@ def as_objective(
     return MetaObjective(as_task_family(family, call), rule)
 
 
+def meta_objective(objective: MetaObjective | Problem) -> MetaObjective:
+    """The objective for JAX, of one that may be it already."""
+    return as_objective(objective, "meta_objective")
+
+
 def as_rule(
     family: Any, call: str, *, eta: Any = None, step: Any = None, shots: Any = None
 ) -> AdaptationStep:

@@ -12,7 +12,7 @@ from benign.text import clean
 if TYPE_CHECKING:
     from rich.console import Group
 
-    from benign.landscape.adapting import MetaTest
+    from benign.training.adapt import MetaTest
 
 MOST_ROWS, MOST_SHOTS = 16, 6
 

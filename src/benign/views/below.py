@@ -100,7 +100,7 @@ def lower_met(landscape: LandscapeBelow) -> float | None:
 
 def below_scene(landscape: LandscapeBelow) -> Scene:
     """The scene of a proof: its minima, and the saddles that the search before it met."""
-    from benign.landscape.verb import meta_objective
+    from benign.meta.given import meta_objective
     from benign.views.scenes import Mark, Scene, observed_scene, role_of, setting_of, task_optima
 
     observed = landscape.observed

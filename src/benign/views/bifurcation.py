@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from benign.landscape.bifurcation import Bifurcation, BranchPoint
+    from benign.sweeps.bifurcation import Bifurcation, BranchPoint
 
 NAMED_TASKS = 8
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benign.landscape.recommended import Advice, Cell, Recommendation, Variant, Word
+from benign.sweeps.recommendation import Advice, Cell, Recommendation, Variant, Word
 from benign.text import clean
 from benign.views.numbers import percent_at_least, percent_at_most, short, step_size
 from benign.views.plots import BLUE, GREEN, INK, ORANGE, style

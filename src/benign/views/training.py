@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from benign.landscape.trained import TrainingResult
+    from benign.training.result import TrainingResult
 
 NAMED_TASKS = 16
 """More tasks than these are drawn in order of their cost, without names."""

@@ -17,20 +17,19 @@ from jaxtyping import Float
 from benign.errors import Cause, InfeasibleError, ProblemError
 from benign.exact.problem import Family, Problem, Task, make_step, real, whole
 from benign.exact.rounding import at_least
-from benign.landscape.advice import decide
-from benign.landscape.gradient_descent import follow
-from benign.landscape.recommended import Cell, Recommendation, Variant, Word, variant_problem
-from benign.landscape.sampling import make_sampler
-from benign.landscape.search import search
-from benign.landscape.starts import largest_eta, largest_feasible_eta
-from benign.landscape.verb import meta_objective
 from benign.linalg import in_float64
-from benign.meta.given import settings_of
+from benign.meta.given import meta_objective, settings_of
 from benign.prove.boxes import below as few_parameters
 from benign.prove.line.enumeration import analyze
 from benign.results.enclosure import Enclosure
+from benign.searches.sampling import make_sampler
+from benign.searches.search import search
+from benign.sweeps.advice import decide
+from benign.sweeps.gradient_descent import follow
+from benign.sweeps.recommendation import Cell, Recommendation, Variant, Word, variant_problem
 from benign.tasks.given import as_exact_family
 from benign.tasks.normalizing import measure, normalize
+from benign.training.starts import largest_eta, largest_feasible_eta
 
 STARTS = 64
 """Random starts in each cell: a share is known to about an eighth."""

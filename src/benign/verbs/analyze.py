@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from benign.certificates.check import check, cost
 from benign.errors import InfeasibleError, ProblemError
 from benign.exact.problem import Problem, real, whole
-from benign.meta.given import as_problem, is_objective
+from benign.meta.given import as_problem, is_objective, meta_objective
 from benign.prove.line.enumeration import analyze as enumerate_scalar
 from benign.prove.line.enumeration import asked
 from benign.verdict import Status, Verdict
@@ -187,7 +187,7 @@ def _searched(
     budget: float | None,
     progress: Progress | None,
 ) -> ObservedLandscape:
-    from benign.landscape.search import certified, search
+    from benign.searches.search import certified, search
 
     def report(done: int, most: int) -> None:
         if progress is not None:
@@ -195,17 +195,6 @@ def _searched(
 
     found = search(meta_objective(objective), starts=starts, seed=seed, budget=budget, progress=report)
     return certified(found)
-
-
-def meta_objective(objective: MetaObjective | Problem) -> MetaObjective:
-    """The objective for JAX."""
-    if not isinstance(objective, Problem):
-        return objective
-    from benign.meta.adaptation import step_of
-    from benign.meta.objective import MetaObjective as Made
-    from benign.tasks.family import TaskFamily
-
-    return Made(TaskFamily.from_exact(objective.family), step_of(objective.step))
 
 
 def _proving(progress: Progress | None) -> Callable[[int, int, int], None] | None:

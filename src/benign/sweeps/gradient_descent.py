@@ -1,6 +1,6 @@
 """Gradient descent with backtracking from many starts: what training does, and where it ends.
 
-The search (`landscape.descent`) is made to meet minima quickly and may step over a ridge. Here the
+The search (`searches.descent`) is made to meet minima quickly and may step over a ridge. Here the
 question is where plain descent from a start leads, so steps are short and follow the gradient.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from benign.landscape.descent import ARMIJO, Descended, Field, descend
+from benign.searches.descent import ARMIJO, Descended, Field, descend
 
 SHORT = 0.02
 """A step is never longer than this multiple of the family's length: descents keep to their basins."""

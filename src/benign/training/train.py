@@ -16,9 +16,6 @@ from benign.certificates.quantitative import QUANTITATIVE
 from benign.errors import ClaimError, ProblemError, UsageError
 from benign.exact.likeness import is_one_task
 from benign.exact.problem import Step, real, whole
-from benign.landscape.checkpoint import digest_of, read_checkpoint, write_checkpoint
-from benign.landscape.starts import mean_of_optima, optima, random_start
-from benign.landscape.trained import TrainingResult, numbers
 from benign.linalg import in_float64
 from benign.meta.adaptation import AdaptationStep
 from benign.meta.algorithms import Algorithm, NormalizedMAML, make_algorithm
@@ -30,6 +27,9 @@ from benign.prove.certify import certify
 from benign.tasks.family import TaskFamily
 from benign.tasks.given import FAMILIES, as_task_family, described, is_family
 from benign.tasks.stack import TaskStack
+from benign.training.checkpoint import digest_of, read_checkpoint, write_checkpoint
+from benign.training.result import TrainingResult, numbers
+from benign.training.starts import mean_of_optima, optima, random_start
 
 CHECKPOINT_SECONDS = 1.0
 """A checkpoint is written after the first segment, then at most this often, and at the end."""

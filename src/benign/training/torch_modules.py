@@ -17,8 +17,8 @@ import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 
 from benign.errors import ProblemError
-from benign.landscape.lanczos import Derivatives
-from benign.landscape.postfactum import check_size
+from benign.training.lanczos import Derivatives
+from benign.training.postfactum import check_size
 
 Cost = Callable[[Any], torch.Tensor]
 Tensors = tuple[torch.Tensor, ...]

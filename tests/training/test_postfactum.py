@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benign.errors import ProblemError
-from benign.landscape.postfactum import postfactum
+from benign.training.postfactum import postfactum
 
 
 def network(seed=0):

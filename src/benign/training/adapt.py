@@ -14,7 +14,6 @@ from jaxtyping import Array, Float
 
 from benign.errors import ProblemError, UsageError
 from benign.exact.problem import whole
-from benign.landscape.trained import Trained, TrainingResult, task_digest
 from benign.linalg import in_float64
 from benign.meta.algorithms import Algorithm
 from benign.meta.points import Layout, Site, site
@@ -24,6 +23,7 @@ from benign.tasks.lqr import LQR
 from benign.tasks.stack import TaskStack
 from benign.tasks.task import as_task
 from benign.text import clean, quoted
+from benign.training.result import Trained, TrainingResult, task_digest
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles over the tasks that a meta-test reports."""

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from benign.errors import ProblemError
-from benign.landscape.adapting import QUANTILES, adapt, meta_test
-from benign.landscape.training import train
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
+from benign.training.adapt import QUANTILES, adapt, meta_test
+from benign.training.train import train
 from helpers import paper_problem
 
 

@@ -13,11 +13,12 @@ from benchmarks.proofs import random_problem
 from benign.certificates.check import check
 from benign.errors import ClaimError, FileFormatError, ProblemError
 from benign.exact.problem import Plant, Problem, Task, make_family, make_step
-from benign.landscape.search import search
-from benign.landscape.verb import analyze, meta_objective
+from benign.meta.given import meta_objective
 from benign.prove.boxes import below as few_parameters
 from benign.prove.boxes.below import prove
 from benign.results.documents import landscape_document
+from benign.searches.search import search
+from benign.verbs.analyze import analyze
 from benign.views.below import below_report, below_scene, coverage
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import isfinite, log
 
 from benign.exact.rounding import at_least, at_most
-from benign.landscape.recommended import Advice, Cell, Variant, Word
+from benign.sweeps.recommendation import Advice, Cell, Variant, Word
 
 WORTH = 5e-3
 """A change has to lower the cost at the worst minimum by this share to be worth while. (A choice.)"""

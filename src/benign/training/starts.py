@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float
 
 from benign.errors import Cause, InfeasibleError
-from benign.landscape.descent import Field
-from benign.landscape.sampling import make_sampler
 from benign.linalg import in_float64
 from benign.meta.adaptation import AdaptationStep, GradientStep
 from benign.meta.objective import MetaObjective
+from benign.searches.descent import Field
+from benign.searches.sampling import make_sampler
 from benign.tasks.family import TaskFamily
 
 FEW = 64

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 
 from benign import LQR, GradientStep, MetaObjective, TaskFamily
-from benign.landscape.search import search
+from benign.searches.search import search
 
 ETA = 0.02
 PLANTS = [

@@ -9,11 +9,11 @@ from scipy.linalg import solve_discrete_lyapunov
 
 from benign import LQR, GradientStep, MetaObjective, NormalizedStep, TaskFamily, analyze
 from benign.errors import ProblemError
-from benign.landscape.descent import Field, Polished, descend, polish
-from benign.landscape.sampling import make_sampler
-from benign.landscape.search import MERGED, _Hunt, search
 from benign.results.landscape import Kind
 from benign.results.observed import kind_of, missing_mass
+from benign.searches.descent import Field, Polished, descend, polish
+from benign.searches.sampling import make_sampler
+from benign.searches.search import MERGED, _Hunt, search
 from benign.tasks.files import bundled_path, load
 
 

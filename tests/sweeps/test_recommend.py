@@ -9,10 +9,15 @@ import pytest
 
 from benign.errors import ProblemError
 from benign.exact.problem import Problem, Task, make_family, make_step
-from benign.landscape.advice import _at_most, decide
-from benign.landscape.gradient_descent import follow
-from benign.landscape.recommend import recommend
-from benign.landscape.recommended import (
+from benign.meta.given import meta_objective
+from benign.prove.line.enumeration import analyze
+from benign.results.enclosure import Enclosure
+from benign.results.landscape import Kind
+from benign.searches.sampling import make_sampler
+from benign.sweeps.advice import _at_most, decide
+from benign.sweeps.gradient_descent import follow
+from benign.sweeps.recommend import recommend
+from benign.sweeps.recommendation import (
     Advice,
     Cell,
     Variant,
@@ -20,15 +25,10 @@ from benign.landscape.recommended import (
     binomial_interval,
     recommendation_document,
 )
-from benign.landscape.sampling import make_sampler
-from benign.landscape.training import train
-from benign.landscape.verb import meta_objective
-from benign.prove.line.enumeration import analyze
-from benign.results.enclosure import Enclosure
-from benign.results.landscape import Kind
 from benign.tasks.family import TaskFamily
 from benign.tasks.files import loads
 from benign.tasks.lqr import LQR
+from benign.training.train import train
 from benign.verdict import Status
 from helpers import paper_problem, scalar_plant
 

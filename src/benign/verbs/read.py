@@ -34,7 +34,7 @@ def read(path: str | os.PathLike[str]) -> Any:
     document = read_json(path)
     kind = document.get("benign")
     if kind == "training":
-        from benign.landscape.trained import read_training
+        from benign.training.result import read_training
 
         return read_training(path)
     if kind == "certificate":

@@ -109,7 +109,7 @@ class TrainingResult(Shown):
             OutputError: the directory cannot be made or written.
         """
         from benign.files import make_directory, to_text, write_atomically
-        from benign.landscape.checkpoint import to_bytes
+        from benign.training.checkpoint import to_bytes
         from benign.views.save import render
 
         where = make_directory(directory)

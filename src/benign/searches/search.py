@@ -16,8 +16,6 @@ from jaxtyping import Float, Int
 from benign.certificates.regret import REGRET
 from benign.errors import ClaimError, ProblemError
 from benign.exact.problem import real, whole
-from benign.landscape.descent import NOISY, Field, Polished, descend, polish, signs
-from benign.landscape.sampling import Sampler, make_sampler
 from benign.linalg import in_float64
 from benign.meta.given import as_objective
 from benign.meta.objective import MetaObjective
@@ -30,6 +28,8 @@ from benign.results.observed import (
     kind_of,
     missing_mass,
 )
+from benign.searches.descent import NOISY, Field, Polished, descend, polish, signs
+from benign.searches.sampling import Sampler, make_sampler
 
 ROUND = 32
 """Starts between two looks at the missing mass."""

@@ -12,15 +12,15 @@ import pytest
 
 from benign.certificates.check import check
 from benign.errors import FileFormatError, ProblemError
-from benign.landscape.checkpoint import digest_of, read_checkpoint, to_bytes
-from benign.landscape.starts import mean_of_optima, optima, random_start
-from benign.landscape.trained import read_training
-from benign.landscape.training import train
 from benign.meta.adaptation import GradientStep
 from benign.meta.objective import MetaObjective
 from benign.meta.ticks import InfeasibleStartError, Stop
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
+from benign.training.checkpoint import digest_of, read_checkpoint, to_bytes
+from benign.training.result import read_training
+from benign.training.starts import mean_of_optima, optima, random_start
+from benign.training.train import train
 from helpers import paper_problem, scalar_plant, scalar_problem
 
 

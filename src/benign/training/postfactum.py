@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benign.errors import ProblemError
-from benign.landscape.lanczos import (
+from benign.training.lanczos import (
     RESTARTS,
     Counted,
     Derivatives,
@@ -124,7 +124,7 @@ def _observed(
     W: Any, f: Cost, g: Cost, eta: float, tolerance: float, restarts: int, seed: int
 ) -> PostFactum:
     if _is_module(W):
-        from benign.landscape.torch_modules import by_torch
+        from benign.training.torch_modules import by_torch
 
         found = by_torch(W, f, g, eta)
     else:

@@ -19,9 +19,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from benign.errors import Cause, InfeasibleError
-from benign.landscape.descent import Field, descend
 from benign.meta.objective import MetaObjective
 from benign.prove.infeasible import conflict
+from benign.searches.descent import Field, descend
 from benign.tasks.lqr import LQR
 
 GRID = 16

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benign.errors import ProblemError
-from benign.landscape.lanczos import (
+from benign.training.lanczos import (
     VECTORS,
     Counted,
     Estimate,

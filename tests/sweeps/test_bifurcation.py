@@ -8,8 +8,8 @@ from scipy.optimize import brentq
 
 from benign.errors import NotScalarError, ProblemError
 from benign.exact.problem import Problem, make_step
-from benign.landscape.bifurcation import _pairs, bifurcate, bifurcation_document
 from benign.prove.line.enumeration import analyze
+from benign.sweeps.bifurcation import _pairs, bifurcate, bifurcation_document
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
 from helpers import paper_problem, scalar_plant, scalar_problem

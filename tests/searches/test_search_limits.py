@@ -9,10 +9,10 @@ from scipy.linalg import solve_discrete_are
 
 from benign import LQR, GradientStep, MetaObjective, TaskFamily
 from benign.errors import ProblemError
-from benign.landscape import descent
-from benign.landscape.sampling import MOST_PAIRS, _likely_pairs, make_sampler
-from benign.landscape.search import search
 from benign.results.landscape import Kind
+from benign.searches import descent
+from benign.searches.sampling import MOST_PAIRS, _likely_pairs, make_sampler
+from benign.searches.search import search
 from benign.tasks.plants import prepare, record
 
 
@@ -102,7 +102,7 @@ def test_one_task_alone_is_not_told_to_split():
 
 def test_a_budget_bounds_the_search(monkeypatch):
     """Without its other stopping rule the search would go on for 100,000 starts."""
-    monkeypatch.setattr("benign.landscape.search.ENOUGH", -1.0)
+    monkeypatch.setattr("benign.searches.search.ENOUGH", -1.0)
     objective = one(LQR([[1, 0.2], [0, 0.9]], [0.1, 1], np.eye(2), 1), "0.01")
     search(objective, starts=1)  # compiles
     began = time.perf_counter()

@@ -1,1 +1,0 @@
-"""Finding, classifying and judging the stationary points of a meta-objective."""

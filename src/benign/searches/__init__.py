@@ -1,0 +1,1 @@
+"""Observed landscapes in any dimension."""

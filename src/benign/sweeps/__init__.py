@@ -1,0 +1,1 @@
+"""One family over many step sizes: bifurcations, recommendations."""

@@ -182,3 +182,27 @@ def test_with_jax_in_32_bits_the_answers_have_64(single_precision, verb):
     for transformed in (jax.jit(verb), jax.vmap(verb)):
         with pytest.raises(BenignError, match="64-bit"):
             transformed(L[None], S[None])
+
+
+def test_an_unstable_mode_of_price_zero_has_its_optimum():
+    """A = [[2, 1], [0, 1.5]], B = e₂, Q = 0, R = 1: W = [2, 7/3], cost 20, by hand."""
+    A, B = np.array([[2.0, 1.0], [0.0, 1.5]]), np.array([[0.0], [1.0]])
+    P = dare(A, B, np.zeros((2, 2)), np.eye(1))
+    assert np.asarray(P) == pytest.approx(np.array([[12.0, 9.0], [9.0, 8.0]]), rel=1e-12)
+    W = np.asarray(optimal_gain(A, B, np.eye(1), P))
+    assert W == pytest.approx(np.array([[2.0, 7 / 3]]), rel=1e-12)
+    # The closed loop has the mirror images of the unstable modes.
+    assert sorted(np.linalg.eigvals(A - B @ W).real) == pytest.approx([0.5, 2 / 3])
+
+
+@pytest.mark.parametrize("exponent", [(0, 0, 0), (30, 0, -5), (-20, 14, 3), (0, -40, 0)])
+def test_the_riccati_equation_does_not_mind_units(exponent):
+    """s̃ = D s with powers of two: P̃ = D⁻¹ P D⁻¹ to the last bit."""
+    rng = np.random.default_rng(11)
+    A, B = rng.normal(size=(3, 3)), rng.normal(size=(3, 1))
+    D = np.diag(2.0 ** np.array(exponent))
+    E = np.diag(2.0 ** -np.array(exponent))
+    plain = np.asarray(dare(A, B, np.eye(3), np.eye(1)))
+    scaled = np.asarray(dare(D @ A @ E, D @ B, E @ E, np.eye(1)))
+    assert np.isfinite(plain).all()
+    assert D @ scaled @ D == pytest.approx(plain, rel=1e-9)

@@ -54,12 +54,6 @@ def in_units(X: Float[Array, "*batch n m"], rows: Array, columns: Array | None =
     return jnp.ldexp(X, jnp.broadcast_to(shift, X.shape))
 
 
-def balanced(L: Float[Array | np.ndarray, "*batch n n"]) -> Float[Array, "*batch n n"]:
-    """D L D⁻¹ in the units of `balancing`."""
-    x = balancing(L)
-    return in_units(jnp.asarray(L), x, -x)
-
-
 def _exponents(L: Array) -> Int[Array, "*batch n n"]:
     """⌊log₂ |L_ij|⌋ + 1 off the diagonal; NOTHING for zeros and for what is not finite."""
     there = jnp.isfinite(L) & (L != 0) & ~jnp.eye(L.shape[-1], dtype=bool)

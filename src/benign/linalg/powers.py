@@ -29,8 +29,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from benign.linalg.balance import balancing, in_units
-from benign.linalg.stability import DECAYED, DIVERGED, MAX_SQUARINGS, exceeds
+from benign.linalg.stability import DECAYED, DIVERGED, MAX_SQUARINGS
 
 LAST = 12
 """Up to this size the matrices of a tile are the last axis; see above."""
@@ -110,19 +109,6 @@ class Layout:
     def entry(self, X: Array) -> Array:
         """The first entry of each matrix."""
         return X[0, 0] if self.last else X[:, 0, 0]
-
-    def trace(self, X: Array) -> Array:
-        """tr X, matrix by matrix."""
-        diagonal = [X[i, i] if self.last else X[:, i, i] for i in range(X.shape[1])]
-        return reduce(jnp.add, diagonal)
-
-    def first(self, X: Array) -> Array:
-        """The tile with the matrices as the first axis."""
-        return jnp.moveaxis(X, -1, 0) if self.last else X
-
-    def given(self, X: Array) -> Array:
-        """A tile that has the matrices as the first axis, in this layout."""
-        return jnp.moveaxis(X, 0, -1) if self.last else X
 
     def inner(self, X: Array, Y: Array) -> Array:
         """tr(X'Y), matrix by matrix."""
@@ -235,57 +221,26 @@ def _added(layout: Layout, adjoint: tuple[bool, ...], power: Array, sums, half) 
 def _solve(
     layout: Layout, adjoint: tuple[bool, ...], always: Array, L: Array, rights: Sequence[Array]
 ) -> Solved:
-    """In the given units; where these leave one in doubt in balanced ones as well, see `is_stable`."""
-    stable, unstable, k, sums = _doubled(layout, adjoint, always, L, rights)
-
-    def again() -> Solved:
-        x = balancing(layout.first(L))
-        own = layout.given(in_units(layout.first(L), x, -x))
-        units = [-x if turned else x for turned in adjoint]
-        scaled = [
-            layout.given(in_units(layout.first(S), u, u)) for S, u in zip(rights, units, strict=True)
-        ]
-        better, _, more, found = _doubled(layout, adjoint, always, own, scaled)
-        back = [
-            layout.given(in_units(layout.first(X), -u, -u)) for X, u in zip(found, units, strict=True)
-        ]
-        mask, late = layout.each(stable), better & ~unstable
-        back = [jnp.where(layout.each(late), X, 0.0) for X in back]
-        both = tuple(jnp.where(mask, X, Y) for X, Y in zip(sums, back, strict=True))
-        return stable | late, jnp.maximum(k, more), both
-
-    return lax.cond(jnp.all(stable | unstable), lambda: (stable, k, sums), again)
-
-
-def _doubled(
-    layout: Layout, adjoint: tuple[bool, ...], always: Array, L: Array, rights: Sequence[Array]
-) -> tuple[Array, Array, Array, tuple[Array, ...]]:
-    """Whether L is stable, whether a trace shows that it is not, the squarings, and the sums."""
-    n = L.shape[1]
-
     def unfinished(state) -> Array:
-        k, _, _, norm, *_ = state
+        k, _, _, norm, _, _ = state
         # Of the power last used; the next one is no larger than its square.
         return (k < 2 * MAX_SQUARINGS) & jnp.any(norm > DECAYED)
 
     def double(state):
-        k, power, sums, _, growth, steps, unstable = state
+        k, power, sums, _, growth, steps = state
         norm, *half = layout.apart(always, partial(_halves, layout, adjoint), power, *sums)
         sums = _added(layout, adjoint, power, sums, half)
-        unstable |= exceeds(layout.trace(power), n)
         # A NaN is lost as well, and so is what has not begun to decay by now.
         lost = ~(norm < DIVERGED**2) | ((k >= MAX_SQUARINGS) & (norm >= 1))
         steps = jnp.where(norm >= 1, 2 * steps, steps)
         growth = jnp.where(lost, jnp.inf, jnp.maximum(growth, norm))
         # Left as it is a power would become NaN, and the loop would go on for it.
         power = jnp.where(layout.each(lost), 0.0, layout.product(power, power))
-        return k + 1, power, sums, jnp.where(lost, 0.0, norm), growth, steps, unstable
+        return k + 1, power, sums, jnp.where(lost, 0.0, norm), growth, steps
 
     one = jnp.ones_like(layout.entry(L))
-    hopeless = ~jnp.isfinite(layout.inner(L, L))
-    state = (jnp.zeros((), jnp.int32), L, tuple(rights), one, one, one, hopeless)
-    k, _, sums, _, growth, steps, unstable = lax.while_loop(unfinished, double, state)
+    state = (jnp.zeros((), jnp.int32), L, tuple(rights), one, one, one)
+    k, _, sums, _, growth, steps = lax.while_loop(unfinished, double, state)
     # Squares of the norms that `is_stable` bounds, hence the root.
     stable = jnp.finfo(L.dtype).eps * growth * jnp.sqrt(growth) * steps < 1
-    sums = tuple(jnp.where(layout.each(stable), X, 0.0) for X in sums)
-    return stable, unstable, k, sums
+    return stable, k, tuple(jnp.where(layout.each(stable), X, 0.0) for X in sums)

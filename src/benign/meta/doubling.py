@@ -27,9 +27,8 @@ from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
 from benign.linalg import matmul, transpose
-from benign.linalg.balance import balancing, in_units
 from benign.linalg.powers import LAST, Layout, in_tiles, unknown_truth
-from benign.linalg.stability import DECAYED, DIVERGED, MAX_SQUARINGS, exceeds
+from benign.linalg.stability import DECAYED, DIVERGED, MAX_SQUARINGS
 from benign.meta.kernels.doubling import Arithmetic, Loop
 from benign.tasks.regulator import ClosedLoop, Regulator
 
@@ -69,49 +68,30 @@ def _arithmetic(L: Array) -> Arithmetic | None:
 def _sums(L: Array, S: Array, T: Array) -> tuple[Array, Array, Array, Array]:
     """X = L X L' + S, Y = L' Y L + T, whether ρ(L) < 1, and the number of squarings, which is one.
 
-    Where L is not stable X and Y are rubbish. The test is that of `linalg.is_stable`, in balanced units
-    as well where the given ones leave a loop in doubt.
+    Where L is not stable X and Y are rubbish. The test is that of `linalg.is_stable`: ‖L^(2^k)‖ falls
+    below one, and growth³ · steps · ε < 1.
     """
-    X, Y, stable, unstable, k = _doubled(L, S, T)
-
-    def again() -> tuple[Array, Array, Array, Array]:
-        x = balancing(L)
-        U, V, better, _, more = _doubled(in_units(L, x, -x), in_units(S, x, x), in_units(T, -x, -x))
-        mask = stable[..., None, None]
-        U, V = jnp.where(mask, X, in_units(U, -x, -x)), jnp.where(mask, Y, in_units(V, x, x))
-        return U, V, stable | (better & ~unstable), jnp.maximum(k, more)
-
-    return lax.cond(jnp.all(stable | unstable), lambda: (X, Y, stable, k), again)
-
-
-def _doubled(L: Array, S: Array, T: Array) -> tuple[Array, Array, Array, Array, Array]:
-    """X, Y, whether L is stable by its norms, whether a trace shows that it is not, the squarings.
-
-    By its norms: ‖L^(2^k)‖ falls below one, and growth³ · steps · ε < 1.
-    """
-    eps, n = jnp.finfo(L.dtype).eps, L.shape[-1]
+    eps = jnp.finfo(L.dtype).eps
 
     def unfinished(state):
-        k, _, _, _, size, *_ = state
+        k, _, _, _, size, _, _ = state
         return (k < 2 * MAX_SQUARINGS) & jnp.any((size > DECAYED**2) & (size < DIVERGED**2))
 
     def double(state):
-        k, power, X, Y, size, growth, steps, unstable = state
+        k, power, X, Y, size, growth, steps = state
         back = transpose(power)
         X = X + matmul(power, X, back)
         Y = Y + matmul(back, Y, power)
         steps = jnp.where(size >= 1, 2 * steps, steps)
         power = matmul(power, power)
         size = jnp.sum(power * power, axis=(-1, -2))
-        unstable |= exceeds(jnp.trace(power, axis1=-2, axis2=-1), n)
-        return k + 1, power, X, Y, size, jnp.maximum(growth, size), steps, unstable
+        return k + 1, power, X, Y, size, jnp.maximum(growth, size), steps
 
     size = jnp.sum(L * L, axis=(-1, -2))
-    numbers = (jnp.maximum(size, 1.0), jnp.ones_like(size), ~jnp.isfinite(size))
-    start = (jnp.zeros((), jnp.int32), L, S, T, size, *numbers)
-    k, _, X, Y, size, growth, steps, unstable = lax.while_loop(unfinished, double, start)
+    start = (jnp.zeros((), jnp.int32), L, S, T, size, jnp.maximum(size, 1.0), jnp.ones_like(size))
+    k, _, X, Y, size, growth, steps = lax.while_loop(unfinished, double, start)
     # `growth` is squared here, hence the power 1.5; a NaN, from a loop that diverged, is not stable.
-    return X, Y, (size <= 1) & (eps * growth**1.5 * steps < 1), unstable, k
+    return X, Y, (size <= 1) & (eps * growth**1.5 * steps < 1), k
 
 
 def _where(mask: Bool[Array, "*batch"], X: Float[Array, "*batch i j"]) -> Array:

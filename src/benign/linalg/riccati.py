@@ -71,9 +71,14 @@ def dare(
 @jax.custom_jvp
 def _dare(A: Array, B: Array, Q: Array, R: Array) -> Array:
     n = A.shape[-1]
-    if 1 < n <= LAST and math.prod(A.shape[:-2]) >= FEWEST:
-        return _many(A, B, Q, R)
-    return _one_by_one(A, B, Q, R)
+    if n == 1:
+        return _one_by_one(A, B, Q, R)
+    # |A| + |G||Q| becomes D(…)D⁻¹ in other units of the states, so that it finds the same ones for all.
+    G = matmul(B, _solve(R, transpose(B)))
+    x = balancing(jnp.abs(A) + matmul(jnp.abs(G), jnp.abs(Q)))
+    A, B, Q = in_units(A, x, -x), in_units(B, x), in_units(Q, -x, -x)
+    many = n <= LAST and math.prod(A.shape[:-2]) >= FEWEST
+    return in_units(_many(A, B, Q, R) if many else _one_by_one(A, B, Q, R), x, x)
 
 
 def _one_by_one(A: Array, B: Array, Q: Array, R: Array) -> Array:

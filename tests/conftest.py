@@ -1,5 +1,7 @@
 """Double precision for every test, and the shapes in the annotations checked while they run."""
 
+from pathlib import Path
+
 import jax
 import pytest
 from jaxtyping import install_import_hook
@@ -16,3 +18,17 @@ def single_precision():
     jax.config.update("jax_enable_x64", False)
     yield
     jax.config.update("jax_enable_x64", True)
+
+
+LISTED = Path(__file__).with_name("slow.txt")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Mark what `slow.txt` lists; a line that names no test any more is an error of a whole run."""
+    listed = {line for line in LISTED.read_text().splitlines() if line and not line.startswith("#")}
+    for item in items:
+        if item.nodeid in listed:
+            item.add_marker("slow")
+    strangers = sorted(listed - {item.nodeid for item in items})
+    if strangers and config.args == config.getini("testpaths"):
+        raise pytest.UsageError(f"tests/slow.txt lists tests that are not there: {strangers}")

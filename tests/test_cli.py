@@ -96,7 +96,7 @@ def test_json_is_json_and_agrees_with_the_library(family):
     document = json.loads(done.stdout)
     landscape = analyze(Problem(load(family).family, make_step("gradient", "0.05")))
     assert document["verdict"]["status"] == landscape.verdict.status.value == "refuted"
-    minima = [p for p in document["stationary_points"] if p["kind"] == "minimum"]
+    minima = [p for p in document["coverage"]["stationary_points"] if p["kind"] == "minimum"]
     assert [p["W"] for p in minima] == [list(p.at) for p in landscape.minima]
 
 

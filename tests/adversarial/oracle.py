@@ -191,6 +191,10 @@ def _domain(landscape: LineLandscape, h: Objective) -> list[str]:
     return wrong
 
 
+def _bounds(p: Undecided | StationaryPoint) -> Enclosure:
+    return p.W if isinstance(p, Undecided) else p.at
+
+
 def _stretches(landscape: LineLandscape, h: Objective) -> list[str]:
     """h at a few gains of each undecided stretch: where stretches overlap, in what one of them says."""
     wrong = []
@@ -199,7 +203,7 @@ def _stretches(landscape: LineLandscape, h: Objective) -> list[str]:
             w = arb(stretch.W.lo) + (arb(stretch.W.hi) - arb(stretch.W.lo)) * fmpq(i, 6)
             jet = h.at(w)
             here = [p for p in (*landscape.undecided, *landscape.stationary_points)
-                    if not (w < arb(p.at.lo) or w > arb(p.at.hi))]  # fmt: skip
+                    if not (w < arb(_bounds(p).lo) or w > arb(_bounds(p).hi))]  # fmt: skip
             if jet is None or any(p.value.hi == inf for p in here):
                 continue
             low, high = min(p.value.lo for p in here), max(_highest(p) for p in here)

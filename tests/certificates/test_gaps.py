@@ -256,8 +256,8 @@ def test_the_quantitative_form_is_for_one_task_and_the_gradient_step():
 @pytest.mark.parametrize(
     "W",
     [
-        0.5, [0.1, 0.2], [[0.1]], [[0.1], [0.2]], [[0.1, float("nan")]], [[0.1, float("inf")]],
-        [[0.1, "inf"]], [[0.1, True]], [["0.1", 0.2]], None, [], [[]], np.zeros((2, 1)),
+        0.5, [[0.1]], [[0.1], [0.2]], [[0.1, float("nan")]], [[0.1, float("inf")]],
+        [[0.1, "inf"]], [[0.1, True]], [["x", 0.2]], None, [], [[]], np.zeros((2, 1)),
     ],
 )  # fmt: skip
 def test_what_is_no_gain_is_refused(W):

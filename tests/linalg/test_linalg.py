@@ -190,7 +190,7 @@ def test_an_unstable_mode_of_price_zero_has_its_optimum():
     P = dare(A, B, np.zeros((2, 2)), np.eye(1))
     assert np.asarray(P) == pytest.approx(np.array([[12.0, 9.0], [9.0, 8.0]]), rel=1e-12)
     W = np.asarray(optimal_gain(A, B, np.eye(1), P))
-    assert W == pytest.approx(np.array([[2.0, 7 / 3]]), rel=1e-12)
+    assert pytest.approx(np.array([[2.0, 7 / 3]]), rel=1e-12) == W
     # The closed loop has the mirror images of the unstable modes.
     assert sorted(np.linalg.eigvals(A - B @ W).real) == pytest.approx([0.5, 2 / 3])
 

@@ -47,7 +47,7 @@ def test_a_scalar_search_meets_what_the_proof_lists(name):
         assert point.height == pytest.approx(true.value.mid, rel=1e-12)
         assert point.kind == true.kind.value
         assert point.eigenvalues[0] == pytest.approx(true.curvature.mid, rel=1e-6)
-    assert found.epsilon == pytest.approx(proved.epsilon.mid, abs=1e-12)
+    assert found.spread == pytest.approx(proved.epsilon.mid, abs=1e-12)
 
 
 def plain_cost(task: LQR, W: np.ndarray) -> tuple[float, np.ndarray]:
@@ -84,7 +84,7 @@ def differences(h, W: np.ndarray, step: float = 1e-4) -> tuple[np.ndarray, np.nd
 def test_two_states_many_minimisers_each_a_minimum_of_an_independent_h(planar_landscape):
     found = planar_landscape
     assert len(found.minimizers) == 5
-    assert found.epsilon == pytest.approx(0.5228, abs=1e-4)
+    assert found.spread == pytest.approx(0.5228, abs=1e-4)
     for point in found.points:
         gradient, hessian = differences(lambda W: plain_h(found.objective, W), point.W)
         scale = np.abs(point.eigenvalues).max()
@@ -190,7 +190,7 @@ def test_the_books_balance(planar_landscape):
         hits = [run for run in found.runs if run.point == i and run.method == "random"]
         assert len(hits) == point.hits
         assert np.isfinite(float(found.objective.value(point.W)))
-    assert [p.value for p in found.points] == sorted(p.value for p in found.points)
+    assert [p.height for p in found.points] == sorted(p.height for p in found.points)
     with pytest.raises(ValueError, match="read-only"):
         found.points[0].W[0, 0] = 0
 
@@ -301,11 +301,12 @@ def test_it_says_observed_and_saves_itself(planar_landscape, tmp_path):
     path, *pictures = planar_landscape.save(tmp_path / "new")
     assert [picture.name for picture in pictures] == ["landscape.png", "landscape.svg"]
     document = json.loads(path.read_text())
-    assert document["benign"] == "observed landscape"
-    assert document["verdict"] == planar_landscape.verdict
-    assert len(document["points"]) == len(planar_landscape.points)
+    assert document["benign"] == "landscape"
+    assert document["verdict"]["statement"] == planar_landscape.verdict.statement
+    coverage = document["coverage"]
+    assert len(coverage["points"]) == len(planar_landscape.points)
     assert document["problem"]
-    again = document["points"][document["runs"][0]["point"]]
+    again = coverage["points"][coverage["runs"][0]["point"]]
     assert set(again) == {
         "kind", "W", "value", "gradient_norm", "eigenvalues", "hits", "regret", "rounding",
     }  # fmt: skip
@@ -318,6 +319,6 @@ def test_starts_budget_and_progress():
     assert found.starts == 40
     nothing = search(planar(), budget=0.0)
     assert (nothing.starts, nothing.points) == (0, ())
-    assert "nothing was searched in the time given" in nothing.verdict
+    assert "nothing was searched in the time given" in str(nothing.verdict)
     with pytest.raises(ProblemError, match="at least one start"):
         search(planar(), starts=0)

@@ -81,7 +81,7 @@ def test_search_meets_every_minimiser_of_a_dense_multistart():
     found = search(seven()).minimizers
     assert len(found) == len(dense) == 7
     for point, (W, value) in zip(found, dense, strict=True):
-        assert point.value == pytest.approx(value, rel=1e-10)
+        assert point.height == pytest.approx(value, rel=1e-10)
         assert point.W[0] == pytest.approx(W, abs=1e-5)
 
 

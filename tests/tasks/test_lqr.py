@@ -172,7 +172,7 @@ def test_a_scalar_gain_may_be_a_scalar():
     assert float(task.gradient(0.6)) == pytest.approx(float(jax.grad(task.cost)(0.6)), rel=1e-13)
     # C = (1 + w²)/(1 − (1 − w)²) = (1 + w²)/(w(2 − w)), by hand.
     assert float(task.cost(0.6)) == pytest.approx(1.36 / 0.84, rel=1e-15)
-    with pytest.raises(ProblemError, match=r"`W`: expected a gain of shape \(1, 1\) or a scalar"):
+    with pytest.raises(ProblemError, match=r"`W`: expected a gain of shape \(1, 1\)"):
         task.cost(jnp.ones(3))
 
 

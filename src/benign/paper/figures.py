@@ -103,7 +103,7 @@ def draw_pair(figure: PaperFigure, landscapes: list[LineLandscape]) -> Figure:
     from benign.views.plots import INK, ordered_handles, style
 
     with style():
-        from matplotlib.figure import Figure
+        from benign.views.figure import Picture
 
         k = len(landscapes[0].problem.tasks)
         tasks = k if figure.view == "tasks" else 0
@@ -111,7 +111,7 @@ def draw_pair(figure: PaperFigure, landscapes: list[LineLandscape]) -> Figure:
         rows = -(-(tasks + 2 * most + 4) // 2) + 1
         key = 0.24 * rows + 0.15
         height = 4.9 + key
-        canvas = Figure(figsize=(13.0, height), dpi=150)
+        canvas = Picture(figsize=(13.0, height), dpi=150)
         canvas.text(
             0.02, 1.0 - 0.2 / height, f"Figure {figure.name}: {figure.heading}",
             fontsize=15, fontweight="bold", color=INK, va="top",

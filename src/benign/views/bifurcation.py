@@ -28,9 +28,9 @@ def draw_bifurcation(found: Bifurcation) -> Figure:
         A Matplotlib figure that belongs to no window; save it with `savefig`.
     """
     with style():
-        from matplotlib.figure import Figure
+        from benign.views.figure import Picture
 
-        figure = Figure(figsize=(11.0, 7.0), dpi=150)
+        figure = Picture(figsize=(11.0, 7.0), dpi=150)
         place = figure.add_axes((0.09, 0.40, 0.65, 0.46))
         height = figure.add_axes((0.09, 0.09, 0.65, 0.25), sharex=place)
         _draw_places(place, found)

@@ -68,10 +68,10 @@ def draw_plane(scene: Scene) -> Figure:
     plane = whole_plane(scene)
     window = choose_window(scene, plane)
     with style():
-        from matplotlib.figure import Figure
+        from benign.views.figure import Picture
 
         width, height, key = 11.5, 6.4, 3.6
-        figure = Figure(figsize=(width, height), dpi=150)
+        figure = Picture(figsize=(width, height), dpi=150)
         left, bottom, top = 0.95 / width, 0.72 / height, 1 - 0.98 / height
         right = 1 - (key + 0.95) / width
         axes = figure.add_axes((left, bottom, right - left, top - bottom))

@@ -72,13 +72,13 @@ def draw_landscape(landscape: LineLandscape) -> Figure:
         A Matplotlib figure that belongs to no window; save it with `savefig`.
     """
     with style():
-        from matplotlib.figure import Figure
+        from benign.views.figure import Picture
 
         window = choose_window(landscape)
         width = 14.0 if window.zoom else 11.0
         entries = _legend_entries(landscape)
         height = max(5.6, 1.3 + 0.245 * (entries + 3))
-        figure = Figure(figsize=(width, height), dpi=150)
+        figure = Picture(figsize=(width, height), dpi=150)
         key = 3.35  # inches kept on the right for the key, so that it never covers data
         bottom, top = 0.72 / height, 1.0 - 0.98 / height
         left, right = 1.0 / width, 1.0 - (key + 0.15) / width

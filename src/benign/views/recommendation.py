@@ -42,9 +42,9 @@ def draw_recommendation(found: Recommendation) -> Figure:
         A Matplotlib figure that belongs to no window; save it with `savefig`.
     """
     with style():
-        from matplotlib.figure import Figure
+        from benign.views.figure import Picture
 
-        figure = Figure(figsize=(11.0, 9.0), dpi=150)
+        figure = Picture(figsize=(11.0, 9.0), dpi=150)
         top = figure.add_axes((0.135, 0.635, 0.61, 0.23))
         middle = figure.add_axes((0.135, 0.355, 0.61, 0.23), sharex=top)
         bottom = figure.add_axes((0.135, 0.075, 0.61, 0.23), sharex=top)

@@ -49,10 +49,10 @@ def draw_slices(scene: Scene) -> Figure:
     # The Hessian is asked for only where there are too few minima to span a plane.
     directions = _directions(scene) if len(scene.minima) < 3 else []
     with style():
-        from matplotlib.figure import Figure
+        from benign.views.figure import Picture
 
         width, height, key = 15.4, 6.2, 3.75
-        figure = Figure(figsize=(width, height), dpi=150)
+        figure = Picture(figsize=(width, height), dpi=150)
         left, bottom, top = 1.15 / width, 0.72 / height, 1 - 1.25 / height
         right = 1 - (key + 0.95) / width
         middle = left + 0.46 * (right - left)
@@ -83,10 +83,10 @@ def draw_line(scene: Scene) -> Figure:
         A Matplotlib figure that belongs to no window; save it with `savefig`.
     """
     with style():
-        from matplotlib.figure import Figure
+        from benign.views.figure import Picture
 
         width, height, key = 11.0, 5.6, 3.6
-        figure = Figure(figsize=(width, height), dpi=150)
+        figure = Picture(figsize=(width, height), dpi=150)
         left, bottom, top = 1.15 / width, 0.72 / height, 1 - 0.98 / height
         right = 1 - (key + 0.15) / width
         axes = figure.add_axes((left, bottom, right - left, top - bottom))

@@ -37,9 +37,9 @@ def draw_training(result: TrainingResult) -> Figure:
         A Matplotlib figure that belongs to no window; save it with `savefig`.
     """
     with style():
-        from matplotlib.figure import Figure
+        from benign.views.figure import Picture
 
-        figure = Figure(figsize=(13.0, 5.6), dpi=150)
+        figure = Picture(figsize=(13.0, 5.6), dpi=150)
         cost = figure.add_axes((0.075, 0.47, 0.47, 0.31))
         norm = figure.add_axes((0.075, 0.11, 0.47, 0.29), sharex=cost)
         tasks = figure.add_axes((0.67, 0.11, 0.31, 0.67))

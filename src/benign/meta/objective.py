@@ -68,7 +68,7 @@ class MetaObjective(eqx.Module):
 
     def __repr__(self) -> str:
         eta = self.step.eta
-        size = eta if isinstance(eta, jax.core.Tracer) else f"{float(eta):.6g}"
+        size = eta if isinstance(eta, Tracer) else f"{float(eta):.6g}"
         return f"MetaObjective({self.family!r}, {step_in_words(self.step.kind, size, self.step.shots)})"
 
     @float64_method

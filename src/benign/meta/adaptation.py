@@ -103,6 +103,10 @@ class GradientStep(AdaptationStep):
 
     kind: ClassVar[StepKind] = "gradient"
 
+    # Type checkers would take the fields for the arguments otherwise.
+    def __init__(self, eta: Any, shots: Any = 1):
+        super().__init__(eta, shots)
+
     def move(self, loop: Any, W: Float[Array, "*gain"]) -> Float[Array, "*gain"]:
         """W − η∇g(W)."""
         return W - self.eta * loop.gradient()
@@ -130,6 +134,10 @@ class NormalizedStep(AdaptationStep):
     """
 
     kind: ClassVar[StepKind] = "normalized"
+
+    # Type checkers would take the fields for the arguments otherwise.
+    def __init__(self, eta: Any, shots: Any = 1):
+        super().__init__(eta, shots)
 
     def move(self, loop: Any, W: Float[Array, "*gain"]) -> Float[Array, "*gain"]:
         """W − ηu."""

@@ -1,7 +1,7 @@
 """Units do not matter: a family and the same family in other units have the same landscape.
 
-In units s̃ = d s, ã = u a, c̃ = c · cost a plant (a, b, q, r, S0) is (a, b d/u, c q/d², c r/u², d² S0), a gain
-W is W u/d, and a step η is η (u/d)²/c; a normalised one is η u/d.
+In units s̃ = d s, ã = u a, c̃ = c · cost a plant (a, b, q, r, S0) is (a, b d/u, c q/d², c r/u², d² S0),
+a gain W is W u/d, and a step η is η (u/d)²/c; a normalised one is η u/d.
 """
 
 from fractions import Fraction

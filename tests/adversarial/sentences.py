@@ -316,7 +316,8 @@ FORMS = [
     (rf"no gain is feasible: no gain stabilises every task: `[^`]*` needs W > (?P<low>{NUMBER}), "
      rf"`[^`]*` needs W < (?P<high>{NUMBER})", _needs),
     (r"no gain is feasible: (?:none stabilises the adaptation plants? of `[^`]*`(?:(?:, | and )`[^`]*`"
-     r")*|every gain that stabilises the tasks is thrown out by the adaptation step)", _no_gain),
+     r")*|every gain that stabilises the tasks is thrown out by the adaptation step(?:, where it has a "
+     r"direction)?)", _no_gain),
     (rf"no gain(?:{BOX})? is feasible: each fails to stabilise some task, before or after adaptation",
      _no_gain),
     (rf"no gain is a local minimiser of h(?: with h ≤ (?P<level>{NUMBER}))?", _no_gain),
@@ -324,7 +325,7 @@ FORMS = [
     (rf"not every local minimum of h is (?:global|within (?P<within>{NUMBER}) of the global one): one "
      rf"of value in (?P<h>{SPAN}) lies at least (?P<gap>{NUMBER}) above another gain", _above_another),
     (rf"no gain is feasible: every gain that stabilises the tasks is thrown out by the adaptation "
-     rf"step; lower eta \(it is (?P<eta>{LEVEL})\)", _nothing),
+     rf"step(?:, where it has a direction)?; lower eta \(it is (?P<eta>{LEVEL})\)", _nothing),
     (rf"level: h exceeds (?P<level>{NUMBER}) at every gain(?: among those searched)?(?: \(proved\))?; "
      "give a higher level", _exceeds),
     (rf"proved: h\(W\) is within (?P<gap>{NUMBER}) of its infimum \([a-z ]*\)", _trained),

@@ -104,3 +104,16 @@ def test_roots_are_placed_exactly():
     assert root.narrowed(Fraction(1, 10**30)).hi - root.narrowed(Fraction(1, 10**30)).lo < Fraction(
         1, 10**30
     )
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [("0.5", "1e-4"), ("1.1", "1e-4"), ("0.5", "1e-6"), ("0.9", "1/3")]
+)
+def test_a_zero_of_the_quotient_on_a_rim_is_no_stationary_point(a, b):
+    """f∘F tends to r/b² on both sides of the rim of g, where its quotient of polynomials is smooth."""
+    problem = scalar_problem([scalar_plant(a, b)], eta="0.05")
+    landscape = analyze(problem)
+    verdict = check(landscape.certificate)
+    assert verdict, verdict.reason
+    two = scalar_problem([scalar_plant(a, b), scalar_plant(a, b, 1, 2)], eta="0.05")
+    assert check(analyze(two).certificate)

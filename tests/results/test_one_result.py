@@ -142,3 +142,20 @@ def test_a_notebook_is_shown_a_picture_and_the_words(landscapes):
     html = landscape._repr_html_()
     assert "every local minimum" in html
     assert "<pre>" in html
+
+
+def test_nothing_is_left_of_what_the_checker_refuses(landscapes, monkeypatch):
+    """No ε, no minimum, no list that is complete, and no advice that rests on them."""
+    from benign.verbs import analyze as verb
+    from benign.views.report import advice
+
+    refused = benign.Verdict(benign.Status.REFUTED, "the certificate proves its claim", "a reason")
+    monkeypatch.setattr(verb, "check", lambda document: refused)
+    landscape = benign.analyze("paper-figure-1", eta="0.05")
+    assert landscape.verdict.status == "undecided"
+    assert "does not confirm the proof (a reason)" in landscape.verdict.reason
+    assert landscape.certificates == ()
+    assert not landscape.is_complete
+    assert tuple(landscape.epsilon) == tuple(landscape.minimum) == (0.0, float("inf"))
+    assert all(point.gap == float("inf") for point in landscape.minimizers)
+    assert "may be incomplete" in advice(landscape)

@@ -19,6 +19,7 @@ from benign.prove.boxes.below import prove
 from benign.results.documents import landscape_document
 from benign.searches.search import search
 from benign.verbs.analyze import analyze
+from benign.verdict import Status, Verdict
 from benign.views.below import below_report, below_scene, coverage
 
 
@@ -258,6 +259,14 @@ def test_files_and_words(tmp_path, spurious):
     text = console.export_text()
     assert "REFUTED" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_nothing_is_left_of_a_proof_that_the_checker_refuses(spurious):
+    verdict = Verdict(Status.UNDECIDED, spurious.verdict.statement, "the checker does not confirm it")
+    found = spurious.withdrawn(verdict)
+    assert (found.minimizers, found.certificates, found.is_complete) == ((), (), False)
+    assert tuple(found.epsilon) == tuple(found.minimum) == (0.0, np.inf)
+    assert str(found.coverage) == "nothing for certain: boxes of gains were left"
 
 
 def test_a_list_that_may_lack_lower_minima_calls_none_the_lowest(spurious):

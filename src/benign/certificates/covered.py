@@ -28,6 +28,9 @@ from benign.exact.surd import Surd, stabilising_set
 DEPTH = 12
 """How often a box may be halved when its tag is not proved at once."""
 
+FINER = (0, 40)
+"""Bits by which the bounds of a root are narrowed, in turn, to see that it is outside of the domain."""
+
 SPARE_HALVINGS, HALVINGS_A_BOX = 4096, 8
 """What the boxes of a cover may be halved in all, besides `DEPTH` for each."""
 
@@ -94,7 +97,7 @@ class _Roots:
     """The real roots of the numerator of h', where exact algebra reaches: one shot and few tasks."""
 
     def __init__(self, problem: Problem, cover: Cover) -> None:
-        self._problem, self._cover = problem, cover
+        self.problem, self._cover = problem, cover
         self.are_known = problem.step.shots == 1 and len(problem.tasks) <= algebra.MAX_TASKS
 
     @cached_property
@@ -107,7 +110,7 @@ class _Roots:
         if not self.are_known:
             raise Refused(f"cover: boxes 'a' are for one shot and at most {algebra.MAX_TASKS} tasks")
         first, last = (Fraction(self._cover.points[i]) for i in (0, -1))
-        return algebra.narrowed_roots(self._problem, first, last)
+        return algebra.narrowed_roots(self.problem, first, last)
 
     def within(self, run: Run) -> algebra.RealRoot | None:
         """The one root in a run; None if there is none.
@@ -314,5 +317,14 @@ def _compare_algebra(objective: BallObjective, roots: _Roots, found: Sequence[Fo
             raise Refused(f"points: not one root of the numerator of h' near {float(lo)!r}")
     for root in roots.every:
         listed = any(root.is_within(lo, hi) for lo, hi in intervals)
-        if not listed and not objective.box(to_ball(root.lo), to_ball(root.hi)).outside:
+        if not (listed or _is_outside(objective, roots, root)):
             raise Refused(f"points: the root near {float(root.lo)!r} is missing")
+
+
+def _is_outside(objective: BallObjective, roots: _Roots, root: algebra.RealRoot) -> bool:
+    """Whether a zero of h' is not in the domain: next to a rim by closer bounds, on one by algebra."""
+    for bits in FINER:
+        root = root.narrowed((root.hi - root.lo) / 2**bits)
+        if objective.box(to_ball(root.lo), to_ball(root.hi)).outside:
+            return True
+    return algebra.is_on_a_rim(roots.problem, root)

@@ -200,7 +200,7 @@ def _prove_cover(proof: dict[str, Any], problem: Problem) -> str:
     joined = runs(prove_cover(proof, problem, BallObjective(problem)))
     if any(run.tag != "O" for run in joined):
         raise Refused("proof.cover: its tags leave gains at which h may be finite")
-    return THROWN_OUT
+    return thrown_out(problem)
 
 
 def _prove_pieces(proof: dict[str, Any], problem: Problem) -> str:
@@ -208,10 +208,18 @@ def _prove_pieces(proof: dict[str, Any], problem: Problem) -> str:
         raise Refused("proof: pieces are those of the normalised step")
     if pieces(problem)[1]:
         raise Refused("proof: there is a gain at which h is finite")
-    return THROWN_OUT
+    return thrown_out(problem)
 
 
 THROWN_OUT = "every gain that stabilises the tasks is thrown out by the adaptation step"
+
+DIRECTED = f"{THROWN_OUT}, where it has a direction"
+"""For the normalised step, which has none at a gain where the gradient of a task vanishes."""
+
+
+def thrown_out(problem: Problem) -> str:
+    """That the adaptation step leaves no gain."""
+    return THROWN_OUT if problem.step.kind == "gradient" else DIRECTED
 
 
 # --- the claim ---------------------------------------------------------------------------------

@@ -186,6 +186,26 @@ def narrowed_roots(problem: Problem, lo: Fraction, hi: Fraction) -> list[RealRoo
     return [root.narrowed(RESOLUTION * (last - first)) for root in real_roots(problem, first, last)]
 
 
+def is_on_a_rim(problem: Problem, root: RealRoot) -> bool:
+    """Whether a zero of h' is exactly where γ(a − bW)² = 1 for the adaptation cost of some task.
+
+    There g is +∞ from one side and F unbounded, but f∘F tends to r s/(γb²) from both sides, so that the
+    quotient of polynomials may be smooth, and even stationary.
+    """
+    for plant in scalar_plants(problem)[1]:
+        loop = fmpq_poly([_q(plant.a), -_q(plant.b)])
+        rim = (fmpq_poly([1]) - _q(plant.discount) * loop * loop).numer()
+        common = root.factor.gcd(rim)
+        if common.degree() < 1:
+            continue
+        if root.lo == root.hi:
+            if common(_q(root.lo)) == 0:
+                return True
+        elif isolate(common, root.lo, root.hi):  # of `factor` there is one root only between them
+            return True
+    return False
+
+
 def isolate(polynomial: fmpz_poly, lo: Fraction, hi: Fraction) -> list[tuple[Fraction, Fraction]]:
     """Open intervals with exactly one root of a square-free polynomial, or [root, root].
 

@@ -12,7 +12,7 @@ from math import gcd, lcm
 import numpy as np
 from flint import fmpq, fmpq_mat
 
-from benign.certificates.infeasible import THROWN_OUT, listed_names, rims_apart
+from benign.certificates.infeasible import listed_names, rims_apart, thrown_out
 from benign.errors import Cause, InfeasibleError
 from benign.exact.cover import Cover, runs
 from benign.exact.plants import scalar_plants
@@ -145,7 +145,7 @@ def empty_line(problem: Problem, cover: Cover | None) -> InfeasibleError:
         tags = {"points": list(cover.points), "tags": cover.tags}
         proof = {"kind": "cover", "cover": tags}
     return InfeasibleError(
-        f"no gain is feasible: {THROWN_OUT}; lower eta (it is {float(problem.step.eta):g})",
+        f"no gain is feasible: {thrown_out(problem)}; lower eta (it is {float(problem.step.eta):g})",
         cause=Cause.STEP,
         certificate=infeasible_certificate(problem, proof=proof),
     )

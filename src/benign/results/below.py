@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import inf, nextafter
 from typing import TYPE_CHECKING, Any
@@ -129,6 +129,13 @@ class LandscapeBelow(Landscape):
     def is_complete(self) -> bool:
         """Whether the list is proved complete below the level that was asked for."""
         return self.left == 0
+
+    def withdrawn(self, verdict: Verdict) -> LandscapeBelow:
+        """The same with nothing proved: the checker has refused the certificate."""
+        return replace(
+            self, certificate=None, verdict=verdict, level=-inf, left=max(self.left, 1), proved=(),
+            minimum=Enclosure(0.0, inf), epsilon=Enclosure(0.0, inf),
+        )  # fmt: skip
 
     def _gap(self, point: Any) -> float:
         return super()._gap(point) if self.bounded else inf

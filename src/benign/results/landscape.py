@@ -229,6 +229,8 @@ class Landscape(Shown, ABC):
 
     def _gap(self, point: Any) -> float:
         """h at a point exceeds min h by no more; by no more than ε where it is a local minimum."""
+        if self.certificate is None:
+            return inf
         most = self.epsilon.hi if point.kind.is_minimum else inf
         if isfinite(point.value.hi) and isfinite(self.minimum.lo):
             most = min(most, max(nextafter(point.value.hi - self.minimum.lo, inf), 0.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from benign.results.landscape import MOST_LINES, Floats, Kind, Landscape
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from benign.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,20 @@ class LineLandscape(Landscape):
     def coverage(self) -> Line:
         """What the list covers."""
         return Line(self.domain, self.undecided)
+
+    def withdrawn(self, verdict: Verdict) -> LineLandscape:
+        """The same with nothing proved: the checker has refused the certificate."""
+        ends = [end for piece in self.domain for end in (piece.lo.lo, piece.hi.hi)] or [-inf, inf]
+        whole = Undecided(Enclosure(min(ends), max(ends)), Enclosure(0.0, inf), verdict.reason)
+        nothing = Enclosure(0.0, inf)
+        return replace(
+            self,
+            certificate=None,
+            verdict=verdict,
+            undecided=(whole,),
+            minimum=nothing,
+            epsilon=nothing,
+        )
 
     def plot(self) -> Figure:
         """The picture, a Matplotlib figure."""

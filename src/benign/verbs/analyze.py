@@ -167,7 +167,7 @@ def _analyzed(
 def confirmed(found: Proved, seconds: float) -> Proved:
     """The result, its certificate proved again by the checker where that is estimated to be so short.
 
-    A certificate that is refused is taken back, and the verdict with it.
+    A certificate that is refused is taken back, and with it all that it was to prove.
     """
     document = found.certificate
     if document is None or cost(document).seconds > seconds:
@@ -176,8 +176,7 @@ def confirmed(found: Proved, seconds: float) -> Proved:
     if verdict:
         return replace(found, checked=True)
     reason = f"the checker does not confirm the proof ({verdict.reason}); please report this"
-    withdrawn = Verdict(Status.UNDECIDED, found.verdict.statement, reason)
-    return replace(found, certificate=None, verdict=withdrawn)
+    return found.withdrawn(Verdict(Status.UNDECIDED, found.verdict.statement, reason))
 
 
 def _searched(

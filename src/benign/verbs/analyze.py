@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from benign.meta.objective import MetaObjective
     from benign.results.below import LandscapeBelow
     from benign.results.landscape import Landscape
+    from benign.results.line import LineLandscape
     from benign.results.observed import ObservedLandscape
 
 Proof = Literal["required", "try", "off"]
@@ -37,7 +38,7 @@ GUIDING_STARTS = 128
 AT_ONCE = 2.0
 """Seconds that a check of a result may be estimated to take, where no time is left over for it."""
 
-Proved = TypeVar("Proved", "Landscape", "LandscapeBelow")
+Proved = TypeVar("Proved", "LineLandscape", "LandscapeBelow")
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, how much of it is done, and how much is left or there is in all."""
@@ -58,7 +59,7 @@ def analyze(
     out: str | os.PathLike[str] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
-) -> Landscape | LandscapeBelow | ObservedLandscape:
+) -> Landscape:
     """Where h(W) = Σ ω_τ f_τ(F_τ(W)) has its local minima, and whether h is ε-global.
 
     One state and one input: every stationary point, proved. Two to four parameters and the gradient
@@ -120,7 +121,7 @@ def _analyzed(
     seed: int,
     checkpoint: str | os.PathLike[str] | None,
     progress: Progress | None,
-) -> Landscape | LandscapeBelow | ObservedLandscape:
+) -> Landscape:
     if problem.family.is_scalar and proof != "off":
         return confirmed(enumerate_scalar(problem, epsilon=epsilon), AT_ONCE)
     from benign.prove.boxes import (

@@ -1,12 +1,16 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from view_problems import PROBLEMS
 
+from benign.exact.problem import Problem, make_step
+from benign.prove.line.enumeration import analyze
 from benign.results.landscape import Kind
+from benign.tasks.files import load
 from benign.views import draw_landscape
 from benign.views.curves import PlainObjective, sample
 from benign.views.save import render
@@ -123,3 +127,13 @@ def test_pictures_need_neither_jax_nor_pyplot():
         "assert not {'jax', 'matplotlib.pyplot'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", ["hang_price", "e50", "hang_rim"])
+def test_a_domain_that_floats_hardly_tell_from_a_point_is_drawn(name):
+    file = load(Path(__file__).parents[1] / "cases" / f"{name}.toml")
+    step = make_step("gradient", "1e-10") if name == "hang_price" else make_step("normalized", "0.05")
+    step = file.step.steps[0] if name == "e50" else step
+    landscape = analyze(Problem(file.family, step))
+    figure = draw_landscape(landscape)
+    assert render(figure)["png"].startswith(b"\x89PNG")

@@ -31,6 +31,11 @@ def choose_window(landscape: LineLandscape, *, room: float = 5.0) -> Window:
     """
     low = min((piece.lo.hi for piece in landscape.domain), default=0.0)
     high = max((piece.hi.lo for piece in landscape.domain), default=1.0)
+    if not low < high:  # a domain that floats hardly tell from a point
+        low = min((piece.lo.lo for piece in landscape.domain), default=0.0)
+        high = max((piece.hi.hi for piece in landscape.domain), default=1.0)
+    if not low < high:
+        low, high = low - 1e-9 * max(abs(low), 1.0), low + 1e-9 * max(abs(low), 1.0)
     marked = [p.value.mid for p in landscape.stationary_points]
     marked += [x.mid for p in landscape.stationary_points for x in p.limits or () if x]
     marked = [y for y in marked if np.isfinite(y)]

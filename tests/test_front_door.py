@@ -229,3 +229,35 @@ def test_public_types_are_importable():
     names += " Adaptation MetaTest PostFactum FamilyFile Verdict BenignError UsageError InfeasibleError"
     assert set(names.split()) <= set(benign.__all__)
     assert set(benign.__all__) <= set(dir(benign))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: benign.train(FAMILY, 5, eta="0.05"),
+        lambda: benign.adapt(None, 0.5),
+        lambda: benign.bifurcate(FAMILY, 5),
+        lambda: benign.bifurcate(FAMILY, "0.1,0.2"),
+        lambda: benign.recommend(FAMILY, etas=5, starts=2),
+        lambda: benign.recommend(FAMILY, variants=5, starts=2),
+        lambda: benign.check(None),
+        lambda: benign.check(5),
+        lambda: benign.read(None),
+        lambda: benign.analyze(FAMILY, eta="0.05", out=5),
+    ],
+)
+def test_a_wrong_type_anywhere_is_one_sentence(call):
+    with pytest.raises(UsageError) as caught:
+        call()
+    assert ": expected " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"steps": 1.5}, {"steps": "x"}, {"every": 0}, {"tolerance": "x"}, {"beta": "x"}, {"gap": "x"}],
+)
+def test_a_setting_of_training_that_is_no_such_number_is_named(settings):
+    (name,) = settings
+    with pytest.raises(ProblemError, match=f"^{name}: expected"):
+        benign.train(FAMILY, eta="0.05", **settings)

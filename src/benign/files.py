@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benign.errors import OutputError
+from benign.errors import OutputError, UsageError
 from benign.text import clean_json
 
 
@@ -20,6 +20,8 @@ def make_directory(directory: str | os.PathLike[str]) -> Path:
     Raises:
         OutputError: a file is in the way, or permission is lacking.
     """
+    if not isinstance(directory, (str, os.PathLike)):
+        raise UsageError(f"out: expected the path of a directory, got {directory!r}")
     path = Path(directory)
     try:
         path.mkdir(parents=True, exist_ok=True)

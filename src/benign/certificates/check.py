@@ -20,7 +20,7 @@ from benign.certificates.describe import describe, describe_claim
 from benign.certificates.document import VERSION, digest
 from benign.certificates.reading import Refused
 from benign.certificates.registry import CLAIMS
-from benign.errors import BenignError, CertificateError
+from benign.errors import BenignError, CertificateError, UsageError
 from benign.exact.problem import Problem, problem_from_json
 from benign.verdict import Status, Verdict
 
@@ -83,6 +83,10 @@ def examine(
     limit: float = LIMIT,
 ) -> Examined:
     """Check a certificate and say what it is about; arguments and errors are those of `check`."""
+    if not isinstance(document, (Mapping, str, Path)):
+        raise UsageError(
+            f"check: expected a certificate or the path of one, got {type(document).__name__}"
+        )
     body = _read(document) if isinstance(document, (str, Path)) else dict(document)
     if body.get("benign") != "certificate":
         raise CertificateError('this is no certificate: it lacks "benign": "certificate"')

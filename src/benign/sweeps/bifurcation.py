@@ -25,7 +25,7 @@ from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind
 from benign.results.line import LineLandscape, StationaryPoint
 from benign.results.shown import Shown
-from benign.tasks.given import as_exact_family
+from benign.tasks.given import as_exact_family, several
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,7 +196,7 @@ def bifurcate(
     shots = shots if shots is not None else (used.shots if used else 1)
     limit = math.inf if budget is None else real(budget, "budget")
     exact = as_exact_family(family, "bifurcate")
-    steps = sorted({make_step(kind, eta, shots).eta for eta in etas})
+    steps = sorted({make_step(kind, eta, shots).eta for eta in several(etas, "etas", "bifurcate")})
     if len(steps) < 2:
         raise ProblemError("eta: give at least two different step sizes")
 

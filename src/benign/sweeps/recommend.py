@@ -27,7 +27,7 @@ from benign.searches.search import search
 from benign.sweeps.advice import decide
 from benign.sweeps.gradient_descent import follow
 from benign.sweeps.recommendation import Cell, Recommendation, Variant, Word, variant_problem
-from benign.tasks.given import as_exact_family
+from benign.tasks.given import as_exact_family, several
 from benign.tasks.normalizing import measure, normalize
 from benign.training.starts import largest_eta, largest_feasible_eta
 
@@ -144,7 +144,7 @@ def _recommended(
     began: float,
     progress: Progress | None,
 ) -> Recommendation:
-    chosen = _variants(exact, variants)
+    chosen = _variants(exact, None if variants is None else several(variants, "variants", "recommend"))
     present = None if eta is None else make_step("gradient", eta, shots).eta
     if present is not None and Variant.GRADIENT not in chosen:
         raise ProblemError('eta: it is that of the gradient step; add "gradient" to the variants')
@@ -219,7 +219,9 @@ def _grid(
     """The cells, that of the step size in use first, then the variants in turn."""
     sizes: dict[Variant, list[Fraction]] = {}
     if etas is not None:
-        given = sorted({make_step("gradient", eta, shots).eta for eta in etas})
+        given = sorted(
+            {make_step("gradient", eta, shots).eta for eta in several(etas, "etas", "recommend")}
+        )
         if not given:
             raise ProblemError("etas: give at least one step size")
         sizes = {variant: list(given) for variant in variants}

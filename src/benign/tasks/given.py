@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,17 @@ def is_family(value: Any) -> bool:
     if _is_stacked(value):
         return True
     return isinstance(value, (list, tuple)) and bool(value) and all(map(_is_task, value))
+
+
+def several(values: Any, name: str, call: str) -> list[Any]:
+    """The values of a list or another collection.
+
+    Raises:
+        UsageError: it is none, or text; the message begins with the call.
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise UsageError(f"{call}: {name}: expected a list, got {described(values)}")
+    return list(values)
 
 
 def opened(value: str | os.PathLike[str]) -> FamilyFile:

@@ -107,6 +107,10 @@ def meta_test(result: TrainingResult | Trained, tasks: Any, shots: Any = None) -
         UsageError: what is neither a family nor tasks.
         ProblemError: shots < 0, or tasks on other parameters.
     """
+    if not isinstance(result, (TrainingResult, Trained)):
+        raise UsageError(
+            f"meta_test: expected what `train` or `read` returned, got {described(result)}"
+        )
     algorithm = result.algorithm
     if shots is None:
         step = getattr(algorithm, "step", None)

@@ -113,9 +113,18 @@ def train(
     Source: Algorithm 1 of arXiv 2006.00453; see `benign.meta.algorithms` for the relatives.
     """
     began = time.perf_counter()
-    seed = whole(seed, "seed")
+    seed, steps, every = whole(seed, "seed"), whole(steps, "steps", 0), whole(every, "every", 1)
+    batch = None if batch is None else whole(batch, "batch", 1)
+    tolerance, delta = real(tolerance, "tolerance"), real(delta, "delta")
+    beta, gap, lam = (
+        None if x is None else real(x, name) for x, name in ((beta, "beta"), (gap, "gap"), (lam, "lam"))
+    )
     tasks, eta, step, shots = _pieces(objective, algorithm, eta, step, shots)
     sampler, stack, family = _tasks(tasks, seed)
+    if not isinstance(algorithm, (str, Algorithm)):
+        raise UsageError(
+            f"train: algorithm: expected a name or an Algorithm, got {described(algorithm)}"
+        )
     rule = algorithm
     if isinstance(rule, str):
         rule = make_algorithm(rule, eta=eta, shots=shots, step=step, lam=lam, delta=delta, every=every)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benign.errors import FileFormatError
+from benign.errors import FileFormatError, UsageError
 from benign.results.documents import read_json, read_landscape
 
 NAMES = ("landscape.json", "training.json")
@@ -23,8 +23,11 @@ def read(path: str | os.PathLike[str]) -> Any:
         path: landscape.json, training.json, a certificate, or a directory of results.
 
     Raises:
+        UsageError: what is no path.
         FileFormatError: no such file, or none that this library wrote.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise UsageError(f"read: expected a path, got {type(path).__name__}")
     path = Path(path)
     if path.is_dir():
         found = [path / name for name in NAMES if (path / name).exists()]

@@ -269,6 +269,12 @@ def test_nothing_is_left_of_a_proof_that_the_checker_refuses(spurious):
     assert str(found.coverage) == "nothing for certain: boxes of gains were left"
 
 
+def test_a_gap_needs_a_list_that_is_complete(spurious):
+    assert all(point.gap <= spurious.epsilon.hi for point in spurious.minimizers)
+    for partial in (replace(spurious, level=-np.inf), replace(spurious, bounded=False)):
+        assert {point.gap for point in partial.minimizers} == {np.inf}
+
+
 def test_a_list_that_may_lack_lower_minima_calls_none_the_lowest(spurious):
     """Nothing below a level is proved, and the least minimum is missing from the list."""
     partial = replace(spurious, level=-np.inf, left=7, proved=spurious.proved[1:])

@@ -138,7 +138,8 @@ class LandscapeBelow(Landscape):
         )  # fmt: skip
 
     def _gap(self, point: Any) -> float:
-        return super()._gap(point) if self.bounded else inf
+        # A refutation of a list that is not complete proves no lower bound of h.
+        return super()._gap(point) if self.bounded and self.level > 0 else inf
 
     def plot(self) -> Figure | None:
         """The picture, a Matplotlib figure."""

@@ -11,7 +11,7 @@ from benign.linalg.lyapunov import dlyap, dlyap_stable
 from benign.linalg.precision import float64_method, in_float64
 from benign.linalg.products import Matrices, matmul, symmetric, transpose
 from benign.linalg.riccati import dare, optimal_gain
-from benign.linalg.stability import is_stable, spectral_radius
+from benign.linalg.stability import is_stable, spectral_radius, unit_weights
 
 __all__ = [
     "Matrices",
@@ -26,4 +26,5 @@ __all__ = [
     "spectral_radius",
     "symmetric",
     "transpose",
+    "unit_weights",
 ]

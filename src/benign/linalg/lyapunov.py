@@ -67,7 +67,9 @@ def _many(L: Float[Array, "*batch n n"], S: Float[Array, "*batch n n"]) -> Array
 
 @in_float64
 def dlyap_stable(
-    L: Float[Array | np.ndarray, "*#batch n n"], S: Float[Array | np.ndarray, "*#batch n n"]
+    L: Float[Array | np.ndarray, "*#batch n n"],
+    S: Float[Array | np.ndarray, "*#batch n n"],
+    weights: Float[Array, "*#batch n n"] | None = None,
 ) -> Float[Array, "... n n"]:
     """As `dlyap` for L known to satisfy `is_stable`, which saves the test.
 
@@ -78,18 +80,23 @@ def dlyap_stable(
     and the adjoint of 𝓛(X) = X − L X L' in the inner product tr(X'Y) is Y − L' Y L, the equation
     for L'. `custom_linear_solve` is told 𝓛 and the two solvers and makes both rules of them; as the
     rules solve by `custom_linear_solve` themselves they nest to any order.
+
+    `weights` are those `is_stable` was given.
     """
     batch = jnp.broadcast_shapes(L.shape, S.shape)
     L, S = jnp.broadcast_to(L, batch), jnp.broadcast_to(S, batch)
+    turned = None if weights is None else transpose(weights)
     return lax.custom_linear_solve(
         lambda X: X - matmul(L, X, transpose(L)),
         S,
-        solve=lambda _, right: _sum_of_powers(L, right),
-        transpose_solve=lambda _, right: _sum_of_powers(transpose(L), right),
+        solve=lambda _, right: _sum_of_powers(L, right, weights),
+        transpose_solve=lambda _, right: _sum_of_powers(transpose(L), right, turned),
     )
 
 
-def _sum_of_powers(L: Float[Array, "*batch n n"], S: Float[Array, "*batch n n"]) -> Array:
+def _sum_of_powers(
+    L: Float[Array, "*batch n n"], S: Float[Array, "*batch n n"], weights: Array | None
+) -> Array:
     """Σ Lᵏ S L'ᵏ: in closed form for n ≤ 2, by doubling the number of terms otherwise."""
     n = L.shape[-1]
     if n == 1:
@@ -109,7 +116,7 @@ def _sum_of_powers(L: Float[Array, "*batch n n"], S: Float[Array, "*batch n n"])
     def unfinished(state):
         k, power, _ = state
         # `is_stable` left a power of norm below one; twenty squarings more bring 1 − ε to nothing.
-        return (k < 2 * MAX_SQUARINGS) & jnp.any(norm_squared(power) > DECAYED**2)
+        return (k < 2 * MAX_SQUARINGS) & jnp.any(norm_squared(power, weights) > DECAYED**2)
 
     def double(state):
         k, power, X = state

@@ -29,7 +29,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from benign.linalg.stability import DECAYED, DIVERGED, MAX_SQUARINGS
+from benign.linalg.stability import DECAYED, DIVERGED, MAX_SQUARINGS, unit_weights
 
 LAST = 12
 """Up to this size the matrices of a tile are the last axis; see above."""
@@ -118,6 +118,16 @@ class Layout:
         terms = [X[i, j] * Y[i, j] for i in range(X.shape[0]) for j in range(X.shape[1])]
         return reduce(jnp.add, terms)
 
+    def unit_weights(self, L: Array, S0: Array) -> Array:
+        """`linalg.unit_weights`, matrix by matrix."""
+        if not self.last:
+            return unit_weights(L, S0)
+        moments = jnp.stack([lax.stop_gradient(S0[i, i]) for i in range(S0.shape[0])])
+        s = jnp.where(moments > 0, moments, 1.0)
+        weights = s[None] / s[:, None]
+        L = lax.stop_gradient(L)
+        return jnp.where(self.inner(weights * L, L) < self.inner(L, L), weights, 1.0)
+
     def largest(self, X: Array) -> Array:
         """The largest modulus of an entry, matrix by matrix."""
         return jnp.max(jnp.abs(X), axis=(0, 1) if self.last else (1, 2))
@@ -139,21 +149,28 @@ Solved = tuple[Array, Array, tuple[Array, ...]]
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def solve(
-    layout: Layout, adjoint: tuple[bool, ...], always: Array, L: Array, rights: tuple[Array, ...]
+    layout: Layout,
+    adjoint: tuple[bool, ...],
+    always: Array,
+    L: Array,
+    rights: tuple[Array, ...],
+    weights: Array | None = None,
 ) -> Solved:
     """X = L X L' + S for each S of `rights`, symmetric; X = L'X L + S where `adjoint`.
+
+    Powers of L are judged by the norm of these weights; see `linalg.unit_weights`.
 
     Returns:
         Whether L is stable (see `is_stable`), how many squarings that took, and the solutions; zeros
         where it is not.
     """
-    return _solve(layout, adjoint, always, L, rights)
+    return _solve(layout, adjoint, always, L, rights, weights)
 
 
 @solve.defjvp
 def _solve_jvp(layout: Layout, adjoint: tuple[bool, ...], primals, tangents):
-    always, L, rights = primals
-    stable, steps, solutions = solve(layout, adjoint, always, L, rights)
+    always, L, rights, weights = primals
+    stable, steps, solutions = solve(layout, adjoint, always, L, rights, weights)
     mask = layout.each(stable)
     L, dL = jnp.where(mask, L, 0.0), jnp.where(mask, tangents[1], 0.0)
     new = _moved(layout, adjoint, L, dL, solutions, tangents[2])
@@ -175,7 +192,7 @@ def solve_again(
 
     def double(_, state):
         power, sums = state
-        _, *half = layout.apart(always, partial(_halves, layout, adjoint), power, *sums)
+        _, *half = layout.apart(always, partial(_halves, layout, adjoint, None), power, *sums)
         return layout.product(power, power), _added(layout, adjoint, power, sums, half)
 
     return lax.fori_loop(0, steps, double, (L, tuple(rights)))[1]
@@ -200,11 +217,13 @@ def _moved(layout: Layout, adjoint, L: Array, dL: Array, solutions, drights) -> 
     return tuple(map(right, adjoint, solutions, drights))
 
 
-def _halves(layout: Layout, adjoint: tuple[bool, ...], power: Array, *sums: Array):
+def _halves(
+    layout: Layout, adjoint: tuple[bool, ...], weights: Array | None, power: Array, *sums: Array
+):
     """‖L‖² for a power of L, and L X or L'X for each X."""
     turned = layout.transpose(power)
     return (
-        layout.inner(power, power),
+        layout.inner(power if weights is None else weights * power, power),
         *(layout.product(turned if t else power, X) for t, X in zip(adjoint, sums, strict=True)),
     )
 
@@ -219,7 +238,12 @@ def _added(layout: Layout, adjoint: tuple[bool, ...], power: Array, sums, half) 
 
 
 def _solve(
-    layout: Layout, adjoint: tuple[bool, ...], always: Array, L: Array, rights: Sequence[Array]
+    layout: Layout,
+    adjoint: tuple[bool, ...],
+    always: Array,
+    L: Array,
+    rights: Sequence[Array],
+    weights: Array | None,
 ) -> Solved:
     def unfinished(state) -> Array:
         k, _, _, norm, _, _ = state
@@ -228,7 +252,7 @@ def _solve(
 
     def double(state):
         k, power, sums, _, growth, steps = state
-        norm, *half = layout.apart(always, partial(_halves, layout, adjoint), power, *sums)
+        norm, *half = layout.apart(always, partial(_halves, layout, adjoint, weights), power, *sums)
         sums = _added(layout, adjoint, power, sums, half)
         # A NaN is lost as well, and so is what has not begun to decay by now.
         lost = ~(norm < DIVERGED**2) | ((k >= MAX_SQUARINGS) & (norm >= 1))

@@ -45,6 +45,9 @@ def symmetric(X: Float[Array, "*batch n n"]) -> Float[Array, "*batch n n"]:
     return 0.5 * (X + transpose(X))
 
 
-def norm_squared(X: Float[Array, "*batch n n"]) -> Float[Array, "*batch"]:
-    """‖X‖², the Frobenius norm."""
-    return jnp.sum(X * X, axis=(-1, -2))
+def norm_squared(
+    X: Float[Array, "*batch n n"], weights: Float[Array, "*batch n n"] | None = None
+) -> Float[Array, "*batch"]:
+    """‖X‖², the Frobenius norm; with weights Σ w_ij X_ij²."""
+    squares = X * X
+    return jnp.sum(squares if weights is None else weights * squares, axis=(-1, -2))

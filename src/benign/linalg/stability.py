@@ -20,6 +20,27 @@ DECAYED = 1e-9
 """Once ‖Lᵏ‖ is this small the next term, of relative size ‖Lᵏ‖² = 1e-18, is below rounding."""
 
 
+def unit_weights(
+    L: Float[Array, "*batch n n"], S0: Float[Array, "*batch n n"]
+) -> Float[Array, "*batch n n"]:
+    """w with Σ w_ij L_ij² = ‖D L D⁻¹‖², the square of a norm in which units of the states cancel.
+
+    D⁻² = diag S0, so that the initial state has unit moments in the units D, if L is smaller in them
+    than as it stands: a metre and a nanometre change ‖L‖ by 10⁹ and with it every verdict by a norm,
+    but a moment of 10⁻¹² in a plant of ordinary size should not. A state of moment zero keeps its unit.
+
+    Args:
+        L: Loops.
+        S0: Second moments of the initial state.
+    """
+    moments = jnp.diagonal(lax.stop_gradient(S0), axis1=-2, axis2=-1)
+    s = jnp.where(moments > 0, moments, 1.0)
+    weights = s[..., None, :] / s[..., :, None]
+    squares = lax.stop_gradient(L) ** 2
+    smaller = jnp.sum(weights * squares, axis=(-1, -2)) < jnp.sum(squares, axis=(-1, -2))
+    return jnp.where(smaller[..., None, None], weights, 1.0)
+
+
 @in_float64
 def spectral_radius(L: Float[Array | np.ndarray, "*batch n n"]) -> Float[Array, "*batch"]:
     """ρ(L) = max |λ(L)|.
@@ -47,7 +68,10 @@ def spectral_radius(L: Float[Array | np.ndarray, "*batch n n"]) -> Float[Array, 
 
 
 @in_float64
-def is_stable(L: Float[Array | np.ndarray, "*batch n n"]) -> Bool[Array, "*batch"]:
+def is_stable(
+    L: Float[Array | np.ndarray, "*batch n n"],
+    weights: Float[Array, "*batch n n"] | None = None,
+) -> Bool[Array, "*batch"]:
     """Whether ρ(L) < 1 and float64 can sum the powers of L; a NaN is not stable.
 
     n ≤ 2: the Schur–Cohn conditions |det L| < 1, |tr L| < 1 + det L. Otherwise L is squared until a
@@ -58,6 +82,10 @@ def is_stable(L: Float[Array | np.ndarray, "*batch n n"]) -> Bool[Array, "*batch
     verdict after N steps is trusted while ε·max‖Lᵏ‖³·N < 1 (a heuristic, tried on random triangular
     loops of up to 16 states). A stable loop beyond that counts as unstable: squaring can no longer
     tell, and the solution would have few correct digits. `spectral_radius` tells the two apart.
+
+    Args:
+        L: Square matrices.
+        weights: Those of the norm, as `unit_weights` chooses them; ones by default.
     """
     L = lax.stop_gradient(jnp.asarray(L))
     n = L.shape[-1]
@@ -76,10 +104,10 @@ def is_stable(L: Float[Array | np.ndarray, "*batch n n"]) -> Bool[Array, "*batch
         k, power, norm, growth, steps = state
         going = (norm >= 1) & (norm < DIVERGED)
         power = jnp.where(going[..., None, None], pair_product(power, power), power)
-        norm = jnp.sqrt(norm_squared(power))
+        norm = jnp.sqrt(norm_squared(power, weights))
         return k + 1, power, norm, jnp.maximum(growth, norm), jnp.where(going, 2 * steps, steps)
 
-    norm = jnp.sqrt(norm_squared(L))
+    norm = jnp.sqrt(norm_squared(L, weights))
     start = (jnp.zeros((), jnp.int32), L, norm, jnp.maximum(norm, 1.0), jnp.ones_like(norm))
     _, _, norm, growth, steps = lax.while_loop(undecided, square, start)
     return (norm < 1) & (jnp.finfo(L.dtype).eps * growth**3 * steps < 1)

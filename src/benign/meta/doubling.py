@@ -26,8 +26,9 @@ from jax import lax
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
-from benign.linalg import matmul, transpose
+from benign.linalg import matmul, transpose, unit_weights
 from benign.linalg.powers import LAST, Layout, in_tiles, unknown_truth
+from benign.linalg.products import norm_squared
 from benign.linalg.stability import DECAYED, DIVERGED, MAX_SQUARINGS
 from benign.meta.kernels.doubling import Arithmetic, Loop
 from benign.tasks.regulator import ClosedLoop, Regulator
@@ -65,7 +66,7 @@ def _arithmetic(L: Array) -> Arithmetic | None:
     return Arithmetic(layout, unknown_truth(L.ravel()[0]))
 
 
-def _sums(L: Array, S: Array, T: Array) -> tuple[Array, Array, Array, Array]:
+def _sums(L: Array, S: Array, T: Array, weights: Array) -> tuple[Array, Array, Array, Array]:
     """X = L X L' + S, Y = L' Y L + T, whether ρ(L) < 1, and the number of squarings, which is one.
 
     Where L is not stable X and Y are rubbish. The test is that of `linalg.is_stable`: ‖L^(2^k)‖ falls
@@ -84,10 +85,10 @@ def _sums(L: Array, S: Array, T: Array) -> tuple[Array, Array, Array, Array]:
         Y = Y + matmul(back, Y, power)
         steps = jnp.where(size >= 1, 2 * steps, steps)
         power = matmul(power, power)
-        size = jnp.sum(power * power, axis=(-1, -2))
+        size = norm_squared(power, weights)
         return k + 1, power, X, Y, size, jnp.maximum(growth, size), steps
 
-    size = jnp.sum(L * L, axis=(-1, -2))
+    size = norm_squared(L, weights)
     start = (jnp.zeros((), jnp.int32), L, S, T, size, jnp.maximum(size, 1.0), jnp.ones_like(size))
     k, _, X, Y, size, growth, steps = lax.while_loop(unfinished, double, start)
     # `growth` is squared here, hence the power 1.5; a NaN, from a loop that diverged, is not stable.
@@ -110,7 +111,8 @@ def _at(A: Array, B: Array, Q: Array, R: Array, S0: Array, W: Array) -> tuple[Ar
 
         return in_tiles(tile, A, B, Q, R, S0, W)
     L = A - matmul(B, W)
-    Sigma, P, stable, k = _sums(L, S0, Q + matmul(transpose(W), R, W))
+    weights = unit_weights(L, S0)
+    Sigma, P, stable, k = _sums(L, S0, Q + matmul(transpose(W), R, W), weights)
     # No derivative is taken of this, so that masking afterwards is enough.
     Sigma, P, L, W = (_where(stable, X) for X in (Sigma, P, L, W))
     BP = matmul(transpose(B), P)
@@ -120,7 +122,14 @@ def _at(A: Array, B: Array, Q: Array, R: Array, S0: Array, W: Array) -> tuple[Ar
 
 @_of_batches
 def _hessian_product(
-    B: Array, L: Array, Sigma: Array, M: Array, G: Array, steps: Array, E: Array
+    B: Array,
+    L: Array,
+    Sigma: Array,
+    M: Array,
+    G: Array,
+    weights: Array,
+    steps: Array,
+    E: Array,
 ) -> tuple[Array, ...]:
     """∇²C[E], by the formula of `ClosedLoop.hessian_product`; `steps` (…, 1, 1) as `_at` found."""
     if (arithmetic := _arithmetic(L)) is not None:
@@ -135,7 +144,7 @@ def _hessian_product(
         return in_tiles(tile, L, B, Sigma, M, G, steps, E)
     EG = matmul(transpose(E), G)
     moved = matmul(B, E, Sigma, transpose(L))
-    dSigma, dP, _, _ = _sums(L, -moved - transpose(moved), EG + transpose(EG))
+    dSigma, dP, _, _ = _sums(L, -moved - transpose(moved), EG + transpose(EG), weights)
     dG = matmul(M, E) - matmul(transpose(B), dP, L)
     return (2 * matmul(dG, Sigma) + 2 * matmul(G, dSigma),)
 
@@ -168,7 +177,8 @@ class TrainedLoop(eqx.Module):
     def hessian_product(self, E: Float[Array, "m n"]) -> Float[Array, "m n"]:
         """∇²C[E]; zeros where the gain does not stabilise."""
         c = self.loop
-        (H,) = _hessian_product(c.B, c.L, c.Sigma, c.M, c.G, self.steps[..., None, None], E)
+        steps = self.steps[..., None, None]
+        (H,) = _hessian_product(c.B, c.L, c.Sigma, c.M, c.G, c.weights, steps, E)
         return _where(c.stable, H)
 
 
@@ -178,4 +188,5 @@ def closed_loop(regulator: Regulator, W: Float[Array, "m n"]) -> ClosedLoop | Tr
         return regulator.at(W)
     r = regulator
     stable, L, P, Sigma, M, G, steps = _at(r.A, r.B, r.Q, r.R, r.S0, W)
-    return TrainedLoop(ClosedLoop(stable, r.B, L, P, Sigma, M, G), steps)
+    weights = unit_weights(L, r.S0)
+    return TrainedLoop(ClosedLoop(stable, r.B, L, P, Sigma, M, G, weights), steps)

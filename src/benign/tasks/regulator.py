@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from benign.linalg import dare, dlyap_stable, is_stable, matmul, optimal_gain, transpose
+from benign.linalg import dare, dlyap_stable, is_stable, matmul, optimal_gain, transpose, unit_weights
 
 
 def _where(mask: Bool[Array, "*batch"], X: Float[Array, "*batch i j"]) -> Array:
@@ -30,6 +30,7 @@ class ClosedLoop(eqx.Module):
         B: (n, m) input matrix.  L: (n, n) closed loop A − BW.
         P: (n, n) cost-to-go.  Sigma: (n, n) sum of second moments.
         M: (m, m) R + B'PB.  G: (m, n) M W − B'PA.
+        weights: (n, n) of the norm by which powers of L are judged; see `linalg.unit_weights`.
     """
 
     stable: Bool[Array, "*batch"]
@@ -39,6 +40,7 @@ class ClosedLoop(eqx.Module):
     Sigma: Float[Array, "*batch n n"]
     M: Float[Array, "*batch m m"]
     G: Float[Array, "*batch m n"]
+    weights: Float[Array, "*batch n n"]
 
     def gradient(self) -> Float[Array, "*batch m n"]:
         """∇C = 2 G Σ; zeros where the gain does not stabilise."""
@@ -51,9 +53,9 @@ class ClosedLoop(eqx.Module):
         P' = L'P'L + E'G + G'E, and Σ' = LΣ'L' − BEΣL' − LΣE'B' since L' = −BE.
         """
         EG = matmul(transpose(E), self.G)
-        dP = dlyap_stable(transpose(self.L), EG + transpose(EG))
+        dP = dlyap_stable(transpose(self.L), EG + transpose(EG), transpose(self.weights))
         moved = matmul(self.B, E, self.Sigma, transpose(self.L))
-        dSigma = dlyap_stable(self.L, -moved - transpose(moved))
+        dSigma = dlyap_stable(self.L, -moved - transpose(moved), self.weights)
         dG = matmul(self.M, E) - matmul(transpose(self.B), dP, self.L)
         return _where(self.stable, 2 * matmul(dG, self.Sigma) + 2 * matmul(self.G, dSigma))
 
@@ -71,32 +73,35 @@ class Regulator(eqx.Module):
     R: Float[Array, "*batch m m"]
     S0: Float[Array, "*batch n n"]
 
-    def _loop(self, W: Array) -> tuple[Bool[Array, "*batch"], Array, Array]:
-        """Whether W stabilises, W, and L = A − BW; zeros instead of both where it does not.
+    def _loop(self, W: Array) -> tuple[Bool[Array, "*batch"], Array, Array, Array]:
+        """Whether W stabilises, W, and L = A − BW, zeros where it does not; the weights of ‖L‖.
 
         The mask comes before the arithmetic, so that nothing behind a later mask is infinite: zero
         times infinity is how NaN enters a reverse-mode derivative.
         """
         L = self.A - matmul(self.B, W)
-        stable = is_stable(L)
-        return stable, _where(stable, W), _where(stable, L)
+        weights = unit_weights(L, self.S0)
+        stable = is_stable(L, weights)
+        return stable, _where(stable, W), _where(stable, L), weights
 
-    def _cost_to_go(self, W: Array, L: Array) -> Float[Array, "*batch n n"]:
-        return dlyap_stable(transpose(L), self.Q + matmul(transpose(W), self.R, W))
+    def _cost_to_go(self, W: Array, L: Array, weights: Array) -> Float[Array, "*batch n n"]:
+        price = self.Q + matmul(transpose(W), self.R, W)
+        return dlyap_stable(transpose(L), price, transpose(weights))
 
     def at(self, W: Float[Array, "*batch m n"]) -> ClosedLoop:
         """The closed loop under the gain W."""
-        stable, W, L = self._loop(W)
-        P = self._cost_to_go(W, L)
-        Sigma = dlyap_stable(L, self.S0)
+        stable, W, L, weights = self._loop(W)
+        P = self._cost_to_go(W, L, weights)
+        Sigma = dlyap_stable(L, self.S0, weights)
         # G = R W − B'P(A − BW): the form without the difference of two large products.
         BP = matmul(transpose(self.B), P)
         G = matmul(self.R, W) - matmul(BP, L)
-        return ClosedLoop(stable, self.B, L, P, Sigma, self.R + matmul(BP, self.B), G)
+        return ClosedLoop(stable, self.B, L, P, Sigma, self.R + matmul(BP, self.B), G, weights)
 
     def stabilises(self, W: Float[Array, "*batch m n"]) -> Bool[Array, "*batch"]:
         """Whether ρ(A − BW) < 1."""
-        return is_stable(self.A - matmul(self.B, W))
+        L = self.A - matmul(self.B, W)
+        return is_stable(L, unit_weights(L, self.S0))
 
     def cost(self, W: Float[Array, "*batch m n"]) -> Float[Array, "*batch"]:
         """C(W) = tr(P S0), +∞ where W does not stabilise.
@@ -104,8 +109,8 @@ class Regulator(eqx.Module):
         Derivatives by JAX go through `dlyap_stable`, whose adjoint solve for S0 is Σ itself: what
         `jax.grad` computes is 2 G Σ, at the price of the two equations the formula has.
         """
-        stable, W, L = self._loop(W)
-        value = jnp.sum(self._cost_to_go(W, L) * self.S0, axis=(-1, -2))
+        stable, W, L, weights = self._loop(W)
+        value = jnp.sum(self._cost_to_go(W, L, weights) * self.S0, axis=(-1, -2))
         return jnp.where(stable, value, jnp.inf)
 
     def hessian(self, W: Float[Array, "m n"]) -> Float[Array, "m n m n"]:

@@ -64,7 +64,10 @@ class Arithmetic:
         """The closed loop under the gain W; zeros for L, P and Σ where it does not stabilise."""
         product, transpose = self.layout.product, self.layout.transpose
         L, cost = self._set_up(task, W)
-        stable, steps, (P, Sigma) = solve(self.layout, (True, False), self.always, L, (cost, task.S0))
+        weights = self.layout.unit_weights(L, task.S0)
+        stable, steps, (P, Sigma) = solve(
+            self.layout, (True, False), self.always, L, (cost, task.S0), weights
+        )
         mask = self.layout.each(stable)
         L = jnp.where(mask, L, 0.0)
         (BP,) = self._apart(lambda P: (product(transpose(task.B), P),), P)
@@ -78,7 +81,8 @@ class Arithmetic:
     def cost(self, task: Regulator, W: Array) -> tuple[Array, Array]:
         """Whether W stabilises, and C(W) = tr(P S0)."""
         L, right = self._set_up(task, W)
-        stable, _, (P,) = solve(self.layout, (True,), self.always, L, (right,))
+        weights = self.layout.unit_weights(L, task.S0)
+        stable, _, (P,) = solve(self.layout, (True,), self.always, L, (right,), weights)
         return stable, self.layout.inner(P, task.S0)
 
     def gradient(self, loop: Loop) -> Array:

@@ -1,5 +1,6 @@
 """One front door: what is taken for a family, an objective and a number, and what is said otherwise."""
 
+import json
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import benign
 from benign.errors import BenignError, FileFormatError, ProblemError, UsageError
 from benign.exact.problem import Problem, make_step
-from benign.tasks.files import bundled_path, load
+from benign.tasks.files import bundled_path, load, loads
 from benign.tasks.given import as_exact_family, as_task_family
 
 NAME = "paper-figure-3b"
@@ -261,3 +262,28 @@ def test_a_setting_of_training_that_is_no_such_number_is_named(settings):
     (name,) = settings
     with pytest.raises(ProblemError, match=f"^{name}: expected"):
         benign.train(FAMILY, eta="0.05", **settings)
+
+
+@pytest.mark.parametrize(
+    ("A", "B", "stabilisable"),
+    [
+        ("1.1", "1e-16", True),
+        ("1e20", "1", True),
+        ("[[2, 0], [0, 3]]", "[[1], [1e-20]]", True),
+        ("[[1e9, 0], [0, 3]]", "[[1], [1e-9]]", True),
+        ("[[2, 0], [0, 2]]", "[[1], [1]]", False),
+        ("[[0.5, 0], [0, 2]]", "[[1], [0]]", False),
+    ],
+)
+def test_files_and_constructors_have_one_rule_for_stabilisability(A, B, stabilisable):
+    arrays = json.loads(A), json.loads(B)
+    Q = np.eye(2).tolist() if np.ndim(arrays[0]) else 1
+    text = f"benign = 1\n[step]\neta = 1e-9\n[[tasks]]\nA = {A}\nB = {B}\nQ = {Q}\nR = 1\n"
+    if stabilisable:
+        assert loads(text)
+        assert np.isfinite(benign.LQR(*arrays, Q, 1).optimum().cost)
+        return
+    with pytest.raises(BenignError, match="stabilis"):
+        loads(text)
+    with pytest.raises(BenignError, match="stabilis"):
+        benign.LQR(*arrays, Q, 1)

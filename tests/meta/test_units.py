@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benign import LQR, GradientStep, MetaObjective, TaskFamily
+from benign import LQR, GradientStep, MetaObjective
 from benign.linalg import in_float64
 from benign.meta.doubling import closed_loop
 

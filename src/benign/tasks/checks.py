@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from benign.errors import ProblemError, RoundingWarning
 from benign.exact.definite import is_semidefinite, raised, said_of_raised
 from benign.tasks.numbers import fractions_of, show
-from benign.tasks.wellposed import WHY_STRICT
+from benign.tasks.wellposed import WHY_STRICT, is_stabilisable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,9 +200,10 @@ def raised_plant(place: str, plant: Plant) -> Plant:
 def check_stabilisable(place: Place, A: np.ndarray, B: np.ndarray, discount: np.ndarray) -> None:
     """Hautus: (A, B) can be stabilised iff [λI − A, B] has full rank at each |λ(A)| ≥ 1.
 
-    The rank is decided by the smallest singular value against the rounding errors of the matrix, so
-    a pair closer to an unstabilisable one than that is refused as well.
+    A smallest singular value beyond the rounding errors of the matrix decides most pairs; the others
+    are decided as those of a family file are, by `is_stabilisable`.
     """
+    given = A, B
     root = np.sqrt(discount)[:, None, None]
     A, B = root * A, root * B
     n = A.shape[-1]
@@ -213,12 +215,15 @@ def check_stabilisable(place: Place, A: np.ndarray, B: np.ndarray, discount: np.
     pencil = np.concatenate([modes[:, None, None] * np.eye(n) - A[task], B[task]], axis=-1)
     singular = np.linalg.svd(pencil, compute_uv=False)
     scale = np.abs(np.concatenate([A[task], B[task]], axis=-1)).max(axis=(-1, -2))
-    lost = np.nonzero(singular[:, -1] <= 100 * n * np.finfo(float).eps * scale)[0]
-    if lost.size:
-        mode = complex(modes[lost[0]])
+    for lost in np.nonzero(~(singular[:, -1] > 100 * n * np.finfo(float).eps * scale))[0].tolist():
+        i = int(task[lost])
+        pair = (fractions_of(X[i]) for X in given)
+        if is_stabilisable(*pair, Fraction(float(discount[i]))):
+            continue
+        mode = complex(modes[lost])
         shown = show(mode.real) if mode.imag == 0 else f"{mode:.4g}"
-        pair = "(A, B)" if discount[task[lost[0]]] == 1 else "(√γ A, √γ B)"
+        scaled = "(A, B)" if discount[i] == 1 else "(√γ A, √γ B)"
         raise ProblemError(
-            f"{place(int(task[lost[0]]))}: {pair} cannot be stabilised: no input in `B` reaches "
+            f"{place(i)}: {scaled} cannot be stabilised: no input in `B` reaches "
             f"the mode of eigenvalue {shown}; no gain has a finite cost, so change `A` or `B`"
         )

@@ -124,32 +124,36 @@ def _smallest_eigenvalue(M: Matrix) -> tuple[float, float]:
 def require_stabilisable(A: Matrix, B: Matrix, discount: Fraction) -> None:
     """Some W makes √γ (A − B W) stable: every mode with √γ|λ| ≥ 1 is reached by B.
 
-    One state is decided by b ≠ 0 or γa² < 1. More are split by Kalman's decomposition in rational
-    numbers; the part U that B does not reach must satisfy γ U X U' − X = −I for some X ≻ 0.
-
     Raises:
         ProblemError: no stabilising gain exists.
     """
-    n = len(A)
-    if n == 1:
-        a = A[0][0]
-        if all(b == 0 for b in B[0]) and discount * a * a >= 1:
+    if not is_stabilisable(A, B, discount):
+        if len(A) == 1:
+            a = A[0][0]
             raise ProblemError(
                 f"no gain stabilises the plant: B is 0 and |√discount·A| is "
                 f"{math.sqrt(discount) * abs(float(a)):.4g}; give a nonzero `B`, an |A| below 1, "
                 "or a smaller `discount`"
             )
-        return
-    good = (
-        _is_stabilisable_exactly(A, B, discount)
-        if n <= EXACT_SIZE
-        else _is_stabilisable_in_floats(A, B, discount)
-    )
-    if not good:
         raise ProblemError(
             "(A, B) is not stabilisable: `B` does not reach a mode of `A` that fails to decay; "
             "add an input, remove that mode, or give a smaller `discount`"
         )
+
+
+def is_stabilisable(A: Matrix, B: Matrix, discount: Fraction) -> bool:
+    """Whether some gain stabilises √γ (A, B): the one rule for files, tasks and proofs.
+
+    One state is decided by b ≠ 0 or γa² < 1. More are split by Kalman's decomposition in rational
+    numbers; the part U that B does not reach must satisfy γ U X U' − X = −I for some X ≻ 0. Beyond
+    `EXACT_SIZE` states float64 decides, and accepts where it cannot tell.
+    """
+    if len(A) == 1:
+        a = A[0][0]
+        return any(b != 0 for b in B[0]) or discount * a * a < 1
+    if len(A) <= EXACT_SIZE:
+        return _is_stabilisable_exactly(A, B, discount)
+    return _is_stabilisable_in_floats(A, B, discount)
 
 
 def _is_stabilisable_exactly(A: Matrix, B: Matrix, discount: Fraction) -> bool:

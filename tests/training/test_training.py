@@ -56,6 +56,21 @@ def test_one_task_of_two_states_gets_a_small_gap():
     assert all(check(document) for document in result.certificates)
 
 
+def test_a_run_does_not_depend_on_the_unit_of_the_cost():
+    """At 2¹³⁰ the first step to lower h is 2⁻¹³⁰ of the one that is tried, and no certificate is made."""
+
+    def run(c):
+        tasks = [LQR(a, 1, c, c) for a in (0.8, 0.9)]
+        return train(tasks, start=0.2, eta=1e-3 / c, steps=200, tolerance=1e-9 * c)
+
+    one, other = run(1.0), run(2.0**130)
+    assert one.stop is other.stop is Stop.GRADIENT
+    np.testing.assert_allclose(other.W, one.W, rtol=1e-6)
+    assert other.value / 2.0**130 == pytest.approx(one.value, rel=1e-12)
+    assert not other.certificates
+    assert "1e30" in other.remark
+
+
 def test_several_tasks_get_the_regret_bound_and_it_is_no_lie():
     result = train(family_3b(), eta="0.05")
     assert result.claim == "regret bound"

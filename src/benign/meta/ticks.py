@@ -29,9 +29,6 @@ from benign.tasks.task import AbstractTask
 SEGMENT = 128
 """Ticks of one compiled call. The clock is read and a checkpoint can be written between two."""
 
-HALVINGS = 60
-"""Halvings of a step before the run counts as stuck: 2⁻⁶⁰ of it is below rounding."""
-
 ARMIJO = 1e-4
 """The share of the predicted decrease that Armijo's rule asks for."""
 
@@ -258,8 +255,10 @@ def _tick(
         return feasible & (looking | ((slope < 0) & (falls | (level & flat))))
 
     def trying(search):
-        _, halvings, _, _, found = search
-        return ~found & (halvings <= HALVINGS)
+        t, halvings, _, _, found = search
+        # Until the step is below the last bit of all of W: relative to the size the problem has.
+        moves = (t > 0) & jnp.any(state.W + t * update != state.W)
+        return ~found & ((halvings == 0) | moves)
 
     def attempt(search):
         t, halvings, _, _, _ = search

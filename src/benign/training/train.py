@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from benign.certificates.quantitative import QUANTITATIVE
-from benign.errors import ClaimError, ProblemError, UsageError
+from benign.errors import BenignError, ProblemError, UsageError
 from benign.exact.likeness import is_one_task
 from benign.exact.problem import Step, real, whole
 from benign.linalg import in_float64
@@ -336,7 +336,8 @@ class _Certifier:
         for claim in claims:
             try:
                 documents.append(certify(problem, gain, claim))
-            except ClaimError as error:
+            except BenignError as error:
+                # A run that is over is never lost to a proof that does not apply.
                 reasons.append(str(error))
         documents.sort(key=lambda document: float(document["gap"]))
         return tuple(documents), "" if documents else "; ".join(reasons)

@@ -57,7 +57,7 @@ def test_one_task_of_two_states_gets_a_small_gap():
 
 
 def test_a_run_does_not_depend_on_the_unit_of_the_cost():
-    """At 2¹³⁰ the first step to lower h is 2⁻¹³⁰ of the one that is tried, and no certificate is made."""
+    """At 2¹³⁰ the first step that lowers h is 2⁻¹³⁰ of the one tried; no certificate is made."""
 
     def run(c):
         tasks = [LQR(a, 1, c, c) for a in (0.8, 0.9)]

@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench lint clean
+.PHONY: help demo test test-all versions bench lint clean
 
 help:
 	@echo "make demo      analyse a real fleet, reproduce the paper, say where the pictures are"
 	@echo "make test      the tests (make test-all: with the long proofs)"
+	@echo "make versions  README at the oldest and the newest versions of the dependencies"
 	@echo "make bench     time everything against its peers; writes benchmarks/results/"
 	@echo "make lint      format, lint and type checks"
 
@@ -32,6 +33,9 @@ test: $(STAMP)
 
 test-all: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+versions: $(STAMP)
+	$(BIN)/python scripts/versions.py
 
 bench: $(STAMP)
 	BIN="$(BIN)" sh scripts/bench.sh

@@ -216,6 +216,9 @@ def falsehood(document: Document) -> str:
         return str(error)
     except KeyError as error:
         return f"{error} is missing"
+    except (TypeError, ValueError, IndexError) as error:
+        # Entries of another kind than a claim has: nothing that may be accepted, whatever it says.
+        return f"malformed: {error}"
 
 
 def only(entry: Any, keys: set[str]) -> None:

@@ -66,7 +66,8 @@ def _point(claim: Document, found: Found, roots: list[Any]) -> tuple[str, Any]:
         if not inside and found.line.q.kind == "gradient":
             lo, hi = (mpf(x) for x in W)
             around = (hi - lo) / 2 + abs(lo) * MP.mpf(10) ** -40 + MP.mpf(10) ** -60
-            root = found.line.root(lo - around, hi + around)
+            # Wider first, for a root at an end of W; but that may lie beyond a rim.
+            root = found.line.root(lo - around, hi + around) or found.line.root(lo, hi)
             if root is not None and _holds(W, root[0]):
                 extra = (*root, found.line(root[0])[0])
                 inside = [extra]

@@ -215,6 +215,63 @@ def _evaluate(
 # --- a tick, a segment -----------------------------------------------------------------------
 
 
+class _Step(NamedTuple):
+    """A tick's step before its length is known.
+
+    Attributes:
+        update: u, of which W moves by t u.  slope: its product with the direction.
+        value, norm, merit: Σ ω f, ‖Σ ω d‖ and the algorithm's own objective at W.
+        memory: the state of the optimiser afterwards.
+        looking: whether this is the first look: the step is zero, and only feasibility is asked for.
+    """
+
+    update: Array
+    slope: Array
+    value: Array
+    norm: Array
+    merit: Array
+    memory: Any
+    looking: Array
+
+
+def _step(rule: Rule, limits: Limits, state: State) -> _Step:
+    looking = state.step < 0
+    direction, value, merit = _mean(state.weights, state.parts)
+    update, memory = direction, state.memory
+    if rule.optimizer is not None:
+        update, memory = rule.optimizer.update(direction, state.memory, state.W)
+        memory = jax.tree.map(partial(jnp.where, looking), state.memory, memory)
+        update = jnp.where(looking, 0.0, update)
+    if rule.scaled:
+        update = -limits.rate * update
+    norm = jnp.sqrt(dot(direction, direction))
+    return _Step(update, dot(direction, update), value, norm, merit, memory, looking)
+
+
+def _reason(rule: Rule, limits: Limits, state: State, step: _Step) -> Int[Array, ""]:
+    """Why the run ends here, if it does."""
+    if not rule.exact:
+        return jnp.zeros((), jnp.int32)
+    reason = jnp.where(step.value <= limits.target, int(Stop.GAP), int(Stop.RUNNING))
+    reason = jnp.where(step.norm <= limits.tolerance, int(Stop.GRADIENT), reason)
+    complete = jnp.all(state.weights > 0) & ~step.looking
+    return jnp.where(complete, reason, int(Stop.RUNNING)).astype(jnp.int32)
+
+
+def _accepted(
+    rule: Rule, state: State, step: _Step, t: Array, trial: Contribution, feasible: Array
+) -> Bool[Array, ""]:
+    """Whether a step of length t does: it is feasible and, with Armijo's rule, lowers the merit."""
+    if not rule.armijo:
+        return feasible
+    merit, slope = step.merit, step.slope
+    new_direction, _, new_merit = _mean(state.weights, trial)
+    falls = (new_merit < merit) & (new_merit <= merit + ARMIJO * t * slope)
+    level = new_merit <= merit + ROUNDING * jnp.abs(merit)
+    flat = dot(new_direction, step.update) <= (2 * ARMIJO - 1) * slope
+    return feasible & (step.looking | ((slope < 0) & (falls | (level & flat))))
+
+
 def _tick(
     rule: Rule,
     algorithm: Algorithm,
@@ -225,50 +282,24 @@ def _tick(
     state: State,
     draw: Draw,
 ) -> tuple[State, Row]:
-    # Before the first look nothing is known: the step is zero, and only feasibility is asked for.
-    looking = state.step < 0
-    direction, value, merit = _mean(state.weights, state.parts)
-    norm = jnp.sqrt(dot(direction, direction))
-    if rule.exact:
-        complete = jnp.all(state.weights > 0) & ~looking
-        reason = jnp.where(value <= limits.target, int(Stop.GAP), int(Stop.RUNNING))
-        reason = jnp.where(norm <= limits.tolerance, int(Stop.GRADIENT), reason)
-        reason = jnp.where(complete, reason, int(Stop.RUNNING)).astype(jnp.int32)
-    else:
-        reason = jnp.zeros((), jnp.int32)
-    update, memory = direction, state.memory
-    if rule.optimizer is not None:
-        update, memory = rule.optimizer.update(direction, state.memory, state.W)
-        memory = jax.tree.map(partial(jnp.where, looking), state.memory, memory)
-        update = jnp.where(looking, 0.0, update)
-    if rule.scaled:
-        update = -limits.rate * update
-    slope = dot(direction, update)
-
-    def good(t: Array, trial: Contribution, feasible: Array) -> Array:
-        if not rule.armijo:
-            return feasible
-        new_direction, _, new_merit = _mean(state.weights, trial)
-        falls = (new_merit < merit) & (new_merit <= merit + ARMIJO * t * slope)
-        level = new_merit <= merit + ROUNDING * jnp.abs(merit)
-        flat = dot(new_direction, update) <= (2 * ARMIJO - 1) * slope
-        return feasible & (looking | ((slope < 0) & (falls | (level & flat))))
+    step = _step(rule, limits, state)
+    reason = _reason(rule, limits, state, step)
 
     def trying(search):
         t, halvings, _, _, found = search
         # Until the step is below the last bit of all of W: relative to the size the problem has.
-        moves = (t > 0) & jnp.any(state.W + t * update != state.W)
+        moves = (t > 0) & jnp.any(state.W + t * step.update != state.W)
         return ~found & ((halvings == 0) | moves)
 
     def attempt(search):
         t, halvings, _, _, _ = search
-        W = state.W + t * update
+        W = state.W + t * step.update
         parts, feasible = _evaluate(rule, algorithm, tasks, seed, draw, W)
-        found = good(t, parts, feasible)
+        found = _accepted(rule, state, step, t, parts, feasible)
         return jnp.where(found, t, 0.5 * t), halvings + ~found, W, parts, found
 
     def move(state: State) -> tuple[State, Row]:
-        first = jnp.where(looking, 1.0, state.length) if rule.armijo else jnp.ones(())
+        first = jnp.where(step.looking, 1.0, state.length) if rule.armijo else jnp.ones(())
         search = (first, jnp.zeros((), jnp.int32), state.W, state.parts, jnp.asarray(False))
         t, halvings, W, parts, found = lax.while_loop(trying, attempt, search)
         weights = draw.weights
@@ -278,7 +309,7 @@ def _tick(
             W,
             parts,
             weights,
-            memory,
+            step.memory,
             # After a step that was not halved the next one may be twice as long.
             jnp.where(halvings == 0, jnp.minimum(2 * t, 1.0), t),
             state.step + 1,
@@ -292,11 +323,12 @@ def _tick(
             (jnp.full((), int(Stop.STUCK), jnp.int32), state.backtracks + halvings),
         )
         after = jax.tree.map(lambda a, b: jnp.where(found, a, b), moved, stuck)
-        return after, Row(value, norm, t, halvings)
+        return after, Row(step.value, step.norm, t, halvings)
 
     def end(state: State) -> tuple[State, Row]:
         nothing = jnp.zeros((), jnp.int32)
-        return eqx.tree_at(lambda s: s.reason, state, reason), Row(value, norm, jnp.zeros(()), nothing)
+        row = Row(step.value, step.norm, jnp.zeros(()), nothing)
+        return eqx.tree_at(lambda s: s.reason, state, reason), row
 
     return lax.cond(reason == 0, move, end, state)
 

@@ -9,6 +9,7 @@ for the processor and narrow enough for its cache.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -212,6 +213,50 @@ def lay_out(order: Order, eta: Array, f: Regulator, g: Regulator | None, weights
     return tasks._replace(f=f, g=g)
 
 
+def _over_tasks(
+    order: Order,
+    arithmetic: Arithmetic,
+    shape: Shape,
+    gain_shape: tuple[int, int],
+    tasks: Tasks,
+    W: Array,
+    E: Array | None,
+    weights: Array,
+) -> tuple[Array, Array]:
+    """Values (gains,) and further results (gains, m, n) of a tile of gains.
+
+    Args:
+        W, E: gains and directions in the layout, spread over the tasks.
+        weights: (gains, tiles, tasks).
+    """
+
+    def tile(total, numbers):
+        f, g, weight = numbers
+        g = f if g is None else g
+
+        def run(W: Array):
+            feasible, value, gradient = pair_results(order, arithmetic, tasks.eta, f, g, W)
+            return gradient, (feasible, value)
+
+        if E is None:
+            more, (feasible, value) = run(W)
+        else:
+            _, more, (feasible, value) = jax.jvp(run, (W,), (E,), has_aux=True)
+        w = weight.reshape(-1)
+        mask = feasible & jnp.isfinite(value)
+        value = jnp.where(mask, w * jnp.where(mask, value, 0.0), jnp.inf)
+        value = jnp.sum(value.reshape(shape.tasks, shape.gains), axis=0)
+        more = jnp.where(arithmetic.layout.each(mask), arithmetic.layout.each(w) * more, 0.0)
+        return (total[0] + value, total[1] + _sums(arithmetic.layout, more, shape)), None
+
+    size = (shape.gains, *gain_shape) if order.rest(gain_shape) else (shape.gains, 0, gain_shape[1])
+    start = (jnp.zeros(shape.gains), jnp.zeros(size))
+    by_tile = weights.transpose(1, 2, 0)
+    (value, more), _ = lax.scan(tile, start, (tasks.f, tasks.g, by_tile))
+    feasible = value < jnp.inf
+    return jnp.where(feasible, value, jnp.inf), jnp.where(feasible[:, None, None], more, 0.0)
+
+
 def evaluate(
     order: Order, tasks: Tasks, own: Array | None, W: Array, E: Array | None, count: Array
 ) -> tuple[Array, Array]:
@@ -231,35 +276,7 @@ def evaluate(
     shape = Shape(side // weights.shape[-1], weights.shape[-1])
     arithmetic = Arithmetic(layout, unknown_truth(tasks.eta))
     rest = order.rest((m, n))
-
-    def over_tasks(W: Array, E: Array | None, weights: Array):
-        """Values (gains,) and further results (gains, m, n): weights (gains, tiles, tasks)."""
-
-        def tile(total, numbers):
-            f, g, weight = numbers
-            g = f if g is None else g
-
-            def run(W: Array):
-                feasible, value, gradient = pair_results(order, arithmetic, tasks.eta, f, g, W)
-                return gradient, (feasible, value)
-
-            if E is None:
-                more, (feasible, value) = run(W)
-            else:
-                _, more, (feasible, value) = jax.jvp(run, (W,), (E,), has_aux=True)
-            w = weight.reshape(-1)
-            mask = feasible & jnp.isfinite(value)
-            value = jnp.where(mask, w * jnp.where(mask, value, 0.0), jnp.inf)
-            value = jnp.sum(value.reshape(shape.tasks, shape.gains), axis=0)
-            more = jnp.where(layout.each(mask), layout.each(w) * more, 0.0)
-            return (total[0] + value, total[1] + _sums(layout, more, shape)), None
-
-        size = (shape.gains, m, n) if rest else (shape.gains, 0, n)
-        start = (jnp.zeros(shape.gains), jnp.zeros(size))
-        by_tile = weights.transpose(1, 2, 0)
-        (value, more), _ = lax.scan(tile, start, (tasks.f, tasks.g, by_tile))
-        feasible = value < jnp.inf
-        return jnp.where(feasible, value, jnp.inf), jnp.where(feasible[:, None, None], more, 0.0)
+    over_tasks = partial(_over_tasks, order, arithmetic, shape, (m, n), tasks)
 
     def gains(i: Array, X: Array) -> Array:
         return lax.dynamic_slice_in_dim(X, i * shape.gains, shape.gains)

@@ -349,8 +349,10 @@ def below(d: Document, q: Question) -> str:
     if d["bounded"] and _is_larger(h, C, X):
         return "bounded: a gain outside of the box stabilises all tasks"
     margin = MP.mpf(10) ** -15
-    values = [value for _, value in minima]
-    # A level does not bound the values of those that are listed; what is said of them is judged.
+    # The sentence is about minimisers with h ≤ level: one that is listed above it speaks of no ε.
+    values = [value for _, value in minima if value <= mpf(level) * (1 + MP.mpf(10) ** -12)]
+    if not values:
+        return "the least of the values listed is above the level"
     return verdict_on(_widened(d, margin), values, True)
 
 

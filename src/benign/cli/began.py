@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 _IMPORTED = time.perf_counter()
 
+TELLING, DRAWING = 0.3, 2.0
+"""Seconds of a budget that are left for showing results, and for drawing and saving them as well."""
+
 _SLOWEST = 30.0
 """Seconds from the start of a process to the import of this, at most; what says more is another clock."""
 

@@ -12,7 +12,7 @@ import typer
 
 from benign.cli.choices import nearest
 from benign.cli.ranges import step_sizes
-from benign.errors import FileFormatError, InfeasibleError, ProblemError
+from benign.errors import BenignError, FileFormatError, InfeasibleError
 from benign.text import clean, clean_lines
 
 if TYPE_CHECKING:
@@ -88,12 +88,12 @@ def console(*, stderr: bool = False, record: bool = False) -> Console:
     )
 
 
-def is_proved(error: ProblemError) -> bool:
+def is_proved(error: BenignError) -> bool:
     """Whether an error says that no gain is feasible, and that is proved."""
     return isinstance(error, InfeasibleError) and error.certificate is not None
 
 
-def kept_proof(error: ProblemError, folder: Path | None) -> list[Path]:
+def kept_proof(error: BenignError, folder: Path | None) -> list[Path]:
     """The certificate of a proof that no gain is feasible, written to a directory; where it is."""
     if folder is None or not isinstance(error, InfeasibleError) or error.certificate is None:
         return []

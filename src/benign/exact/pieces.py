@@ -153,9 +153,7 @@ MOST_SHIFTS = 50_000_000
 """Pieces times tasks, at most: each piece keeps the shift of each task, and 8 bytes for it."""
 
 
-def pieces(
-    problem: Problem, look: Callable[[], None] = _go_on
-) -> tuple[list[Break], list[Piece]]:
+def pieces(problem: Problem, look: Callable[[], None] = _go_on) -> tuple[list[Break], list[Piece]]:
     """The breaks, and the pieces on which the domain of h is not empty, from left to right.
 
     Args:
@@ -204,9 +202,7 @@ def _joined(parts: Iterable[Piece]) -> list[Piece]:
     return joined
 
 
-def _pieces(
-    turns: list[Break], windows: Windows, k: int, look: Callable[[], None]
-) -> Iterator[Piece]:
+def _pieces(turns: list[Break], windows: Windows, k: int, look: Callable[[], None]) -> Iterator[Piece]:
     final = np.array([path[-1] for path in windows.paths])
     region = np.zeros(k, dtype=int)
     for number in range(len(turns) + 1):

@@ -24,7 +24,6 @@ from benign.results.landscape import Kind
 from benign.results.line import LineLandscape, StationaryPoint
 from benign.verdict import Status, Verdict
 
-
 ENUMERATING = 0.9
 """The share of a budget for the list; the rest writes the certificate, which tells the problem again."""
 

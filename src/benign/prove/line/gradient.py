@@ -26,7 +26,6 @@ from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind
 from benign.results.line import OpenInterval, StationaryPoint, Undecided
 
-
 PAVING, ENDS, POINTS = 0.5, 0.3, 0.6
 """Shares of what is left of a budget: for the cover; then for the signs of h' at the ends of its runs, and
 as much again for exact algebra where these are not known; then for shrinking the points. The rest encloses
@@ -73,7 +72,11 @@ def enumerate_gradient(problem: Problem, clock: Clock = NO_LIMIT) -> Enumeration
     multiple: list[StationaryPoint] = []
     for run, left, right in found:
         if run.tag == "?":
-            why = "there was no time for it" if cut else "neither h' nor h'' could be bounded away from zero"
+            why = (
+                "there was no time for it"
+                if cut
+                else "neither h' nor h'' could be bounded away from zero"
+            )
             doubtful.append((run.lo, run.hi, why))
         elif run.tag in "v^a" and 0 in (left, right):
             doubtful.append((run.lo, run.hi, "the sign of h' at an end could not be decided"))
@@ -118,7 +121,9 @@ def sides_of_zero(objective: GradientObjective, w: Floats) -> Floats:
             slope, inside, _ = objective.slope(w[part])
         except BudgetError:
             break
-        found[part] = np.where(inside & (slope.lo > 0), 1.0, np.where(inside & (slope.hi < 0), -1.0, 0.0))
+        found[part] = np.where(
+            inside & (slope.lo > 0), 1.0, np.where(inside & (slope.hi < 0), -1.0, 0.0)
+        )
     return found
 
 

@@ -1,8 +1,8 @@
 """The time that a verb may take: one clock, made where the verb starts, and asked by every stage.
 
 A stage asks before it begins (`require`), looks at the clock between its pieces (`late`, `check`), and
-leaves a later stage its part (`part`). What is compiled cannot be cut: it runs beside, and is not waited
-for beyond the time (`beside`).
+leaves a later stage its part (`part`). What is compiled cannot be cut: it runs beside, and is not
+waited for beyond the time (`beside`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Results go to stdout, progress and errors to stderr. Exit status: 0 done, 1 an assertion that the user
 asked for failed, 2 wrong usage or bad input (also: no gain is feasible, proved or not), 3 undecided
-where a proof was required, or nothing to tell when the time given was over. What is heavy is imported by the verb that needs it, when it runs.
+where a proof was required, or nothing to tell when the time given was over. What is heavy is imported
+by the verb that needs it, when it runs.
 """
 
 from __future__ import annotations

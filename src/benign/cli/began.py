@@ -1,4 +1,4 @@
-"""When the command began: a budget counts from there, the interpreter's own start and imports included."""
+"""When the command began: a budget counts from there, the interpreter's start and imports included."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ TELLING, DRAWING = 0.3, 2.0
 """Seconds of a budget that are left for showing results, and for drawing and saving them as well."""
 
 _SLOWEST = 30.0
-"""Seconds from the start of a process to the import of this, at most; what says more is another clock."""
+"""Seconds from the start of a process to the import of this, at most; more is another clock's."""
 
 
 def began() -> float:
-    """When the process started, by `time.perf_counter`; where that is not told, when this was imported."""
+    """When the process started, by `time.perf_counter`; where none tells, when this was imported."""
     try:
         ticks = float(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")

@@ -168,8 +168,8 @@ def pieces(problem: Problem, look: Callable[[], None] = _go_on) -> tuple[list[Br
     if k * k * most > MOST_SHIFTS:
         raise ProblemError(
             f"the proof for a normalised step keeps a number for each of up to {k * most} breaks and "
-            f"each of {k} tasks, at most {MOST_SHIFTS} in all; take fewer tasks or shots, or a gradient "
-            "step, or a search (--proof off)"
+            f"each of {k} tasks, at most {MOST_SHIFTS} in all; take fewer tasks or shots, or a "
+            "gradient step, or a search (--proof off)"
         )
     f, g = scalar_plants(problem)
     for task, plant in zip(problem.tasks, g, strict=True):

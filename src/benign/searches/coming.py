@@ -23,12 +23,15 @@ IN_MATRICES = 7.0
 third."""
 
 SURE, LIKELY = 0.5, 1.5
-"""Below SURE times the estimate a search is not begun: nothing would come of it on any machine. Where there
-is something else to do with the time it is not begun below LIKELY times the estimate."""
+"""Below SURE times the estimate a search is not begun: nothing would come of it on any machine. Where
+there is something else to do with the time it is not begun below LIKELY times the estimate."""
 
 
 def require_time(
-    objective: MetaObjective | Problem | Family, clock: Clock, what: str = "a search", sure: float = SURE
+    objective: MetaObjective | Problem | Family,
+    clock: Clock,
+    what: str = "a search",
+    sure: float = SURE,
 ) -> None:
     """Refuse to begin a search, before JAX is loaded, that would not have been compiled in time.
 

@@ -60,8 +60,8 @@ call that compiles is not."""
 class Field:
     """h on batches of flattened gains.
 
-    Every method raises `BudgetError` when the time of the clock is over: what a descent or Newton's method
-    has done until then is nothing that a later call would give again, and is dropped.
+    Every method raises `BudgetError` when the time of the clock is over: what a descent or Newton's
+    method has done until then is nothing that a later call would give again, and is dropped.
 
     Attributes:
         objective: the meta-objective.

@@ -56,8 +56,8 @@ DESCENT_SHARE = 0.75
 """The part of a budget that draws and descends; the rest is for Newton's method."""
 
 AT_ONCE = 3e6
-"""Starts times k n³ that go down together, ROUND starts at most: what time cuts off is the last piece, and
-all of it, so that the list does not depend on how far it had come."""
+"""Starts times k n³ that go down together, ROUND starts at most: what time cuts off is the last piece,
+and all of it, so that the list does not depend on how far it had come."""
 
 KICK, KICKS = 0.02, 2
 """A descent that ended at a saddle goes on from this multiple of ℓ away, so many times at most."""

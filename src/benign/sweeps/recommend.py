@@ -56,7 +56,7 @@ COMPILING = 0.6
 """The share of what is left that the first cell of each kind of step may use."""
 
 MEASURES, WORTH_ASKING = 6, 64
-"""How often each task is measured (its optimum, its curvature …); tasks up to which that takes no time."""
+"""How often each task is measured (optimum, curvature …); tasks up to which that takes no time."""
 
 LAYING = 0.4
 """The share of what is left in which the largest step size of a variant is sought."""

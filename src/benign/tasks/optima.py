@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from benign.tasks.lqr import LQR
 
 FEW, FIXED = 16384, 64
-"""Up to FEW tasks SciPy solves the Riccati equations one after another, a fraction of a millisecond each
-for a few states; JAX would compile for 4 to 20 seconds first. From FIXED states on a compiled solver is no
-quicker, whatever the number."""
+"""Up to FEW tasks SciPy solves the Riccati equations one after another, a fraction of a millisecond
+each for a few states; JAX would compile for 4 to 20 seconds first. From FIXED states on a compiled
+solver is no quicker, whatever the number."""
 
 WHAT = "the optima of the tasks"
 

@@ -184,7 +184,7 @@ def confirmed(found: Proved, clock: Clock) -> Proved:
     """
     document = found.certificate
     seconds = max(clock.left, 0.0) if clock.limited else AT_ONCE
-    if document is None or cost(document).seconds > seconds:
+    if document is None or cost(document, found.problem).seconds > seconds:
         return found
     verdict = check(document)
     if verdict:

@@ -82,8 +82,8 @@ def applies(problem: Problem) -> str:
         return f"the proof is for at most {MOST} parameters; a gain of this family has {p}"
     if len(problem.tasks) > MOST_TASKS:
         return (
-            f"the proof in several parameters is for at most {MOST_TASKS} tasks, which fit into memory; "
-            f"this family has {len(problem.tasks)}"
+            f"the proof in several parameters is for at most {MOST_TASKS} tasks, which fit into "
+            f"memory; this family has {len(problem.tasks)}"
         )
     return ""
 

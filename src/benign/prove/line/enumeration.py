@@ -25,7 +25,7 @@ from benign.results.line import LineLandscape, StationaryPoint
 from benign.verdict import Status, Verdict
 
 ENUMERATING = 0.9
-"""The share of a budget for the list; the rest writes the certificate, which tells the problem again."""
+"""The share of a budget for the list; the rest writes the certificate, which tells the problem."""
 
 
 def analyze(

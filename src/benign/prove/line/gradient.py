@@ -27,9 +27,13 @@ from benign.results.landscape import Kind
 from benign.results.line import OpenInterval, StationaryPoint, Undecided
 
 PAVING, ENDS, POINTS = 0.5, 0.3, 0.6
-"""Shares of what is left of a budget: for the cover; then for the signs of h' at the ends of its runs, and
-as much again for exact algebra where these are not known; then for shrinking the points. The rest encloses
-the values and the rims."""
+"""Shares of what is left of a budget: for the cover; then for the signs of h' at the ends of its runs,
+and as much again for exact algebra where these are not known; then for shrinking the points. The rest
+encloses the values and the rims."""
+
+
+NO_TIME = "there was no time for it"
+NO_BOUND = "neither h' nor h'' could be bounded away from zero"
 
 
 @dataclass(frozen=True)

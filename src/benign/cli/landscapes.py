@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 SHORTEST = 8.0
-"""Seconds that a step size may use at least, if they are left: with less none of several would be done."""
+"""Seconds that a step size may use at least, if they are left: with less none of several is done."""
 
 
 @dataclass
@@ -92,7 +92,7 @@ def run(
 
 
 def _share(clock: Clock, among: int) -> Clock:
-    """A clock for the next step size; what is compiled and set up for the first serves the others too."""
+    """A clock for the next step size; what is compiled for the first serves the others too."""
     return clock.capped(max(clock.left / among, min(clock.left, SHORTEST)))
 
 

@@ -15,8 +15,8 @@ LOADING = 1.0
 """Seconds to load JAX and the library's own part of it, on an idle machine."""
 
 IN_SCALARS, A_NUMBER, A_SHOT = 2.5, 0.8, 0.2
-"""Seconds to compile h, ∇h and ∇²h for kernels in scalars (up to two states): at least, for each number of
-a gain, and what each further shot adds to that, as a share."""
+"""Seconds to compile h, ∇h and ∇²h for kernels in scalars (up to two states): at least, for each number
+of a gain, and what each further shot adds to that, as a share."""
 
 IN_MATRICES = 7.0
 """Seconds to compile them for kernels in matrices, whatever the sizes are. All on an idle machine, to a

@@ -77,7 +77,7 @@ def _of_arrays(
         return f"task {which[j]} {quoted(names[which[j]])}"
 
     parts = {field: X[which] for field, X in arrays.items() if X is not None}
-    odd, seen = np.zeros(len(which), bool), {}
+    odd, seen = np.zeros(len(which), bool), dict[float, Fraction]()
     for field in ("Q", "R", "S0", "noise"):
         if field in parts:
             X = parts[field]
@@ -86,7 +86,9 @@ def _of_arrays(
             if field != "R":
                 sym = (X + X.swapaxes(-1, -2)) / 2
                 odd |= check_definite(place, field, sym, strict=False) & X.any(axis=(-1, -2))
-    silent = ~parts["noise"].any(axis=(-1, -2)) if "noise" in parts else np.ones(len(which), bool)
+    silent = np.ones(len(which), bool)
+    if "noise" in parts:
+        silent = (parts["noise"] == 0).all(axis=(-1, -2))
     rows = {field: _fractions(X, seen) for field, X in parts.items() if field != "discount"}
     discounts = _fractions(parts["discount"].reshape(-1, 1, 1), seen)
     plants = []

@@ -110,7 +110,7 @@ def analyze(
         one_step_size("--recommend", eta)
     from benign.exact.problem import Problem
 
-    file, steps = read(family, eta, step, shots)
+    file, steps = read(family, eta, step, shots, clock)
     if normalize_costs:
         file = normalized(file)
     problems = [Problem(file.family, one) for one in steps]

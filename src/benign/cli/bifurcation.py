@@ -38,7 +38,7 @@ def bifurcate(
     clock = clock_of(budget)
     clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
     sizes = step_sizes(eta)
-    file, steps = read(family, "1", step, shots)
+    file, steps = read(family, "1", step, shots, clock)
     from benign.sweeps.bifurcation import bifurcate as run
     from benign.sweeps.bifurcation import bifurcation_document
 

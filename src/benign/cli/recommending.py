@@ -85,7 +85,7 @@ def recommend(
     clock = clock_of(budget)
     if budget is not None and not clock.total > 0:
         raise ProblemError("budget: a time above zero is needed")
-    file, _ = read(family, eta or "1", None, shots)
+    file, _ = read(family, eta or "1", None, shots, clock)
     if out is not None:
         make_directory(out)
     found = recommended(

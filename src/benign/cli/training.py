@@ -134,7 +134,7 @@ def train(
     clock = clock_of(budget)
     clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
     begin = _start(start)
-    file, found = read(family, eta, step, shots)
+    file, found = read(family, eta, step, shots, clock)
     from benign.searches.coming import require_time
 
     require_time(file.family, clock, "training")

@@ -34,6 +34,10 @@ CHUNK = 1 << 15
 """Boxes × tasks evaluated at once: the temporaries then stay within the cache."""
 
 
+A_TASK = 3e-5
+"""Seconds to read the exact numbers of a task and to enclose them, on an idle machine."""
+
+
 @dataclass(frozen=True)
 class PartialFractions:
     """p = 1/(1 − c) and q = 1/(1 + c) over boxes, clipped to the stabilising set.
@@ -218,6 +222,7 @@ class GradientObjective:
     """
 
     def __init__(self, problem: Problem, clock: Clock = NO_LIMIT) -> None:
+        clock.require(A_TASK * len(problem.tasks), "setting up the proof")
         f, g = scalar_plants(problem)
         self.clock = clock
         self.names = [task.name for task in problem.tasks]

@@ -44,7 +44,8 @@ def require_time(
     n, p = family.n, family.n * family.m
     seconds = IN_MATRICES
     if n <= 2 and p <= 6:
-        shots = objective.step.shots if hasattr(objective, "step") else 1
+        step = getattr(objective, "step", None)
+        shots = 1 if step is None else step.shots
         seconds = (IN_SCALARS + A_NUMBER * p) * (1 + A_SHOT * (min(shots, 8) - 1))
     if "jax" not in sys.modules:
         seconds += LOADING

@@ -64,7 +64,7 @@ def rows(X: np.ndarray, digits: int = 3) -> str:
 
 
 def run(*arguments: str, limit: float = LONGEST) -> tuple[float, float, int, float, str]:
-    """Seconds, of the processor too, exit status (124 where it was ended), peak megabytes, first words."""
+    """Seconds, of the processor too, exit status (124 where it was ended), peak MB, words."""
     with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as errors:
         began = time.perf_counter()
         command = [sys.executable, "-m", "benign.cli", *arguments]

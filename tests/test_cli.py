@@ -268,7 +268,7 @@ def test_a_proof_that_is_required_and_not_reached_has_status_3(tmp_path):
         "analyze", "four-masses", "--eta", "0.01", "--proof", "required", "--budget", "0s", "--out", out
     )
     assert done.returncode == 3
-    assert "budget: 0 s were used up before setting up the proof was done; give more" in done.stderr
+    assert "budget: 0 s were used up by setting up the proof; give more" in done.stderr
     assert not done.stdout
 
 

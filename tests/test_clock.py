@@ -55,7 +55,7 @@ def test_parts_end_with_the_whole_and_speak_of_it():
     assert part.end < whole.end
     assert whole.capped(100.0).end <= whole.end + 1e-3
     late = Clock(10.0, began=time.perf_counter() - 11.0).part(0.5)
-    with pytest.raises(BudgetError, match="10 s were used up before the list was done; give more"):
+    with pytest.raises(BudgetError, match="10 s were used up by the list; give more"):
         late.check("the list")
 
 

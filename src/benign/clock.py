@@ -98,7 +98,7 @@ class Clock:
         if self.late:
             whole = self._whole or self
             raise BudgetError(
-                f"budget: {said(whole.total)} were used up before {what} was done; give more, such as "
+                f"budget: {said(whole.total)} were used up by {what}; give more, such as "
                 f"{said(_round(max(3 * whole.total, 10.0)))}"
             )
 

@@ -317,7 +317,7 @@ def test_starts_budget_and_progress():
     found = search(planar(), starts=40, progress=lambda done, most: told.append((done, most)))
     assert told == [(32, 40), (40, 40)]
     assert found.starts == 40
-    with pytest.raises(BudgetError, match="were used up before the search was done; give more"):
+    with pytest.raises(BudgetError, match="were used up by the search; give more"):
         search(planar(), budget=0.0)
     with pytest.raises(ProblemError, match="at least one start"):
         search(planar(), starts=0)

@@ -177,7 +177,7 @@ def _searched(
     sampler.field.clock = clock
     fewer = not _hunt_saddles(hunt, sampler, newton, max(2, PASSES * min(most, MOST) // MOST))
     if not hunt.x:
-        clock.check("a descent")
+        clock.check("the first descent")
     points, order = _points(hunt, objective, sampler)
     return ObservedLandscape(
         problem=objective.problem,
@@ -207,7 +207,9 @@ def _descents(
     """Descents from the anchors and from random starts: starts, rounds, and whether time cut them."""
     done = rounds = 0
     try:
-        for piece in _pieces(sampler, sampler.anchors[1 : max(1, most // 4)]):
+        # As many as suit the family, whatever is wanted: a list that is cut is that of fewer starts.
+        anchors = sampler.anchors[1 : _default_starts(sampler.field.objective) // 4]
+        for piece in _pieces(sampler, anchors):
             hunt.descend(piece, "anchor")
         while done < most:
             count = min(ROUND, most - done)

@@ -221,7 +221,7 @@ def bifurcate(
     waiting = [(a, b) for a, b in zip(steps[:-1], steps[1:], strict=True)]
     try:
         for eta in steps:
-            clock.check("the step sizes that were given")
+            clock.check("the first step sizes")
             look(eta)
         while waiting and len(known) < MOST_SAMPLES and not clock.late:
             low, high = waiting.pop()

@@ -65,7 +65,7 @@ def pave(objective: GradientObjective, max_boxes: int = MAX_BOXES) -> Cover:
         lo, hi = np.concatenate([lo, cut]), np.concatenate([cut, hi])
     lo, hi, tags = (np.concatenate(column) for column in zip(*done, strict=True))
     if (tags == "?").all():
-        objective.clock.check("any stretch of the line")
+        objective.clock.check("a first look at the line of gains")
     order = np.argsort(lo, kind="stable")
     points = np.append(lo[order], hi[order[-1]])
     return Cover(tuple(points.tolist()), "".join(tags[order]))

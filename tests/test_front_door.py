@@ -214,7 +214,7 @@ def test_a_trained_gain_meets_a_family_of_any_form():
 
 def test_bifurcate_takes_an_objective_and_a_budget(tmp_path):
     h = benign.MetaObjective(NAME, "normalized", eta=1, shots=1)
-    found = benign.bifurcate(h, [np.float64(0.05), "0.3"], budget=0, out=tmp_path)
+    found = benign.bifurcate(h, [np.float64(0.05), "0.3"], budget="1m", out=tmp_path)
     assert (found.kind, len(found.samples)) == ("normalized", 2)
     assert (tmp_path / "bifurcation.json").exists()
 

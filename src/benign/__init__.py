@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from benign.certificates.check import check as check
     from benign.errors import AmbiguousError as AmbiguousError
     from benign.errors import BenignError as BenignError
+    from benign.errors import BudgetError as BudgetError
     from benign.errors import CertificateError as CertificateError
     from benign.errors import ClaimError as ClaimError
     from benign.errors import FileFormatError as FileFormatError
@@ -75,6 +76,7 @@ _NAMES = {
     "benign.errors": (
         "AmbiguousError",
         "BenignError",
+        "BudgetError",
         "CertificateError",
         "ClaimError",
         "FileFormatError",

@@ -79,6 +79,10 @@ class CertificateError(BenignError, ValueError):
     """A certificate is malformed, altered, or does not prove what it claims."""
 
 
+class BudgetError(BenignError, TimeoutError):
+    """The budget was used up before there was anything to tell; the message says what it went on."""
+
+
 class OutputError(BenignError, OSError):
     """A result could not be written."""
 

@@ -171,7 +171,7 @@ PLANTED = {
     "no slack in C'": (
         scalar, "_difference", "first_lo - second_hi - (", "first_lo - second_hi + ("),
     "mean value without its slope": (
-        GradientObjective, "_bounds", "visited[shot] + J * offset", "visited[shot]"),
+        GradientObjective, "_bounds", "v + J * offset", "v"),
     "h' of the middle for the box": (
         GradientObjective, "_bounds", "d1_mid + d2 * offset[:, 0]", "d1_mid"),
     "C''' dropped": (

@@ -134,13 +134,18 @@ def _claim(body: dict[str, Any]) -> Claim:
     return claim
 
 
-def cost(document: Mapping[str, Any]) -> Cost:
+def cost(document: Mapping[str, Any], problem: Problem | None = None) -> Cost:
     """What `check` estimates that a certificate will cost it.
+
+    Args:
+        document: the certificate.
+        problem: what it is about, where that has been read already.
 
     Raises:
         ProblemError: the problem of the document is none.
     """
-    return CLAIMS[document["claim"]].cost(document, problem_from_json(document["problem"]))
+    problem = problem_from_json(document["problem"]) if problem is None else problem
+    return CLAIMS[document["claim"]].cost(document, problem)
 
 
 def _too_dear(cost: Cost, limit: float) -> str:

@@ -149,7 +149,7 @@ def cover_cost(document: Document, problem: Problem) -> Cost:
     k, shots = len(problem.tasks), problem.step.shots
     exactly = 0.0
     if shots == 1 and k <= algebra.MAX_TASKS:
-        exactly = 1e-8 * (20 * k) ** 3 * (1 + problem.digits / 20) ** 1.5
+        exactly = algebra.seconds(problem)
     doubts = document.get("undecided")
     stretches = len(doubts) if isinstance(doubts, list) else 0
     return Cost(

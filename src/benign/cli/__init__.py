@@ -2,7 +2,8 @@
 
 Results go to stdout, progress and errors to stderr. Exit status: 0 done, 1 an assertion that the user
 asked for failed, 2 wrong usage or bad input (also: no gain is feasible, proved or not), 3 undecided
-where a proof was required. What is heavy is imported by the verb that needs it, when it runs.
+where a proof was required, or nothing to tell when the time given was over. What is heavy is imported
+by the verb that needs it, when it runs.
 """
 
 from __future__ import annotations
@@ -24,14 +25,27 @@ from benign.cli import (
     reproducing,
     training,
 )
-from benign.cli.common import USAGE, app
-from benign.errors import BenignError, InfeasibleError
+from benign.cli.common import UNDECIDED, USAGE, app
+from benign.errors import BenignError, BudgetError, InfeasibleError
 from benign.text import clean_lines
 from benign.version import __version__
 
 
 def main() -> None:
-    """Run the command; every error raised on purpose becomes one message and exit status 2."""
+    """Run the command, and end the process even where a compiler is still at work in it."""
+    try:
+        _run()
+    except SystemExit as end:
+        clock = sys.modules.get("benign.clock")
+        if clock is not None and clock.unfinished():
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
+        raise
+
+
+def _run() -> None:
+    """Every error raised on purpose becomes one message and exit status 2; 3 if time ran out."""
     try:
         app(prog_name="benign")
     except InfeasibleError as error:
@@ -39,6 +53,8 @@ def main() -> None:
             _fail(str(error))
         print(f"benign: PROVED: {clean_lines(str(error))}", file=sys.stderr)
         sys.exit(USAGE)
+    except BudgetError as error:
+        _fail(str(error), UNDECIDED)
     except BenignError as error:
         _fail(str(error))
     except BrokenPipeError:  # the reader of a pipe went away: nobody is left to tell
@@ -49,9 +65,9 @@ def main() -> None:
         sys.exit(130)
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, status: int = USAGE) -> NoReturn:
     print(f"benign: error: {clean_lines(message)}", file=sys.stderr)
-    sys.exit(USAGE)
+    sys.exit(status)
 
 
 def _version(wanted: bool) -> None:

@@ -8,12 +8,20 @@ from typing import Annotated
 import typer
 
 from benign.cli import showing
+from benign.cli.began import clock as clock_of
 from benign.cli.choices import PROOFS, one_of
 from benign.cli.common import app, normalized, read, tell_written
 from benign.cli.landscapes import run
-from benign.cli.options import FamilyArgument, JsonOption, NormalizeOption, ShotsOption, StepOption
+from benign.cli.options import (
+    BudgetOption,
+    FamilyArgument,
+    JsonOption,
+    NormalizeOption,
+    ShotsOption,
+    StepOption,
+)
 from benign.cli.ranges import FORMS, one_step_size, tell_spacing
-from benign.errors import ProblemError
+from benign.errors import BudgetError, ProblemError
 
 EtaOption = Annotated[
     str | None,
@@ -40,13 +48,6 @@ ProofOption = Annotated[
         help="required (exit status 3 without one), try, or off (search only).",
     ),
 ]  # fmt: skip
-BudgetOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Time for each step size, e.g. 30s, 5m, 1h.",
-        show_default="no limit; 5m for a proof that is tried",
-    ),
-]
 LevelOption = Annotated[
     str | None,
     typer.Option(
@@ -91,13 +92,14 @@ def analyze(
     each minimum. With --epsilon the exit status is 1 if that is refuted and 3 if it is undecided. Where
     it is proved that no gain is feasible, --out gets the certificate, and the status is 2 as for bad
     input. A proof that is interrupted (Ctrl-C) writes what it has to --out, goes on from there when it
-    is called again, and exits with 3.
+    is called again, and exits with 3. A budget
+    is shared among the step sizes; where it is used up before there is a result the status is 3.
     """
     if not 0 <= seed < 2**63:
         raise ProblemError(f"seed: expected a whole number from 0 to 2^63 - 1, got {seed}")
+    clock = clock_of(budget)
     settings = {
         "epsilon": epsilon or 0,
-        "budget": _seconds(budget),
         "level": None if level is None else _level(level),
         "starts": starts,
         "seed": seed,
@@ -108,30 +110,25 @@ def analyze(
         one_step_size("--recommend", eta)
     from benign.exact.problem import Problem
 
-    file, steps = read(family, eta, step, shots)
+    file, steps = read(family, eta, step, shots, clock)
     if normalize_costs:
         file = normalized(file)
     problems = [Problem(file.family, one) for one in steps]
-    outcome = run(problems, proof, out, as_json=json, settings=settings)
+    outcome = run(problems, proof, out, clock, as_json=json, settings=settings)
     showing.show(file, family, outcome.results, as_json=json)
     if not json:
         tell_spacing(eta)
-        showing.advise(file, family, problems[0], outcome.results, wanted=recommend)
+        showing.advise(file, family, problems[0], outcome.results, wanted=recommend, clock=clock)
         if outcome.written:
             tell_written(outcome.written)
             showing.say_what_was_checked(outcome.results)
     if outcome.refused:
-        raise ProblemError(f"no result for {len(outcome.refused)} of the step sizes{outcome.reasons}")
+        kind = BudgetError if outcome.late else ProblemError
+        raise kind(f"no result for {len(outcome.refused)} of the step sizes{outcome.reasons}")
     showing.leave(problems, outcome.results, asserted=epsilon is not None, proof=proof)
 
 
 # --- details ---------------------------------------------------------------------------------
-
-
-def _seconds(budget: str | None) -> float | None:
-    from benign.durations import parse_duration
-
-    return None if budget is None else parse_duration(budget, "budget")
 
 
 def _level(text: str) -> float:

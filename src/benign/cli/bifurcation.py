@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from benign.cli.bars import counting
+from benign.cli.began import DRAWING, TELLING
+from benign.cli.began import clock as clock_of
 from benign.cli.common import app, read, tell_written
 from benign.cli.options import FamilyArgument, JsonOption, ShotsOption, StepOption
 from benign.cli.ranges import FORMS, step_sizes, tell_spacing
@@ -26,17 +28,29 @@ def bifurcate(
     eta: Annotated[str, typer.Option(help=f"Step sizes, e.g. {FORMS}.")] = "0.005:0.1:40",
     step: StepOption = None,
     shots: ShotsOption = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Time for the whole command, e.g. 30s.", show_default="no limit")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Directory for the picture and the result.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Follow the minimisers of h as the step size grows, with proof at each step size looked at."""
+    clock = clock_of(budget)
+    clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
     sizes = step_sizes(eta)
-    file, steps = read(family, "1", step, shots)
+    file, steps = read(family, "1", step, shots, clock)
     from benign.sweeps.bifurcation import bifurcate as run
     from benign.sweeps.bifurcation import bifurcation_document
 
     with counting("landscapes") as report:
-        found = run(file.family, sizes, step=steps[0].kind, shots=steps[0].shots, progress=report)
+        found = run(
+            file.family,
+            sizes,
+            step=steps[0].kind,
+            shots=steps[0].shots,
+            budget=clock,
+            progress=report,
+        )
     if json:
         print(clean_json(json_module.dumps(bifurcation_document(found), indent=1, ensure_ascii=False)))
     else:

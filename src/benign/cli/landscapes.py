@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,14 +11,20 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from benign.cli.bars import searching
-from benign.cli.common import USAGE, is_proved, kept_proof, set_up_jax, tell_written
-from benign.errors import ProblemError
+from benign.cli.began import DRAWING, TELLING
+from benign.cli.common import USAGE, is_proved, kept_proof, tell_written
+from benign.errors import BudgetError, ProblemError
 from benign.text import clean_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benign.clock import Clock
     from benign.exact.problem import Problem
+
+
+SHORTEST = 8.0
+"""Seconds that a step size may use at least, if they are left: with less none of several is done."""
 
 
 @dataclass
@@ -26,6 +34,7 @@ class Outcome:
     results: list[Any] = field(default_factory=list)
     written: list[Path] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    late: bool = False
 
     @property
     def reasons(self) -> str:
@@ -37,6 +46,7 @@ def run(
     problems: Sequence[Problem],
     proof: str,
     out: Path | None,
+    clock: Clock,
     *,
     as_json: bool,
     settings: dict[str, Any],
@@ -45,16 +55,23 @@ def run(
     from benign.verbs.analyze import analyze
 
     done = Outcome()
+    clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
     ways = zip(problems, _means(problems, proof), _names(problems), strict=True)
-    for problem, how, name in ways:
+    for number, (problem, how, name) in enumerate(ways):
         where = out if out is None or len(problems) == 1 else out / f"eta-{name}"
         checkpoint = None if where is None else where / "unfinished-proof.npz"
         try:
             with searching() as report:
                 found: Any = analyze(
-                    problem, proof=how, checkpoint=checkpoint, progress=report, **settings
+                    problem,
+                    proof=how,
+                    budget=_share(clock, len(problems) - number),
+                    checkpoint=checkpoint,
+                    progress=report,
+                    **settings,
                 )
-        except ProblemError as error:
+        except (ProblemError, BudgetError) as error:
+            done.late = done.late or isinstance(error, BudgetError)
             done.written += kept_proof(error, where)
             if len(problems) == 1:
                 _give_up(error, done.written, as_json=as_json)
@@ -69,11 +86,17 @@ def run(
     if not done.results:
         tell_written(done.written if not as_json else [])
         causes = set(done.refused.values())
-        raise ProblemError(causes.pop() if len(causes) == 1 else f"no step size will do{done.reasons}")
+        kind = BudgetError if done.late else ProblemError
+        raise kind(causes.pop() if len(causes) == 1 else f"no step size will do{done.reasons}")
     return done
 
 
-def _give_up(error: ProblemError, written: list[Path], *, as_json: bool) -> None:
+def _share(clock: Clock, among: int) -> Clock:
+    """A clock for the next step size; what is compiled for the first serves the others too."""
+    return clock.capped(max(clock.left / among, min(clock.left, SHORTEST)))
+
+
+def _give_up(error: ProblemError | BudgetError, written: list[Path], *, as_json: bool) -> None:
     """There is but one step size, and it has no result."""
     if as_json or not is_proved(error):
         raise error
@@ -87,7 +110,8 @@ def _means(problems: Sequence[Problem], proof: str) -> list[Any]:
     scalar = problems[0].family.is_scalar
     if scalar and proof != "off":
         return [proof] * len(problems)
-    set_up_jax()
+    if "jax" not in sys.modules:  # it may never be loaded: a proof does without, or there is no time
+        os.environ["JAX_ENABLE_X64"] = "1"
     from benign.prove.boxes.below import applies
 
     return ["off" if applies(one) and not scalar else proof for one in problems]

@@ -79,3 +79,11 @@ OneEtaOption = Annotated[
     str | None,
     typer.Option("--eta", help="Adaptation step size.", show_default="the file's first, else 0.1"),
 ]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        help="Time for the whole command, e.g. 30s, 5m, 1h.",
+        show_default="no limit; 5m for a proof that is tried",
+    ),
+]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benign.cli.bars import naming
+from benign.cli.began import clock as clock_of
 from benign.cli.choices import VARIANTS, some_of
 from benign.cli.common import app, read, set_up_jax, tell_written
 from benign.cli.options import FamilyArgument, JsonOption, ShotsOption
@@ -46,7 +47,8 @@ SeedOption = Annotated[int, typer.Option(help="Of the starts and of the searches
 BudgetOption = Annotated[
     str | None,
     typer.Option(
-        help="Time for the whole grid, e.g. 30s, 5m.", show_default="2m; for one parameter no limit"
+        help="Time for the whole command, e.g. 30s, 5m.",
+        show_default="2m; for one parameter no limit",
     ),
 ]
 
@@ -78,11 +80,12 @@ def recommend(
     chosen = None if variants is None else some_of("variants", variants, VARIANTS)
     if not 0 <= seed < 2**63:
         raise ProblemError(f"seed: expected a whole number from 0 to 2^63 - 1, got {seed}")
-    from benign.durations import parse_duration
     from benign.files import make_directory
 
-    seconds = None if budget is None else parse_duration(budget, "budget")
-    file, _ = read(family, eta or "1", None, shots)
+    clock = clock_of(budget)
+    if budget is not None and not clock.total > 0:
+        raise ProblemError("budget: a time above zero is needed")
+    file, _ = read(family, eta or "1", None, shots, clock)
     if out is not None:
         make_directory(out)
     found = recommended(
@@ -93,7 +96,7 @@ def recommend(
         shots=shots,
         starts=starts,
         seed=seed,
-        budget=seconds,
+        budget=clock if budget is not None else None,
     )
     from benign.sweeps.recommendation import recommendation_document
     from benign.views.recommendation import recommendation_report

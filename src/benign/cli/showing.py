@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from benign.clock import Clock
     from benign.exact.problem import Problem
     from benign.tasks.files import FamilyFile
 
@@ -60,13 +61,26 @@ def _report(result: Any, title: str) -> RenderableType:
 
 
 def advise(
-    file: FamilyFile, family: str, problem: Problem, results: Sequence[Any], *, wanted: bool
+    file: FamilyFile,
+    family: str,
+    problem: Problem,
+    results: Sequence[Any],
+    *,
+    wanted: bool,
+    clock: Clock,
 ) -> None:
     """Which variant and step size do better, if that is asked for; else where to ask, if refuted."""
     step = problem.step
     if wanted:
         present = step.eta if step.kind == "gradient" else None
-        found = recommending.recommended(file, eta=present, shots=step.shots, own_eta=False, starts=FEW)
+        found = recommending.recommended(
+            file,
+            eta=present,
+            shots=step.shots,
+            own_eta=False,
+            starts=FEW,
+            budget=clock if clock.limited else None,
+        )
         Screen().show(f"\n{clean_lines(str(found))}")
     elif any(result.verdict.status == "refuted" for result in results):
         # Not a recommendation: that is a grid of landscapes, and takes its time.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benign.cli import bars
+from benign.cli.began import DRAWING, TELLING
+from benign.cli.began import clock as clock_of
 from benign.cli.choices import ALGORITHMS, OPTIMIZERS, STARTS, choose, listed, one_of
 from benign.cli.common import FAILED, app, kept_proof, normalized, read, set_up_jax, tell_written
 from benign.cli.options import (
@@ -71,7 +73,13 @@ GapOption = Annotated[
     typer.Option(help="End where h is certified to be within this of its infimum; assert it."),
 ]
 SecondsOption = Annotated[
-    float | None, typer.Option(help="End after about this time.", show_default="no limit")
+    str | None,
+    typer.Option(
+        "--budget",
+        "--seconds",
+        help="Time for the whole command, e.g. 30s; a number is seconds.",
+        show_default="no limit",
+    ),
 ]
 OutOption = Annotated[
     Path | None,
@@ -108,7 +116,7 @@ def train(
     seed: SeedOption = 0,
     tolerance: ToleranceOption = 1e-8,
     gap: GapOption = None,
-    seconds: SecondsOption = None,
+    budget: SecondsOption = None,
     out: OutOption = None,
     resume: ResumeOption = False,
     cache: CacheOption = None,
@@ -123,15 +131,20 @@ def train(
         one_step_size("train", eta)
     if resume and out is None:
         raise ProblemError("--resume needs --out, the directory that holds the checkpoint")
+    clock = clock_of(budget)
+    clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
     begin = _start(start)
-    file, found = read(family, eta, step, shots)
+    file, found = read(family, eta, step, shots, clock)
+    from benign.searches.coming import require_time
+
+    require_time(file.family, clock, "training")
     set_up_jax(cache)
     if normalize_costs:
         file = normalized(file)
     settings = {
         "lam": lam, "beta": beta, "optimizer": optimizer, "armijo": armijo, "steps": steps,
         "batch": batch, "every": every, "start": begin, "seed": seed, "tolerance": tolerance,
-        "gap": gap, "budget": seconds, "resume": resume, **_adaptation(found[0], algorithm),
+        "gap": gap, "budget": clock, "resume": resume, **_adaptation(found[0], algorithm),
     }  # fmt: skip
     result, written = _run(file.family, algorithm, settings, out, as_json=json)
     _show(result, written, as_json=json)

@@ -30,6 +30,11 @@ PRECISION = 512
 """Bits in which the sign of a polynomial is tried before it is computed exactly."""
 
 
+def seconds(problem: Problem) -> float:
+    """What this route is expected to take, on one ordinary core, within a factor of ten or so."""
+    return 1e-8 * (20 * len(problem.tasks)) ** 3 * (1 + problem.digits / 20) ** 1.5
+
+
 @dataclass(frozen=True)
 class Quotient:
     """A rational function numerator/denominator over Q."""

@@ -14,7 +14,7 @@ reported as what they are: `Kind.JUMP`, `Kind.JUMP_MINIMUM`, `Kind.EDGE_MINIMUM`
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -66,7 +66,13 @@ def moves(region: int, shots: int) -> list[int]:
     return path
 
 
-def breaks(plants: Sequence[ScalarPlant], eta: Fraction, shots: int) -> list[Break]:
+def _go_on() -> None:
+    pass
+
+
+def breaks(
+    plants: Sequence[ScalarPlant], eta: Fraction, shots: int, look: Callable[[], None] = _go_on
+) -> list[Break]:
     """All breaks from left to right, equal ones joined (an exact decision)."""
     at: dict[Surd, list[int]] = defaultdict(list)
     for task, plant in enumerate(plants):
@@ -76,6 +82,7 @@ def breaks(plants: Sequence[ScalarPlant], eta: Fraction, shots: int) -> list[Bre
                 f"task {task}: with q = 0 and √γ|a| = 1 its adaptation cost has no optimum, so the "
                 "normalised step has no place to turn; give Q a positive entry"
             )
+        look()
         for j in range(1 - shots, shots):
             at[centre + j * eta].append(task)
     return [Break(surd, tuple(tasks)) for surd, tasks in sorted(at.items(), key=lambda x: x[0])]
@@ -85,13 +92,26 @@ class Windows:
     """For each task and region, the open window of gains that stay stabilising all the way."""
 
     def __init__(
-        self, f: Sequence[ScalarPlant], g: Sequence[ScalarPlant], eta: Fraction, shots: int
+        self,
+        f: Sequence[ScalarPlant],
+        g: Sequence[ScalarPlant],
+        eta: Fraction,
+        shots: int,
+        look: Callable[[], None] = _go_on,
     ) -> None:
         self.paths = [moves(region, shots) for region in range(2 * shots)]
-        self.low = [[self._end(f[t], g[t], eta, path, 0) for path in self.paths]
-                    for t in range(len(f))]  # fmt: skip
-        self.high = [[self._end(f[t], g[t], eta, path, 1) for path in self.paths]
-                     for t in range(len(f))]  # fmt: skip
+
+        def ends(side: int) -> list[list[tuple[Surd, bool] | None]]:
+            rows = []
+            for judged, adapted in zip(f, g, strict=True):
+                row = []
+                for path in self.paths:
+                    look()
+                    row.append(self._end(judged, adapted, eta, path, side))
+                rows.append(row)
+            return rows
+
+        self.low, self.high = ends(0), ends(1)
         self._low = np.array([[e[0].bounds if e else (-np.inf,) * 2 for e in row]
                               for row in self.low])  # fmt: skip
         self._high = np.array([[e[0].bounds if e else (np.inf,) * 2 for e in row]
@@ -129,12 +149,28 @@ class Windows:
         )
 
 
-def pieces(problem: Problem) -> tuple[list[Break], list[Piece]]:
+MOST_SHIFTS = 50_000_000
+"""Pieces times tasks, at most: each piece keeps the shift of each task, and 8 bytes for it."""
+
+
+def pieces(problem: Problem, look: Callable[[], None] = _go_on) -> tuple[list[Break], list[Piece]]:
     """The breaks, and the pieces on which the domain of h is not empty, from left to right.
 
+    Args:
+        problem: one state, one input, a normalised step.
+        look: called now and then; what it raises ends the work.
+
     Raises:
-        ProblemError: a cost that vanishes, or an adaptation cost without an optimum.
+        ProblemError: a cost that vanishes, or an adaptation cost without an optimum; so many tasks and
+            shots that the pieces would not fit into memory.
     """
+    k, most = len(problem.tasks), 2 * problem.step.shots - 1
+    if k * k * most > MOST_SHIFTS:
+        raise ProblemError(
+            f"the proof for a normalised step keeps a number for each of up to {k * most} breaks and "
+            f"each of {k} tasks, at most {MOST_SHIFTS} in all; take fewer tasks or shots, or a "
+            "gradient step, or a search (--proof off)"
+        )
     f, g = scalar_plants(problem)
     for task, plant in zip(problem.tasks, g, strict=True):
         if plant.s == 0:
@@ -145,9 +181,9 @@ def pieces(problem: Problem) -> tuple[list[Break], list[Piece]]:
     if all(plant.s == 0 for plant in f):
         raise ProblemError("S0 = 0 in every task: every cost vanishes; give S0 positive entries")
     eta, shots = problem.step.eta, problem.step.shots
-    turns = breaks(g, eta, shots)
-    windows = Windows(f, g, eta, shots)
-    return turns, _joined(_pieces(turns, windows, len(f)))
+    turns = breaks(g, eta, shots, look)
+    windows = Windows(f, g, eta, shots, look)
+    return turns, _joined(_pieces(turns, windows, len(f), look))
 
 
 def _joined(parts: Iterable[Piece]) -> list[Piece]:
@@ -166,10 +202,11 @@ def _joined(parts: Iterable[Piece]) -> list[Piece]:
     return joined
 
 
-def _pieces(turns: list[Break], windows: Windows, k: int) -> Iterator[Piece]:
+def _pieces(turns: list[Break], windows: Windows, k: int, look: Callable[[], None]) -> Iterator[Piece]:
     final = np.array([path[-1] for path in windows.paths])
     region = np.zeros(k, dtype=int)
     for number in range(len(turns) + 1):
+        look()
         if number:
             np.add.at(region, list(turns[number - 1].tasks), 1)
         (low, low_steep), (high, high_steep) = windows.window(region)

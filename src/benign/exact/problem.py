@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -170,8 +170,12 @@ _TOO_LONG = (
 )
 
 
+def _bits(x: Fraction) -> int:
+    return max(x.numerator.bit_length(), x.denominator.bit_length())
+
+
 def _is_long(x: Fraction) -> bool:
-    return max(x.numerator.bit_length(), x.denominator.bit_length()) > _MAX_BITS
+    return x.numerator.bit_length() > _MAX_BITS or x.denominator.bit_length() > _MAX_BITS
 
 
 def summed(weights: Sequence[Fraction], most: int = MAX_WRITTEN) -> Fraction:
@@ -220,6 +224,16 @@ class Plant:
     def m(self) -> int:
         """Number of inputs."""
         return len(self.B[0])
+
+    @property
+    def long_field(self) -> str | None:
+        """The field that holds a number with more than `MAX_WRITTEN` digits, for messages."""
+        if _is_long(self.discount):
+            return "its discount"
+        for field in ("A", "B", "Q", "R", "S0", "noise"):
+            if any(_is_long(x) for row in getattr(self, field) or () for x in row):
+                return f"`{field}`"
+        return None
 
     def __repr__(self) -> str:
         return f"Plant({size_in_words(self.n, self.m)})"
@@ -320,15 +334,22 @@ class Problem:
         """The weights ω_τ."""
         return self.family.weights
 
+    @property
+    def plants(self) -> Iterator[Plant]:
+        """Those of all evaluation costs, and of the adaptation costs that are not the same object."""
+        for task in self.tasks:
+            yield task.evaluation
+            if task.adaptation is not None:
+                yield task.adaptation
+
     @cached_property
     def digits(self) -> int:
         """Decimal digits of the longest numerator or denominator in it: what exact arithmetic costs."""
-        numbers = [*self.weights, self.step.eta]
-        for plant in {plant for task in self.tasks for plant in (task.f, task.g)}:
-            numbers.append(plant.discount)
+        bits = max(map(_bits, (*self.weights, self.step.eta)))
+        for plant in self.plants:
+            bits = max(bits, _bits(plant.discount))
             for matrix in (plant.A, plant.B, plant.Q, plant.R, plant.S0, plant.noise or ()):
-                numbers += [x for row in matrix for x in row]
-        bits = max(max(x.numerator.bit_length(), x.denominator.bit_length()) for x in numbers)
+                bits = max(bits, *(_bits(x) for row in matrix for x in row), 0)
         return bits * 3 // 10 + 1
 
     def require_writable(self) -> None:
@@ -337,17 +358,14 @@ class Problem:
         Raises:
             ProblemError: a number has more than `MAX_WRITTEN` digits; the message says which.
         """
-        numbers = [("eta", self.step.eta)]
+        if _is_long(self.step.eta):
+            raise ProblemError(f"eta: {_TOO_LONG}; round it")
         for task, weight in zip(self.tasks, self.weights, strict=True):
-            numbers.append((f"task `{task.name}`: its weight", weight))
-            for plant in {task.f, task.g}:
-                numbers.append((f"task `{task.name}`: its discount", plant.discount))
-                for key in ("A", "B", "Q", "R", "S0", "noise"):
-                    place = f"task `{task.name}`: `{key}`"
-                    numbers += [(place, x) for row in getattr(plant, key) or () for x in row]
-        for place, x in numbers:
-            if _is_long(x):
-                raise ProblemError(f"{place}: {_TOO_LONG}; round it")
+            if _is_long(weight):
+                raise ProblemError(f"task `{task.name}`: its weight: {_TOO_LONG}; round it")
+            for plant in (task.f,) if task.adaptation is None else (task.f, task.g):
+                if (field := plant.long_field) is not None:
+                    raise ProblemError(f"task `{task.name}`: {field}: {_TOO_LONG}; round it")
 
 
 # --- making and validating -------------------------------------------------------------------

@@ -75,6 +75,8 @@ def _numbers(plant: Plant) -> Iterator[tuple[str, Fraction]]:
 
 
 def _largest(M: Matrix) -> Fraction:
+    if len(M) == 1 == len(M[0]):
+        return M[0][0]
     return max((x for row in M for x in row), key=abs)
 
 

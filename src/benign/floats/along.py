@@ -15,6 +15,7 @@ from itertools import combinations, combinations_with_replacement
 import numpy as np
 from numpy.typing import NDArray
 
+from benign.clock import NO_LIMIT, Clock
 from benign.exact.problem import Plant
 from benign.floats.facets import Facets
 from benign.floats.fractions_of_gain import (
@@ -45,6 +46,10 @@ Order = tuple[int, ...]
 """Axes that a partial derivative is taken along, ascending."""
 
 
+SETTING_UP = "setting up the proof"
+"""What takes the time, in messages."""
+
+
 class Costs:
     """Costs of several plants, each in coordinates of its own, as quotients of polynomials.
 
@@ -54,9 +59,14 @@ class Costs:
             fills the cube; in another's it may be a thin slanted plate, on which little can be bounded.
     """
 
-    def __init__(self, plants: Sequence[Plant], frames: Sequence[Frame]) -> None:
+    def __init__(
+        self, plants: Sequence[Plant], frames: Sequence[Frame], clock: Clock = NO_LIMIT
+    ) -> None:
         pairs = list(zip(plants, frames, strict=True))
-        made = {pair: cost_polynomials(*pair) for pair in set(pairs)}
+        made = {}
+        for pair in set(pairs):
+            clock.check(SETTING_UP)
+            made[pair] = cost_polynomials(*pair)
         self.p, self.frames = frames[0].p, list(frames)
         self.N = Polynomials([made[pair][0] for pair in pairs], self.p)
         self.D = Polynomials([made[pair][1] for pair in pairs], self.p)
@@ -98,11 +108,14 @@ class BoxCosts:
     With y = M⁻¹(z − s), ∂/∂z_i = Σ_j (M⁻¹)_ji ∂/∂y_j; all exact before the coefficients are rounded.
     """
 
-    def __init__(self, own: Costs, plants: Sequence[Plant], frame: Frame) -> None:
+    def __init__(
+        self, own: Costs, plants: Sequence[Plant], frame: Frame, clock: Clock = NO_LIMIT
+    ) -> None:
         self.own, self.p = own, own.p
         self._exact: list[dict[tuple[str, Order], Polynomial]] = []
         self._back = []
         for plant, target in zip(plants, own.frames, strict=True):
+            clock.check(SETTING_UP)
             N, D = cost_polynomials(plant, frame)
             self._exact.append({("N", ()): N, ("D", ()): D})
             self._back.append(inverse_turn(frame, target))

@@ -21,6 +21,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from benign.clock import NO_LIMIT, Clock
 from benign.exact.problem import Problem
 from benign.exact.range import require_range
 from benign.floats.along import Along, BoxCosts, Costs, OnBoxes
@@ -83,20 +84,22 @@ class BoxObjective:
     Args:
         problem: a gradient step; p = mn is 2, 3 or 4.
         frame: the coordinates.
+        clock: the time there is to set it up.
 
     Raises:
         ProblemError: a number is out of the range that the bounds cover.
+        BudgetError: time ran out.
     """
 
-    def __init__(self, problem: Problem, frame: Frame) -> None:
+    def __init__(self, problem: Problem, frame: Frame, clock: Clock = NO_LIMIT) -> None:
         require_range(problem)
         self.problem, self.frame, self.p = problem, frame, frame.p
         gs = [task.g for task in problem.tasks]
         fs = [task.f for task in problem.tasks]
         own = {plant: own_frame(plant) or frame for plant in {*fs, *gs}}
-        self.g = Costs(gs, [own[plant] for plant in gs])
-        self.f = self.g if fs == gs else Costs(fs, [own[plant] for plant in fs])
-        self._on_boxes = BoxCosts(self.g, gs, frame)
+        self.g = Costs(gs, [own[plant] for plant in gs], clock)
+        self.f = self.g if fs == gs else Costs(fs, [own[plant] for plant in fs], clock)
+        self._on_boxes = BoxCosts(self.g, gs, frame, clock)
         self.k = len(gs)
         self.shots = problem.step.shots
         self.to_g = Turn([frame] * self.k, self.g.frames)

@@ -27,9 +27,11 @@ from flint import arb, arb_mat, ctx
 
 from benign.balls.lqr import BallPlant, ClosedLoop, NotStabilising, least_cost
 from benign.balls.matrices import Unproved, least_singular_value, to_ball_matrix
+from benign.clock import NO_LIMIT, Clock
 from benign.exact.definite import is_semidefinite
 from benign.exact.problem import Matrix, Plant, Problem
 from benign.exact.rounding import enclosing_floats, to_ball
+from benign.floats.along import SETTING_UP
 from benign.floats.bounds import PRECISION, Bounds, entries
 from benign.floats.facets import simplex_gains
 from benign.floats.fractions_of_gain import Frame
@@ -58,6 +60,7 @@ class Rim:
         level: float,
         least: Floats,
         witnesses: Sequence[Matrix],
+        clock: Clock = NO_LIMIT,
     ) -> None:
         self.p = frame.p
         self.m, self.n = problem.family.m, problem.family.n
@@ -70,6 +73,7 @@ class Rim:
             eta = to_ball(problem.step.eta)
             highest = _highest(problem, level, least)
             for task, witness, most in zip(problem.tasks, witnesses, highest, strict=True):
+                clock.check(SETTING_UP)
                 last = task.g if problem.step.shots > 1 else task.f
                 V.append([[float(x) for x in row] for row in witness])
                 found = _witness(task.g, to_ball_matrix(as_fractions(V[-1])))
@@ -247,11 +251,12 @@ def _largest_norm(plant: Plant, most: arb | None) -> float:
     return enclosing_floats((arb(0).max(most.upper()) / product).sqrt())[1]
 
 
-def least_costs(problem: Problem, witnesses: Sequence[Matrix]) -> Floats:
+def least_costs(problem: Problem, witnesses: Sequence[Matrix], clock: Clock = NO_LIMIT) -> Floats:
     """(k,): lower bounds of inf f_τ, given a gain for each task from which the search begins."""
     found = []
     with ctx.workprec(PRECISION):
         for task, witness in zip(problem.tasks, witnesses, strict=True):
+            clock.check(SETTING_UP)
             try:
                 bound = least_cost(BallPlant.of(task.f), to_ball_matrix(witness))
                 found.append(max(enclosing_floats(bound)[0], 0.0))

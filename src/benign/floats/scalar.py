@@ -25,12 +25,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benign.clock import NO_LIMIT, Clock
 from benign.exact.plants import ScalarPlant, scalar_plants
 from benign.exact.problem import Problem
 from benign.floats.intervals import EPS, TINY, Floats, Interval, down, up, weighted_sum
 
 CHUNK = 1 << 15
 """Boxes × tasks evaluated at once: the temporaries then stay within the cache."""
+
+
+A_TASK = 3e-5
+"""Seconds to read the exact numbers of a task and to enclose them, on an idle machine."""
 
 
 @dataclass(frozen=True)
@@ -206,10 +211,20 @@ class BoxBounds:
 
 
 class GradientObjective:
-    """h(W) = Σ ω_τ f_τ(F_τ(W)) for the gradient step with m shots, enclosed over boxes."""
+    """h(W) = Σ ω_τ f_τ(F_τ(W)) for the gradient step with m shots, enclosed over boxes.
 
-    def __init__(self, problem: Problem) -> None:
+    Args:
+        problem: one state, one input.
+        clock: looked at before every shot.
+
+    Raises (every method):
+        BudgetError: the time is over.
+    """
+
+    def __init__(self, problem: Problem, clock: Clock = NO_LIMIT) -> None:
+        clock.require(A_TASK * len(problem.tasks), "setting up the proof")
         f, g = scalar_plants(problem)
+        self.clock = clock
         self.names = [task.name for task in problem.tasks]
         self.g = Costs(g)
         self.f = self.g if f == g else Costs(f)
@@ -221,7 +236,7 @@ class GradientObjective:
 
     def bounds(self, lo: Floats, hi: Floats) -> BoxBounds:
         """h' and h'' over the boxes [lo, hi], shape (boxes,), in bounded memory."""
-        parts = [self._bounds(Interval(lo[i], hi[i])) for i in self._chunks(lo.size)]
+        parts = [self._bounds(Interval(lo[i], hi[i])) for i in self.chunks(lo.size)]
         return BoxBounds(
             _join([part.d1 for part in parts]),
             _join([part.d2 for part in parts]),
@@ -232,13 +247,13 @@ class GradientObjective:
 
     def slope(self, w: Floats) -> tuple[Interval, np.ndarray, np.ndarray]:
         """h' at points w, and whether each is surely inside or surely outside the domain."""
-        parts = [self._slope(Interval(w[i], w[i])[:, None])[1:] for i in self._chunks(w.size)]
+        parts = [self._slope(Interval(w[i], w[i])[:, None]) for i in self.chunks(w.size)]
         d1, inside, outside = zip(*parts, strict=True)
         return _join(list(d1)), np.concatenate(inside), np.concatenate(outside)
 
     def value(self, lo: Floats, hi: Floats) -> Interval:
         """h over the part of the boxes [lo, hi] that lies in the domain, (boxes,)."""
-        values = [self.adapted(Interval(lo[i], hi[i]))[1] for i in self._chunks(lo.size)]
+        values = [self.adapted(Interval(lo[i], hi[i]))[1] for i in self.chunks(lo.size)]
         return _join([weighted_sum(value, self.weights) for value in values])
 
     def adapted(self, w: Interval) -> tuple[Interval, Interval]:
@@ -246,6 +261,7 @@ class GradientObjective:
         with np.errstate(all="ignore"):
             w = w[:, None]
             for _ in range(self.shots):
+                self._look()
                 w = w - self.eta * self.g.slopes(w).d1
             return w, self.f.value(w)
 
@@ -254,43 +270,46 @@ class GradientObjective:
         with np.errstate(all="ignore"):
             w, J = w[:, None], Interval.point(1.0)
             for _ in range(self.shots):
+                self._look()
                 g = self.g.slopes(w)
                 J = J * (1.0 - self.eta * g.d2)
                 w = w - self.eta * g.d1
             return J
 
-    def _chunks(self, size: int) -> Iterator[slice]:
+    def _look(self) -> None:
+        self.clock.check("the line of gains")
+
+    def chunks(self, size: int) -> Iterator[slice]:
+        """Which of so many boxes are evaluated at once."""
         return (slice(i, i + self.chunk) for i in range(0, max(size, 1), self.chunk))
 
-    def _slope(self, w: Interval) -> tuple[list[Interval], Interval, np.ndarray, np.ndarray]:
-        """The gains visited from w, (boxes, k) each; h' at w; inside; outside."""
-        visited: list[Interval] = []
+    def _slope(self, w: Interval) -> tuple[Interval, np.ndarray, np.ndarray]:
+        """h' at w; inside; outside."""
         inside, outside, J = np.array(True), np.array(False), Interval.point(1.0)
         with np.errstate(all="ignore"):
             for _ in range(self.shots):
+                self._look()
                 g = self.g.slopes(w)
                 inside, outside = inside & g.inside, outside | g.outside
                 J = J * (1.0 - self.eta * g.d2)
                 w = w - self.eta * g.d1
-                visited.append(w)
             f = self.f.slopes(w)
             inside, outside = inside & f.inside, outside | f.outside
             d1 = weighted_sum(f.d1 * J, self.weights)
-        return (
-            visited,
-            d1,
-            np.logical_and.reduce(inside, axis=-1),
-            np.logical_or.reduce(outside, axis=-1),
-        )
+        return d1, np.logical_and.reduce(inside, axis=-1), np.logical_or.reduce(outside, axis=-1)
 
     def _bounds(self, box: Interval) -> BoxBounds:
+        # The middles go along: to keep all the gains that they visit would take memory for each shot.
         mid = Interval.point(box.mid)
-        visited, d1_mid, _, _ = self._slope(mid[:, None])
         with np.errstate(all="ignore"):
-            w, offset = box[:, None], (box - mid)[:, None]
+            w, offset, v = box[:, None], (box - mid)[:, None], mid[:, None]
             inside, outside = np.array(True), np.array(False)
-            J, K = Interval.point(1.0), Interval.point(0.0)
-            for shot in range(self.shots):
+            J, K, J_mid = Interval.point(1.0), Interval.point(0.0), Interval.point(1.0)
+            for _ in range(self.shots):
+                self._look()
+                at = self.g.slopes(v)
+                J_mid = J_mid * (1.0 - self.eta * at.d2)
+                v = v - self.eta * at.d1
                 g = self.g.slopes(w, third=True)
                 assert g.d3 is not None
                 inside, outside = inside & g.inside, outside | g.outside
@@ -299,9 +318,10 @@ class GradientObjective:
                 w = w - self.eta * g.d1
                 # W − ηC'(W) loses much to dependency; w(mid) + J·(W − mid) loses little, but
                 # holds only where every gain on the way to the middle stabilises.
-                w = _where(inside, w.intersect(visited[shot] + J * offset), w)
+                w = _where(inside, w.intersect(v + J * offset), w)
             f = self.f.slopes(w)
             inside, outside = inside & f.inside, outside | f.outside
+            d1_mid = weighted_sum(self.f.slopes(v).d1 * J_mid, self.weights)
             d1 = weighted_sum(f.d1 * J, self.weights)
             d2 = weighted_sum(f.d2 * J.square() + f.d1 * K, self.weights)
             whole = np.logical_and.reduce(inside, axis=-1)

@@ -18,7 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from benign.errors import ProblemError
+from benign.clock import NO_LIMIT, Clock, beside
+from benign.errors import BudgetError, ProblemError
+from benign.linalg import in_float64
 from benign.meta.algorithms import Algorithm, Contribution
 from benign.meta.optimizers import make_rule
 from benign.meta.points import Layout
@@ -254,7 +256,7 @@ class Course:
         *,
         steps: int,
         tolerance: float = 0.0,
-        seconds: float | None = None,
+        clock: Clock = NO_LIMIT,
         gap: Callable[[Any], float] | None = None,
         floor: float = -float("inf"),
         gap_tolerance: float = 0.0,
@@ -268,7 +270,7 @@ class Course:
             start: the parameters to begin at.
             steps: meta-steps in all, those before a resumption included.
             tolerance: end where ‖Σ ω d‖ over the family is at most this.
-            seconds: end at the first segment after so many seconds.
+            clock: end when it is over.
             gap: a certified upper bound of h(W) − inf h, asked for where value − floor suggests
                 that it is within `gap_tolerance`.
             floor: a lower bound of the value, in floating point.
@@ -276,6 +278,9 @@ class Course:
             resume: a snapshot of a run of the same settings.
             save: called with a snapshot after every segment.
             progress: called with (steps, value, norm, backtracks) after every segment.
+
+        Raises:
+            BudgetError: time ran out before the first segment was compiled and run.
         """
         began = time.perf_counter()
         if steps < 0:
@@ -289,10 +294,13 @@ class Course:
             if before >= steps:
                 reason = Stop.STEPS
                 break
-            state, found = run_segment(
-                self.rule, self.algorithm, self.tasks, self.omega, self.key,
-                self._limits(steps, tolerance, target), state, self._draw((before + 1) // SEGMENT),
-            )  # fmt: skip
+            try:
+                state, found = self._segment(state, steps, tolerance, target, before, clock)
+            except BudgetError:
+                if before < 0:
+                    raise
+                reason = Stop.TIME
+                break
             after, reason = int(state.step), Stop(int(state.reason))
             if after < 0:
                 raise InfeasibleStartError(
@@ -315,10 +323,22 @@ class Course:
                 progress(after, float(value), float(norm), int(state.backtracks))
             if save is not None:
                 save(_snapshot(state, rows))
-            late = seconds is not None and time.perf_counter() - began > seconds
-            if reason is Stop.RUNNING and late:
+            if reason is Stop.RUNNING and clock.late:
                 reason = Stop.TIME
         return self._ended(state, rows, reason, time.perf_counter() - began)
+
+    def _segment(
+        self, state: State, steps: int, tolerance: float, target: float, before: int, clock: Clock
+    ) -> tuple[State, Any]:
+        limits, draw = self._limits(steps, tolerance, target), self._draw((before + 1) // SEGMENT)
+
+        @in_float64  # the scope is of one thread
+        def run() -> tuple[State, Any]:
+            return run_segment(
+                self.rule, self.algorithm, self.tasks, self.omega, self.key, limits, state, draw
+            )
+
+        return beside(clock, "the first meta-steps", run)
 
     def _ended(self, state: State, rows: list[np.ndarray], reason: Stop, seconds: float) -> Ended:
         direction, last, merit = (np.asarray(x) for x in host_mean(state))

@@ -13,6 +13,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 
 from benign.certificates.infeasible import listed_names, rims_apart, thrown_out
+from benign.clock import NO_LIMIT, Clock
 from benign.errors import Cause, InfeasibleError
 from benign.exact.cover import Cover, runs
 from benign.exact.plants import scalar_plants
@@ -22,8 +23,8 @@ from benign.exact.surd import stabilising_set
 from benign.floats.taylor import Floats
 from benign.prove.documents import infeasible_certificate
 
-MOST_WORK = 1e11
-"""Largest k n⁵ times digits for which the inequalities are set up: a minute or so."""
+MOST_WORK, A_MINUTE = 1e11, 60.0
+"""Largest k n⁵ times digits for which the inequalities are set up, and what that takes, in seconds."""
 
 TOUCHING = 1e-7
 """A least sum Σ y h above this, for inequalities scaled to 1, is not looked at: gains meet them all."""
@@ -32,14 +33,14 @@ THRESHOLDS = (1e-9, 1e-12, 1e-6)
 """Weights below this, of a sum of one, are taken for zero; tried in turn."""
 
 
-def conflict(problem: Problem) -> InfeasibleError | None:
+def conflict(problem: Problem, clock: Clock = NO_LIMIT) -> InfeasibleError | None:
     """A proof that no gain stabilises the adaptation plants of all tasks, if this one shows it.
 
     For one input: n + 1 inequalities a task, of which a non-negative combination is a contradiction
     (`benign.certificates.infeasible`). A vertex of the set of all combinations whose gains cancel has
     n + 1 positive weights at most: found by linear programming, solved for exactly.
     """
-    weights = _farkas(problem)
+    weights = _farkas(problem, clock)
     if weights is None:
         return None
     names = [problem.tasks[i].name for i in sorted({task for task, _, _ in weights})]
@@ -57,12 +58,13 @@ def conflict(problem: Problem) -> InfeasibleError | None:
     )
 
 
-def _farkas(problem: Problem) -> list[tuple[int, int, int]] | None:
-    """(task, inequality, weight), or None if no contradiction was found."""
+def _farkas(problem: Problem, clock: Clock) -> list[tuple[int, int, int]] | None:
+    """(task, inequality, weight), or None if no contradiction was found or there is no time to look."""
     from scipy.optimize import linprog
 
     n, tasks = problem.family.n, problem.tasks
-    if problem.family.m != 1 or len(tasks) * n**5 * (problem.digits + 20) > MOST_WORK:
+    work = len(tasks) * n**5 * (problem.digits + 20)
+    if problem.family.m != 1 or work > MOST_WORK or A_MINUTE * work / MOST_WORK > clock.left:
         return None
     first: dict[Plant, int] = {}
     for i, task in enumerate(tasks):

@@ -19,7 +19,7 @@ from benign.verdict import Status, Verdict
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from benign.results.observed import ObservedLandscape
+    from benign.results.observed import ObservedLandscape, ObservedPoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,14 @@ class ProvedMinimum:
             " ".join(map(entry, row, radius))
             for row, radius in zip(self.W.tolist(), self.radius.tolist(), strict=True)
         )
+
+
+NEAR = 1e-5
+"""A gain that a search met within this multiple of its size of one that is proved is that one."""
+
+
+def _is_near(met: Float[np.ndarray, "m n"], proved: Float[np.ndarray, "m n"]) -> bool:
+    return float(np.abs(met - proved).max()) <= NEAR * max(float(np.abs(proved).max()), 1e-300)
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,25 @@ class LandscapeBelow(Landscape):
         return self._ranked(self.proved)
 
     @property
+    def unproved(self) -> tuple[ObservedPoint, ...]:
+        """The minima that the search met and that are not among those proved, by increasing value.
+
+        None that lies where the list is proved complete: what was met there is no minimum.
+        """
+        met = () if self.observed is None else self.observed.minimizers
+        return tuple(
+            point
+            for point in met
+            if not (self._is_excluded(point) or any(_is_near(point.W, p.W) for p in self.proved))
+        )
+
+    def _is_excluded(self, point: ObservedPoint) -> bool:
+        """Whether it is proved that there is no further minimum where one was met."""
+        lo, hi = self.region
+        inside = self.bounded or bool(((lo <= point.W) & (hi >= point.W)).all())
+        return inside and point.height < self.level
+
+    @property
     def coverage(self) -> Below:
         """What the list covers."""
         lo, hi = self.region.reshape(2, -1).tolist()
@@ -156,6 +183,7 @@ class LandscapeBelow(Landscape):
         ]
         more = len(self.proved) - MOST_LINES
         lines += [f"  … and {more} more"] if more > 0 else []
+        lines += [f"  met, not proved  h = {p.height:.9g}" for p in self.unproved[:MOST_LINES]]
         if self.level > 0:
             lines.append(
                 f"  complete for h ≤ {at_least(self.level)}; {self.boxes} boxes, {self.left} left"

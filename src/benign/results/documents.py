@@ -325,6 +325,7 @@ def _met_to_json(landscape: ObservedLandscape) -> Document:
             {"start": run.start.tolist(), "point": run.point, "method": run.method}
             for run in landscape.runs
         ],
+        **({"remark": landscape.remark} if landscape.remark else {}),
     }
 
 
@@ -353,6 +354,7 @@ def _met(
         starts=record["starts"],
         converged=record["converged"],
         runs=runs,
+        remark=str(record.get("remark", "")),
         **{key: value for key, value in head.items() if key != "verdict"},
     )
     return found.with_certificates(certificates)

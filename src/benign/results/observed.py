@@ -147,6 +147,7 @@ class ObservedLandscape(Landscape):
         converged: those of them whose descent ended at a stationary point. The others ran into a
             jump or a rim where h stays finite, or out of steps.
         runs: every run that ended at a stationary point.
+        remark: why it is a search and no proof, where that is not plain.
     """
 
     met: tuple[ObservedPoint, ...]
@@ -154,10 +155,12 @@ class ObservedLandscape(Landscape):
     starts: int
     converged: int
     runs: tuple[Run, ...] = field(default=(), repr=False)
+    remark: str = ""
     verdict: Verdict = field(init=False)
 
     def __post_init__(self) -> None:
-        verdict = Verdict(Status.OBSERVED, self._found(), self._unseen())
+        reason = f"{self._unseen()}; {self.remark}" if self.remark else self._unseen()
+        verdict = Verdict(Status.OBSERVED, self._found(), reason)
         object.__setattr__(self, "verdict", verdict)
 
     @cached_property
@@ -193,6 +196,10 @@ class ObservedLandscape(Landscape):
         met = tuple(replace(p, certificate=attached.get(id(p), p.certificate)) for p in self.met)
         return replace(self, met=met)
 
+    def without_proof(self, why: str) -> ObservedLandscape:
+        """The same, with the reason why it was not proved."""
+        return replace(self, remark=f"not proved: {why}")
+
     @property
     def spread(self) -> float:
         """Largest minus smallest value of a minimiser met; 0 without any.
@@ -224,8 +231,9 @@ class ObservedLandscape(Landscape):
         if worst > DOUBTFUL:
             tail += f"; a loop is almost unstable there: h is known to {worst:.1g} of itself only"
         if self.starts == 0:
-            begun = "no random start was made" if self.runs else "nothing was searched"
-            return f"{begun} in the time given{tail}"
+            return f"no random start was made in the time given{tail}"
+        if cut := self.facts.get("starts cut off"):
+            tail += f"; time ended it after {self.starts} of {self.starts + int(cut)} starts"
         if self.converged == 0:
             return f"nothing is known of what was not seen{tail}"
         # An estimate of nothing from N starts cannot tell a chance of 1/N from none.

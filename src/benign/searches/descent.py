@@ -8,15 +8,18 @@ is +∞, which no test accepts.
 
 from __future__ import annotations
 
-import math
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from benign.clock import NO_LIMIT, Clock, beside
 from benign.meta import batched
 from benign.meta.objective import MetaObjective
+
+T = TypeVar("T")
 
 LONGEST_STEP = 1.0
 """Steps are cut to this multiple of the family's length, lest a descent skip over a whole piece."""
@@ -48,25 +51,33 @@ UNIT, NOISY = 1e-15, 100.0
 a half of that). Its Hessian is worse: an eigenvalue below NOISY times that counts as zero too."""
 
 
+LONG = 1e7
+"""A call of more gains times tasks times n³ than this is not waited for beyond the time there is, as a
+call that compiles is not."""
+
+
 @dataclass
 class Field:
     """h on batches of flattened gains.
+
+    Every method raises `BudgetError` when the time of the clock is over: what a descent or Newton's
+    method has done until then is nothing that a later call would give again, and is dropped.
 
     Attributes:
         objective: the meta-objective.
         length: ℓ, the size of a gain: the largest ‖W*_τ‖, or 1/‖B‖ where all of them are zero.
         level: the size of a value of h, for tests relative to it.
         evaluations: how many gains were evaluated so far; Hessians count apart.
-        stop_descents, stop: when descents and all else break off, by `time.perf_counter`. What is
-            being evaluated, or compiled, is finished first.
+        clock: the time there is.
+        compiled: the calls that have been compiled for.
     """
 
     objective: MetaObjective
     length: float = 1.0
     level: float = 1.0
     evaluations: dict[str, int] = field(default_factory=lambda: {"gradients": 0, "hessians": 0})
-    stop_descents: float = math.inf
-    stop: float = math.inf
+    clock: Clock = NO_LIMIT
+    compiled: set[tuple[object, ...]] = field(default_factory=set)
 
     @property
     def p(self) -> int:
@@ -82,7 +93,13 @@ class Field:
             x: the gains, flattened.
             weights: for each gain the weights ω that h is to have; those of the family by default.
         """
-        values, gradients = batched.value_and_gradient(self.objective, self._gains(x), weights)
+        gains = self._gains(x)
+        values, gradients = self._timed(
+            "gradient",
+            len(x),
+            weights is None,
+            lambda: batched.value_and_gradient(self.objective, gains, weights),
+        )
         gradients = gradients.reshape(len(x), self.p)
         self.evaluations["gradients"] += len(x)
         fine = np.isfinite(values) & np.isfinite(gradients).all(axis=1)
@@ -90,7 +107,10 @@ class Field:
 
     def hessians(self, x: Float[np.ndarray, "N p"]) -> Float[np.ndarray, "N p p"]:
         """∇²h at every gain, symmetric to the last bit, entries that are no numbers set to zero."""
-        dense = batched.hessians(self.objective, self._gains(x)).reshape(len(x), self.p, self.p)
+        gains = self._gains(x)
+        dense = self._timed(
+            "hessian", len(x), True, lambda: batched.hessians(self.objective, gains)
+        ).reshape(len(x), self.p, self.p)
         self.evaluations["hessians"] += len(x)
         dense = np.nan_to_num(dense, nan=0.0, posinf=0.0, neginf=0.0)
         return (dense + dense.transpose(0, 2, 1)) / 2
@@ -107,7 +127,8 @@ class Field:
         for i, one in enumerate(x):
             W = one.reshape(m, n)
             before = np.asarray(g.A) - np.asarray(g.B) @ W
-            after = np.asarray(f.A) - np.asarray(f.B) @ np.asarray(self.objective.adapted(W))
+            adapted = self._timed("adapted", 1, True, lambda W=W: self.objective.adapted(W))
+            after = np.asarray(f.A) - np.asarray(f.B) @ np.asarray(adapted)
             loops = np.concatenate([before, after])
             radius = np.max(np.abs(np.linalg.eigvals(loops[np.isfinite(loops).all(axis=(1, 2))])))
             found[i] = min(1.0, UNIT / max(1 - float(radius), 1e-300))
@@ -116,6 +137,27 @@ class Field:
     def feasible(self, x: Float[np.ndarray, "N p"]) -> Bool[np.ndarray, " N"]:
         """Whether h is finite at every gain."""
         return np.isfinite(self.probe(x)[0])
+
+    def _timed(self, what: str, count: int, plain: bool, work: Callable[[], T]) -> T:
+        """What the work gives, waited for no longer than there is time."""
+        family, step = self.objective.family, self.objective.step
+        key = (
+            what,
+            plain,
+            step.kind,
+            step.shots,
+            family.n,
+            family.m,
+            len(family),
+            min(count, 65536) // 256,
+        )
+        effort = count * len(family) * family.n**3 * step.shots
+        if key in self.compiled and effort <= LONG:
+            self.clock.check("the search")
+            return work()
+        found = beside(self.clock, "the search", work)
+        self.compiled.add(key)
+        return found
 
     def _gains(self, x: Float[np.ndarray, "N p"]) -> Float[np.ndarray, "N m n"]:
         return np.asarray(x).reshape(-1, self.objective.family.m, self.objective.family.n)
@@ -130,8 +172,8 @@ class Descended:
 
     Attributes:
         x: (N, p) gains.  value: (N,) h there.
-        calm: (N,) whether the predicted decrease had become negligible; otherwise the ticks or the
-            time ran out, or no step helped (a jump, a rim with finite h), or the start was infeasible.
+        calm: (N,) whether the predicted decrease had become negligible; otherwise the ticks ran
+            out, or no step helped (a jump, a rim with finite h), or the start was infeasible.
     """
 
     x: Float[np.ndarray, "N p"]
@@ -181,7 +223,7 @@ def descend(
         calm |= still & ~steep
         alive &= ~calm
         i = np.flatnonzero(alive)
-        if len(i) == 0 or time.perf_counter() > field.stop_descents:
+        if len(i) == 0:
             break
         step = t[i, None] * direction[i]
         tried, new_gradient = field.probe(x[i] + step, None if weights is None else weights[i])
@@ -240,8 +282,7 @@ class Polished:
         x: (N, p) gains.  value: (N,) h.  gradient: (N,) ‖∇h‖.
         eigenvalues: (N, p), ascending, of a Hessian at x or one accepted step before it.
         vectors: (N, p, p), its eigenvectors in columns.
-        settled: (N,) whether the point is stationary, by SETTLED_GRADIENT and SETTLED_STEP; never
-            where the time ran out before a Hessian was known.
+        settled: (N,) whether the point is stationary, by SETTLED_GRADIENT and SETTLED_STEP.
     """
 
     x: Float[np.ndarray, "N p"]
@@ -274,17 +315,12 @@ def polish(field: Field, x: Float[np.ndarray, "N p"], *, ticks: int) -> Polished
     size = np.linalg.norm(gradient, axis=1)
     lam, vec = np.zeros((count, p)), np.tile(np.eye(p), (count, 1, 1))
     alive, stale = np.isfinite(value), np.ones(count, bool)
-    known = np.zeros(count, bool)
     mu = np.zeros(count)
     for _ in range(ticks):
-        # In turn, where a Hessian is dear, so that a deadline is met and the first ones are done.
-        for old in np.array_split(np.flatnonzero(alive & stale), _parts(field, alive & stale)):
-            if time.perf_counter() > field.stop:
-                break
+        old = np.flatnonzero(alive & stale)
+        if len(old):
             lam[old], vec[old] = np.linalg.eigh(field.hessians(x[old]))
-            stale[old], known[old] = False, True
-        if time.perf_counter() > field.stop:
-            break
+            stale[old] = False
         i = np.flatnonzero(alive)
         if len(i) == 0:
             break
@@ -309,7 +345,7 @@ def polish(field: Field, x: Float[np.ndarray, "N p"], *, ticks: int) -> Polished
     # Along flat directions no step is known, and none is asked for.
     along = np.einsum("nij,ni->nj", vec, steps)
     along = np.where(np.abs(lam) > _flat(field, lam, value)[:, None], along, 0.0)
-    short = known & np.isfinite(value)
+    short = np.isfinite(value)
     short &= np.linalg.norm(along, axis=1) <= SETTLED_STEP * field.length
     allowed = SETTLED_GRADIENT * np.maximum(np.abs(value), field.level)
     settled = short & (size * field.length <= allowed)
@@ -320,12 +356,6 @@ def polish(field: Field, x: Float[np.ndarray, "N p"], *, ticks: int) -> Polished
         noise = field.rounding(x[left]) * curvature * field.length**2
         settled[left] = size[left] * field.length <= noise
     return Polished(x, value, size, lam, vec, settled)
-
-
-def _parts(field: Field, stale: np.ndarray) -> int:
-    """Into how many batches the Hessians are split: one, unless a deadline is to be met."""
-    many = math.isfinite(field.stop) and field.p > 8
-    return max(1, int(stale.sum()) // 4 if many else 1)
 
 
 def _newton_step(lam: np.ndarray, vec: np.ndarray, gradient: np.ndarray, mu: np.ndarray) -> np.ndarray:

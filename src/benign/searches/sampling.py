@@ -7,10 +7,8 @@ second piece begins where it is thrown over the optimum and lands inside again.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import inf
 
 import equinox as eqx
 import jax
@@ -18,11 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from benign.errors import Cause, InfeasibleError
+from benign.clock import NO_LIMIT, Clock
+from benign.errors import BudgetError, Cause, InfeasibleError
 from benign.meta.objective import MetaObjective
 from benign.prove.infeasible import conflict
 from benign.searches.descent import Field, descend
 from benign.tasks.lqr import LQR
+from benign.tasks.optima import optima as tasks_optima
 
 GRID = 16
 """Gains tried on a line; a piece thinner than the gap between two of them is met by luck only."""
@@ -54,6 +54,7 @@ class Sampler:
     Attributes:
         field: h.
         optima: (k, p) the optimum W*_τ of each task, flattened.
+        costs: (k,) what it costs; +∞ for a task that has none, whose `optima` are for unit prices.
         anchors: (a, p) gains known to be feasible, by the value of h.
         shape: (p, p) |∇²h|^(−1/2) at the best anchor: the feasible set is about as long in a
             direction as h is flat along it. The identity for more than MOST_SHAPED numbers in a gain.
@@ -61,6 +62,7 @@ class Sampler:
 
     field: Field
     optima: Float[np.ndarray, "k p"]
+    costs: Float[np.ndarray, " k"]
     anchors: Float[np.ndarray, "a p"]
     shape: Float[np.ndarray, "p p"]
 
@@ -138,31 +140,30 @@ def _one_of_a_stretch(fine: np.ndarray, u: np.ndarray) -> np.ndarray:
     return np.where(fine.any(axis=1), found, -1)
 
 
-def make_sampler(
-    objective: MetaObjective, key: Array, *, stop_descents: float = inf, stop: float = inf
-) -> Sampler:
+def make_sampler(objective: MetaObjective, key: Array, *, clock: Clock = NO_LIMIT) -> Sampler:
     """A sampler of the gains at which h is finite.
 
     Args:
         objective: the meta-objective.
         key: of `jax.random`, for the search for a first feasible gain.
-        stop_descents, stop: as in `Field`.
+        clock: the time there is.
 
     Raises:
         InfeasibleError: no feasible gain was found. The message names tasks that conflict already, or
-            the step if it is to blame, or the time that ran out. With a certificate it is proved that
-            there is none; otherwise that is what a search found.
+            the step if it is to blame. With a certificate it is proved that there is none; otherwise
+            that is what a search found.
+        BudgetError: time ran out.
     """
     family, p = objective.family, objective.family.m * objective.family.n
-    optima, costs = _optima(objective)
+    optima, costs = _optima(objective, clock)
     length = float(np.max(np.linalg.norm(optima, axis=1)))
     if not length > 0:
         length = 1 / max(float(np.max(np.abs(np.asarray(family.tasks.B)))), 1e-300)
     level = float(np.sum(np.asarray(family.weights) * np.where(np.isfinite(costs), costs, 0.0)))
-    field = Field(objective, length, level, stop_descents=stop_descents, stop=stop)
+    field = Field(objective, length, level, clock=clock)
     candidates = _candidates(optima, key)
     fine = field.feasible(candidates)
-    if not fine.any() and (proved := conflict(objective.problem)) is not None:
+    if not fine.any() and (proved := conflict(objective.problem, clock)) is not None:
         raise proved
     anchors = candidates[fine] if fine.any() else _reach(field, candidates)
     if anchors is None:
@@ -172,26 +173,27 @@ def make_sampler(
         field.level = max(float(np.median(values)), np.finfo(float).tiny)
     anchors = anchors[np.argsort(values, kind="stable")]
     shape = np.eye(p)
-    if p <= MOST_SHAPED and time.perf_counter() < field.stop_descents:
+    if p <= MOST_SHAPED:
         lam, vec = np.linalg.eigh(field.hessians(anchors[:1])[0])
         size = np.maximum(np.abs(lam), 1e-6 * np.max(np.abs(lam)))
         if size.all():
             shape = (vec / np.sqrt(size)) @ vec.T
-    return Sampler(field, optima, anchors, shape)
+    return Sampler(field, optima, costs, anchors, shape)
 
 
-def _optima(objective: MetaObjective) -> tuple[Float[np.ndarray, "k p"], Float[np.ndarray, " k"]]:
+def _optima(
+    objective: MetaObjective, clock: Clock
+) -> tuple[Float[np.ndarray, "k p"], Float[np.ndarray, " k"]]:
     """Each task's optimum, and its cost; where there is none, the optimum for unit prices.
 
     A task has none where its prices leave an unstable mode unseen, as for Q = 0: then no gain is best
     within what the Riccati solver can tell, and a gain that stabilises is all that is wanted here.
     """
     tasks = objective.family.tasks
-    found = tasks.optimum()
-    W, costs = np.asarray(found.W), np.asarray(found.cost)
+    W, costs = tasks_optima(tasks, clock)
     lost = ~np.isfinite(costs)
     if lost.any():
-        other = np.asarray(_priced(tasks).optimum().W)
+        other, _ = tasks_optima(_priced(tasks), clock)
         W = np.where(lost[:, None, None], other, W)
     return W.reshape(len(costs), -1), costs
 
@@ -263,8 +265,6 @@ def _continued(field: Field, x: np.ndarray, *, discount: bool) -> np.ndarray | N
     else:
         now = 0.0
     for _ in range(MOST_STAGES):
-        if time.perf_counter() > field.stop_descents:
-            return None
         relaxed = at(now)
         x = x[relaxed.feasible(x)]
         x = descend(relaxed, x, ticks=STAGE_TICKS).x
@@ -284,11 +284,6 @@ def _why_not(field: Field, optima: np.ndarray, candidates: np.ndarray) -> Infeas
     family, eta = field.objective.family, float(field.objective.step.eta)
     names, k = family.names, len(family)
     start = "no gain was found that stabilises every task before and after adaptation"
-
-    if time.perf_counter() > field.stop_descents:
-        return InfeasibleError(
-            f"{start} in the time given; give it a larger budget", cause=Cause.UNKNOWN
-        )
     if _continued(field, candidates, discount=True) is not None:
         return InfeasibleError(
             f"{start}: gains that stabilise the tasks exist, but the adaptation step throws them "
@@ -314,12 +309,14 @@ def _why_not(field: Field, optima: np.ndarray, candidates: np.ndarray) -> Infeas
 
     pairs = _likely_pairs(optima)
     for pair in pairs:
-        if time.perf_counter() > field.stop_descents:
+        try:
+            in_vain = _continued(part(pair), candidates, discount=True) is None
+        except BudgetError:
             return InfeasibleError(
                 f"{start}; which tasks conflict was not found out in the time given",
                 cause=Cause.UNKNOWN,
             )
-        if _continued(part(pair), candidates, discount=True) is None:
+        if in_vain:
             first, second = (names[i] for i in pair)
             return InfeasibleError(
                 f"{start}; `{first}` and `{second}` conflict already: split the family",

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import inf
 from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from benign.certificates.gains import gain_cost
 from benign.certificates.regret import REGRET
-from benign.errors import ClaimError, ProblemError
-from benign.exact.problem import real, whole
+from benign.clock import NO_LIMIT, Clock, clock_of
+from benign.errors import BudgetError, ClaimError, ProblemError
+from benign.exact.problem import whole
 from benign.linalg import in_float64
 from benign.meta.given import as_objective
 from benign.meta.objective import MetaObjective
@@ -53,6 +55,10 @@ DESCENT_TICKS, POLISH_TICKS, NEWTON_TICKS = 400, 25, 40
 DESCENT_SHARE = 0.75
 """The part of a budget that draws and descends; the rest is for Newton's method."""
 
+AT_ONCE = 3e6
+"""Starts times k n³ that go down together, ROUND starts at most: what time cuts off is the last piece,
+and all of it, so that the list does not depend on how far it had come."""
+
 KICK, KICKS = 0.02, 2
 """A descent that ended at a saddle goes on from this multiple of ℓ away, so many times at most."""
 
@@ -72,21 +78,23 @@ MOST_CERTIFIED = 12
 """Minimisers that `certified` provides with a certificate, the best ones."""
 
 
-def certified(landscape: ObservedLandscape) -> ObservedLandscape:
+def certified(landscape: ObservedLandscape, clock: Clock = NO_LIMIT) -> ObservedLandscape:
     """The same landscape, its best minimisers with a certified gap (the regret bound).
 
-    A minimiser whose gap cannot be certified keeps none.
+    A minimiser whose gap cannot be certified keeps none, nor one for which there is no time.
     """
-
-    def gap_of(point: ObservedPoint) -> dict[str, Any] | None:
+    problem, made, longest = landscape.problem, [], 0.0
+    expected = gain_cost(problem).seconds if clock.limited else 0.0
+    for point in landscape.minimizers[:MOST_CERTIFIED]:
+        if clock.left < max(longest, expected if not made else 0.0):
+            break
+        before = clock.used
         try:
-            return certify(landscape.problem, point.W, REGRET)
+            made.append(certify(problem, point.W, REGRET))
         except ClaimError:
-            return None
-
-    return landscape.with_certificates(
-        [gap_of(point) for point in landscape.minimizers[:MOST_CERTIFIED]]
-    )
+            made.append(None)
+        longest = max(longest, clock.used - before)
+    return landscape.with_certificates(made)
 
 
 @in_float64
@@ -121,10 +129,9 @@ def search(
     Args:
         objective: a `MetaObjective`, an exact `Problem`, or a family of any form with its step.
         eta, step, shots: the step of a family, as in `MetaObjective`.
-        budget: seconds it may take; with it the answer depends on the machine. Descents stop after
-            DESCENT_SHARE of it, and what they reached is polished in the rest. What is evaluated or
-            compiled at that moment is finished first, so that a search of many states may be late by
-            the time one Hessian takes. With 0 nothing is searched, and the verdict says so.
+        budget: seconds it may take, or "30s". All that time does is to cut the number of starts, and
+            the verdict says so: the list is that of a search from so many starts. (Of searches for
+            saddles and maxima there may be fewer.) Starts end after DESCENT_SHARE of it.
         starts: random starts at most; by default 1024 for small families and fewer for large ones.
         seed: of `jax.random`. The same seed, starts and machine give the same answer.
         out: a directory, made if need be, that the result is saved to.
@@ -137,16 +144,14 @@ def search(
         UsageError: the objective is none.
         InfeasibleError: no feasible gain was found; with a certificate where that is proved.
         ProblemError: starts < 1; budget < 0.
+        BudgetError: time ran out before anything was met.
     """
-    began = time.perf_counter()
+    clock = clock_of(budget)
     h = as_objective(objective, "search", eta=eta, step=step, shots=shots)
     starts = None if starts is None else whole(starts, "starts")
-    budget = None if budget is None else real(budget, "budget")
     if starts is not None and starts < 1:
         raise ProblemError(f"starts: at least one start is needed, got {starts}")
-    if budget is not None and not budget >= 0:
-        raise ProblemError(f"budget: seconds, zero or more, are needed, got {budget}")
-    found = _searched(h, starts, whole(seed, "seed"), budget, began, progress)
+    found = _searched(h, starts, whole(seed, "seed"), clock, progress)
     if out is not None:
         found.save(out)
     return found
@@ -156,38 +161,23 @@ def _searched(
     objective: MetaObjective,
     starts: int | None,
     seed: int,
-    budget: float | None,
-    began: float,
+    clock: Clock,
     progress: Callable[[int, int], None] | None,
 ) -> ObservedLandscape:
+    began = time.perf_counter()
+    clock.check("the search")
     most = _default_starts(objective) if starts is None else starts
     first, drawing, newton = jax.random.split(jax.random.key(seed), 3)
-    limit = inf if budget is None else budget
-    sampler = make_sampler(
-        objective, first, stop_descents=began + DESCENT_SHARE * limit, stop=began + limit
-    )
-
-    def late() -> bool:
-        return time.perf_counter() > sampler.field.stop_descents
-
+    sampler = make_sampler(objective, first, clock=clock)
     hunt = _Hunt(sampler.field)
     # The best anchor alone at first: where a budget is short it should buy one minimum at least.
-    for some in (sampler.anchors[:1], sampler.anchors[1 : max(1, most // 4)]):
-        if len(some) and not late():
-            hunt.descend(some, "anchor")
-    done = rounds = 0
-    while done < most and not late():
-        count = min(ROUND, most - done)
-        # Always a full round, so that the first starts do not depend on how many are wanted.
-        drawn = sampler.draw(jax.random.fold_in(drawing, rounds), ROUND)[:count]
-        hunt.descend(drawn, "random")
-        done, rounds = done + count, rounds + 1
-        if progress is not None:
-            progress(done, most)
-        if rounds >= FEWEST_ROUNDS and missing_mass(hunt.minimiser_hits()) <= ENOUGH:
-            break
-    if not late():
-        _hunt_saddles(hunt, sampler, newton, max(2, PASSES * min(most, MOST) // MOST))
+    hunt.descend(sampler.anchors[:1], "anchor")
+    sampler.field.clock = clock.part(DESCENT_SHARE)
+    done, rounds, cut = _descents(hunt, sampler, drawing, most, progress)
+    sampler.field.clock = clock
+    fewer = not _hunt_saddles(hunt, sampler, newton, max(2, PASSES * min(most, MOST) // MOST))
+    if not hunt.x:
+        clock.check("the first descent")
     points, order = _points(hunt, objective, sampler)
     return ObservedLandscape(
         problem=objective.problem,
@@ -201,8 +191,48 @@ def _searched(
             "rounds": float(rounds),
             "gradients": float(sampler.field.evaluations["gradients"]),
             "hessians": float(sampler.field.evaluations["hessians"]),
+            **({"starts cut off": float(most - done)} if cut else {}),
+            **({"searches for saddles cut off": 1.0} if fewer else {}),
         },
     )
+
+
+def _descents(
+    hunt: _Hunt,
+    sampler: Sampler,
+    drawing: jax.Array,
+    most: int,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[int, int, bool]:
+    """Descents from the anchors and from random starts: starts, rounds, and whether time cut them."""
+    done = rounds = 0
+    try:
+        # As many as suit the family, whatever is wanted: a list that is cut is that of fewer starts.
+        anchors = sampler.anchors[1 : _default_starts(sampler.field.objective) // 4]
+        for piece in _pieces(sampler, anchors):
+            hunt.descend(piece, "anchor")
+        while done < most:
+            count = min(ROUND, most - done)
+            # Always a full round, so that the first starts do not depend on how many are wanted.
+            drawn = sampler.draw(jax.random.fold_in(drawing, rounds), ROUND)[:count]
+            for piece in _pieces(sampler, drawn):
+                hunt.descend(piece, "random")
+                done += len(piece)
+            rounds += 1
+            if progress is not None:
+                progress(done, most)
+            if rounds >= FEWEST_ROUNDS and missing_mass(hunt.minimiser_hits()) <= ENOUGH:
+                break
+    except BudgetError:
+        return done, rounds, True
+    return done, rounds, False
+
+
+def _pieces(sampler: Sampler, x: Float[np.ndarray, "N p"]) -> list[Float[np.ndarray, "N p"]]:
+    """The starts, in pieces that go down together; their size depends on the family alone."""
+    family = sampler.field.objective.family
+    size = int(np.clip(AT_ONCE // (len(family) * family.n**3), 1, ROUND))
+    return [x[i : i + size] for i in range(0, len(x), size)]
 
 
 def _default_starts(objective: MetaObjective) -> int:
@@ -225,6 +255,7 @@ class _Hunt:
     gradient: list[float] = field(default_factory=list)
     eigenvalues: list[Float[np.ndarray, " p"]] = field(default_factory=list)
     signs: list[Float[np.ndarray, " p"]] = field(default_factory=list)
+    rounding: list[float] = field(default_factory=list)
     hits: list[int] = field(default_factory=list)
     runs: list[tuple[Float[np.ndarray, "m n"], int, str]] = field(default_factory=list)
 
@@ -233,7 +264,32 @@ class _Hunt:
         return [hits for hits in self.hits if hits > 0]
 
     def descend(self, x: Float[np.ndarray, "N p"], method: str) -> None:
-        """Descents from x, and a hit for each point where one from a random start ends."""
+        """Descents from x, and a hit for each point where one from a random start ends.
+
+        Raises:
+            BudgetError: time ran out; nothing of these descents is kept.
+        """
+        with self._all_or_nothing():
+            self._descend(x, method)
+
+    def search(self, x: Float[np.ndarray, "N p"]) -> None:
+        """Newton's method from x, to stationary points of every kind; errors as of `descend`."""
+        with self._all_or_nothing():
+            ends = polish(self.h, x, ticks=NEWTON_TICKS)
+            for start, point in zip(x, self.record(ends), strict=True):
+                if point >= 0:
+                    self.note(start, int(point), "newton")
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        before = {name: list(value) for name, value in vars(self).items() if isinstance(value, list)}
+        try:
+            yield
+        except BudgetError:
+            vars(self).update(before)
+            raise
+
+    def _descend(self, x: Float[np.ndarray, "N p"], method: str) -> None:
         starts, owner = x, np.arange(len(x))
         for attempt in range(KICKS + 1):
             below = descend(self.h, x, ticks=DESCENT_TICKS)
@@ -275,6 +331,7 @@ class _Hunt:
     def record(self, ends: Polished) -> Int[np.ndarray, " N"]:
         """The position of each end among the points, a new one if need be; −1 if it settled nowhere."""
         found = np.full(len(ends.x), -1)
+        changed: set[int] = set()
         settled = np.flatnonzero(ends.settled)
         rounding = np.zeros(len(ends.x))
         rounding[settled] = self.h.rounding(ends.x[settled])
@@ -288,13 +345,30 @@ class _Hunt:
                 self.gradient.append(float(ends.gradient[i]))
                 self.eigenvalues.append(ends.eigenvalues[i])
                 self.signs.append(sign[i])
+                self.rounding.append(float(rounding[i]))
                 self.hits.append(0)
             elif ends.gradient[i] < self.gradient[known]:
                 self.x[known], self.value[known] = ends.x[i], float(ends.value[i])
                 self.gradient[known] = float(ends.gradient[i])
                 self.eigenvalues[known] = ends.eigenvalues[i]
+                self.rounding[known] = float(rounding[i])
+            else:
+                found[i] = known
+                continue
             found[i] = known
+            changed.add(known)
+        self._look_again(sorted(changed))
         return found
+
+    def _look_again(self, points: list[int]) -> None:
+        """The eigenvalues at these points themselves: Newton's are of one accepted step before."""
+        if not points:
+            return
+        eigenvalues = np.linalg.eigvalsh(self.h.hessians(np.array([self.x[i] for i in points])))
+        value, rounding = (np.array([row[i] for i in points]) for row in (self.value, self.rounding))
+        sign = signs(self.h, eigenvalues, value, rounding)
+        for i, own, own_sign in zip(points, eigenvalues, sign, strict=True):
+            self.eigenvalues[i], self.signs[i] = own, own_sign
 
     def _known(self, x: np.ndarray, value: float, sign: np.ndarray, rounding: float) -> int | None:
         if not self.x:
@@ -315,15 +389,19 @@ class _Hunt:
 # --- saddles and maxima ------------------------------------------------------------------------
 
 
-def _hunt_saddles(hunt: _Hunt, sampler: Sampler, key: jax.Array, count: int) -> None:
-    """Newton searches from the tops between neighbouring minimisers, and from random gains."""
-    tops = _tops(hunt, count)
-    random = sampler.draw(key, count)
-    starts = np.concatenate([tops, random])
-    ends = polish(hunt.h, starts, ticks=NEWTON_TICKS)
-    for start, point in zip(starts, hunt.record(ends), strict=True):
-        if point >= 0:
-            hunt.note(start, int(point), "newton")
+def _hunt_saddles(hunt: _Hunt, sampler: Sampler, key: jax.Array, count: int) -> bool:
+    """Newton searches from the tops between neighbouring minimisers, and from random gains.
+
+    Returns:
+        Whether there was time for all of them.
+    """
+    try:
+        starts = np.concatenate([_tops(hunt, count), sampler.draw(key, count)])
+        for piece in _pieces(sampler, starts):
+            hunt.search(piece)
+    except BudgetError:
+        return False
+    return True
 
 
 def _tops(hunt: _Hunt, count: int) -> Float[np.ndarray, "N p"]:
@@ -356,13 +434,7 @@ def _points(
     if not hunt.x:
         return (), []
     family, x = objective.family, np.array(hunt.x)
-    if time.perf_counter() < hunt.h.stop:
-        eigenvalues = np.linalg.eigvalsh(hunt.h.hessians(x))
-    else:  # those of Newton's method, at x or one step before it
-        eigenvalues = np.array(hunt.eigenvalues)
-    rounding = hunt.h.rounding(x)
-    sign = signs(hunt.h, eigenvalues, np.array(hunt.value), rounding)
-    costs = np.asarray(family.tasks.optimum().cost)
+    costs = sampler.costs
     best = float(np.sum(np.asarray(family.weights) * np.where(np.isfinite(costs), costs, 0.0)))
     by_value = sorted(range(len(x)), key=lambda i: hunt.value[i])
     points = tuple(
@@ -370,11 +442,11 @@ def _points(
             W=_frozen(x[i].reshape(family.m, family.n)),
             height=hunt.value[i],
             gradient_norm=hunt.gradient[i],
-            kind=kind_of(sign[i]),
-            eigenvalues=_frozen(eigenvalues[i]),
+            kind=kind_of(hunt.signs[i]),
+            eigenvalues=_frozen(hunt.eigenvalues[i]),
             hits=hunt.hits[i],
             regret=hunt.value[i] - best,
-            rounding=float(rounding[i]),
+            rounding=hunt.rounding[i],
         )
         for i in by_value
     )

@@ -8,16 +8,15 @@ of a minimiser is enclosed between two step sizes at which the complete list is 
 
 from __future__ import annotations
 
-import math
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from benign.errors import Cause, InfeasibleError, ProblemError
-from benign.exact.problem import Family, Problem, make_step, real
+from benign.clock import clock_of
+from benign.errors import BudgetError, Cause, InfeasibleError, ProblemError
+from benign.exact.problem import Family, Problem, make_step
 from benign.exact.rounding import at_least, at_most, named
 from benign.meta.given import settings_of
 from benign.prove.line.enumeration import analyze
@@ -152,6 +151,8 @@ class Bifurcation(Shown):
             f"proved at {len(self.samples) - undecided} of {len(self.samples)} step sizes, "
             f"eta from {first} to {last}: {len(self.branches)} branches of minimisers"
         ]
+        if missed := int(self.facts.get("left out", 0)):
+            lines.append(f"  there was no time for {missed} larger step sizes")
         lines += [f"  {line}" for line in _stretches(self.samples)]
         for event in self.events:
             word = "born" if event.birth else "dies"
@@ -180,8 +181,9 @@ def bifurcate(
         etas: at least two step sizes to look at, in any order; strings and fractions are kept exactly.
         step: "gradient" or "normalized"; by default that of the objective or the file, else "gradient".
         shots: of the adaptation step; by default likewise, else 1.
-        budget: seconds, after which no step size is looked at between those that were given: births
-            and deaths stay enclosed as they are. With it the answer depends on the machine.
+        budget: seconds, or text such as "30s". When they are over no further step size is looked at:
+            births and deaths stay enclosed as they are, and what of the range was not reached is told.
+            With it the answer depends on the machine.
         out: a directory, made if need be, that the result is saved to.
         progress: called with the number of landscapes proved so far.
 
@@ -189,12 +191,12 @@ def bifurcate(
         UsageError: neither a family nor an objective.
         NotScalarError: more than one state or input.
         ProblemError: fewer than two step sizes, one that is not positive, or none with a feasible gain.
+        BudgetError: time ran out before two step sizes were looked at.
     """
-    began = time.perf_counter()
+    clock = clock_of(budget)
     family, used = settings_of(objective, "bifurcate")
     kind = step or (used.kind if used else "gradient")
     shots = shots if shots is not None else (used.shots if used else 1)
-    limit = math.inf if budget is None else real(budget, "budget")
     exact = as_exact_family(family, "bifurcate")
     steps = sorted({make_step(kind, eta, shots).eta for eta in several(etas, "etas", "bifurcate")})
     if len(steps) < 2:
@@ -205,7 +207,7 @@ def bifurcate(
     def look(eta: Fraction) -> Sample:
         if eta not in known:
             try:
-                landscape = analyze(Problem(exact, make_step(kind, eta, shots)))
+                landscape = analyze(Problem(exact, make_step(kind, eta, shots)), clock=clock)
             except InfeasibleError as error:
                 if error.cause is not Cause.STEP:
                     raise
@@ -217,23 +219,29 @@ def bifurcate(
 
     resolution = (steps[-1] - steps[0]) * Fraction(RESOLUTION)
     waiting = [(a, b) for a, b in zip(steps[:-1], steps[1:], strict=True)]
-    for eta in steps:
-        look(eta)
-    while waiting and len(known) < MOST_SAMPLES and time.perf_counter() - began < limit:
-        low, high = waiting.pop()
-        if high - low <= resolution or _same(look(low), look(high)):
-            continue
-        # A float in between: midpoints of midpoints as fractions would grow without end.
-        middle = Fraction(float((low + high) / 2))
-        if low < middle < high:
-            look(middle)
-            waiting += [(low, middle), (middle, high)]
+    try:
+        for eta in steps:
+            clock.check("the first step sizes")
+            look(eta)
+        while waiting and len(known) < MOST_SAMPLES and not clock.late:
+            low, high = waiting.pop()
+            if high - low <= resolution or _same(look(low), look(high)):
+                continue
+            # A float in between: midpoints of midpoints as fractions would grow without end.
+            middle = Fraction(float((low + high) / 2))
+            if low < middle < high:
+                look(middle)
+                waiting += [(low, middle), (middle, high)]
+    except BudgetError:
+        if len(known) < 2:
+            raise
     samples = tuple(known[eta] for eta in sorted(known))
     if all(sample.landscape is None for sample in samples):
         raise ProblemError("eta: no gain is feasible at any of these step sizes; give smaller ones")
     branches, events = _joined(samples)
     shots = make_step(kind, 1, shots).shots
-    facts = {"landscapes": float(len(known))}
+    missed = sum(eta not in known for eta in steps)
+    facts = {"landscapes": float(len(known)), **({"left out": float(missed)} if missed else {})}
     found = Bifurcation(exact, kind, shots, samples, branches, events, facts)
     if out is not None:
         found.save(out)

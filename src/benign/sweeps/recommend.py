@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,14 +13,18 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from benign.errors import Cause, InfeasibleError, ProblemError
-from benign.exact.problem import Family, Problem, Task, make_step, real, whole
+from benign.clock import Clock, beside, clock_of
+from benign.errors import BenignError, BudgetError, Cause, InfeasibleError, ProblemError
+from benign.exact.problem import Family, Problem, Task, make_step, whole
 from benign.exact.rounding import at_least
 from benign.linalg import in_float64
 from benign.meta.given import meta_objective, settings_of
 from benign.prove.boxes import below as few_parameters
 from benign.prove.line.enumeration import analyze
+from benign.results.below import LandscapeBelow
 from benign.results.enclosure import Enclosure
+from benign.results.observed import ObservedLandscape
+from benign.searches.coming import require_time
 from benign.searches.sampling import make_sampler
 from benign.searches.search import search
 from benign.sweeps.advice import decide
@@ -46,8 +49,23 @@ SAFE = 0.95
 BUDGET = 120.0
 """Seconds for the whole grid by default where there is more than one parameter."""
 
+SHORTEST = 3.0
+"""Seconds that a cell may take at least, if twice that is left: most are done much sooner."""
+
+COMPILING = 0.6
+"""The share of what is left that the first cell of each kind of step may use."""
+
+MEASURES, WORTH_ASKING = 6, 64
+"""How often each task is measured (optimum, curvature …); tasks up to which that takes no time."""
+
+LAYING = 0.4
+"""The share of what is left in which the largest step size of a variant is sought."""
+
 SEARCHING = 0.4
 """The share of a cell's time that the search before a proof may use."""
+
+LISTING = 0.7
+"""The share of a cell's time that lists its minima; descents from random starts have the rest."""
 
 REACHED = 1e-6
 """A descent reached the least value if it ended within this multiple of it."""
@@ -98,9 +116,9 @@ def recommend(
             distance between two tasks' optima (or half their size, if they agree).
         variants: "gradient", "normalized-costs", "normalized-step"; all that differ by default.
         shots: of adaptation; by default those of the objective or the file, else 1.
-        budget: seconds for the whole grid; cells that are not reached are left out, and counted. By
-            default two minutes where there is more than one parameter. What is compiled or evaluated
-            when time is up is finished first. With it the answer depends on the machine.
+        budget: seconds, or text such as "30s", for all of it, compilation included; cells that are not
+            reached are left out, and counted. By default two minutes where there is more than one
+            parameter. With it the answer depends on the machine.
         starts: random starts in each cell.
         seed: of the starts and of the searches.
         out: a directory, made if need be, that the result is saved to.
@@ -111,22 +129,22 @@ def recommend(
         ProblemError: no gain stabilises all tasks; no step size is feasible (the message says the
             largest that is); a task whose cost cannot be normalised, where that was asked for; a
             setting out of range.
+        BudgetError: time ran out, or is sure to, before one cell was looked at.
 
     Source: arXiv 2006.00453, the discussion of Figures 2 and 3; grid, criterion and thresholds: ours.
     """
-    began = time.perf_counter()
+    clock = clock_of(budget)
     starts, seed = whole(starts, "starts"), whole(seed, "seed")
-    budget = None if budget is None else real(budget, "budget")
     if starts < 1:
         raise ProblemError(f"starts: at least one start is needed, got {starts}")
-    if budget is not None and not budget > 0:
+    if not clock.total > 0:
         raise ProblemError(f"budget: a positive number of seconds is needed, got {budget}")
     family, used = settings_of(objective, "recommend")
     if used is not None and used.kind == "gradient" and eta is None:
         eta = used.eta if variants is None or Variant.GRADIENT in variants else None
     shots = make_step("gradient", 1, shots if shots is not None else used.shots if used else 1).shots
     exact = as_exact_family(family, "recommend")
-    found = _recommended(exact, eta, etas, variants, shots, budget, starts, seed, began, progress)
+    found = _recommended(exact, eta, etas, variants, shots, clock, starts, seed, progress)
     if out is not None:
         found.save(out)
     return found
@@ -138,35 +156,23 @@ def _recommended(
     etas: Iterable[Any] | None,
     variants: Sequence[Variant | str] | None,
     shots: int,
-    budget: float | None,
+    clock: Clock,
     starts: int,
     seed: int,
-    began: float,
     progress: Progress | None,
 ) -> Recommendation:
+    _require_time(exact, clock)
     chosen = _variants(exact, None if variants is None else several(variants, "variants", "recommend"))
     present = None if eta is None else make_step("gradient", eta, shots).eta
     if present is not None and Variant.GRADIENT not in chosen:
         raise ProblemError('eta: it is that of the gradient step; add "gradient" to the variants')
-    grid = _grid(exact, chosen, etas, present, shots, seed)
-    if budget is None and not exact.is_scalar:
-        budget = BUDGET
-    until = math.inf if budget is None else began + budget
-
-    cells: list[Cell] = []
-    missed = 0
-    for i, (variant, size) in enumerate(grid):
-        # The first cell is looked at whatever the time is: it is the one that was asked about.
-        left = until - time.perf_counter()
-        if cells and left <= 0:
-            missed += 1
-            continue
-        if progress is not None:
-            progress(f"{variant.words}, eta {float(size):.3g}", i, len(grid))
-        share = left / (len(grid) - i)
-        cells.append(_cell(exact, variant, size, shots, starts, seed, share))
+    if not clock.limited and not exact.is_scalar:
+        clock = Clock(BUDGET)
+    grid, missed = _grid(exact, chosen, etas, present, shots, seed, clock)
+    cells, more = _cells(exact, grid, shots, starts, seed, clock, progress)
+    missed += more
     if all(cell.word is Word.INFEASIBLE for cell in cells):
-        raise _infeasible(exact, grid, shots, seed, missed)
+        raise _infeasible(exact, grid, shots, seed, missed, clock)
     order = {variant: i for i, variant in enumerate(Variant)}
     cells.sort(key=lambda cell: (order[cell.variant], cell.eta))
     now = next((c for c in cells if c.variant is Variant.GRADIENT and c.eta == present), None)
@@ -182,8 +188,48 @@ def _recommended(
         reason=reason,
         optimum=optimum,
         missed=missed,
-        facts={"seconds": time.perf_counter() - began},
+        facts={"seconds": clock.used},
     )
+
+
+def _require_time(family: Family, clock: Clock) -> None:
+    """Refuse to begin where neither compilation nor the tasks' own optima would be done in time."""
+    require_time(family, clock, "a recommendation")
+    if clock.limited and len(family.tasks) > WORTH_ASKING:
+        before = clock.used
+        measure(family.tasks[0].g, "curvature")
+        clock.require(MEASURES * len(family.tasks) * (clock.used - before), "measuring the tasks")
+
+
+def _cells(
+    family: Family,
+    grid: list[tuple[Variant, Fraction]],
+    shots: int,
+    starts: int,
+    seed: int,
+    clock: Clock,
+    progress: Progress | None,
+) -> tuple[list[Cell], int]:
+    """The cells that there was time for, and how many there was none for."""
+    cells: list[Cell] = []
+    kinds: set[bool] = set()
+    for i, (variant, size) in enumerate(grid):
+        if clock.late:
+            break
+        if progress is not None:
+            progress(f"{variant.words}, eta {float(size):.3g}", i, len(grid))
+        seconds = max(clock.left / (len(grid) - i), min(SHORTEST, clock.left / 2))
+        if (kind := variant is Variant.NORMALIZED) not in kinds:  # it is compiled first
+            seconds = max(seconds, COMPILING * clock.left)
+        kinds.add(kind)
+        try:
+            cells.append(_cell(family, variant, size, shots, starts, seed, clock.capped(seconds)))
+        except BudgetError:
+            if clock.late and not cells:
+                raise
+    if not cells:
+        raise BudgetError("budget: no cell of the grid was done in the time given; give more")
+    return cells, len(grid) - len(cells)
 
 
 # --- the grid --------------------------------------------------------------------------------
@@ -215,8 +261,14 @@ def _grid(
     present: Fraction | None,
     shots: int,
     seed: int,
-) -> list[tuple[Variant, Fraction]]:
-    """The cells, that of the step size in use first, then the variants in turn."""
+    clock: Clock,
+) -> tuple[list[tuple[Variant, Fraction]], int]:
+    """The cells, that of the step size in use first, then the variants in turn; how many lack a size.
+
+    Raises:
+        BudgetError: there was no time to find the step sizes of the first variant.
+    """
+    missed = 0
     sizes: dict[Variant, list[Fraction]] = {}
     if etas is not None:
         given = sorted(
@@ -229,7 +281,17 @@ def _grid(
         for variant in variants:
             known = sizes.get(Variant.GRADIENT)
             shared = variant is Variant.COSTS and known is not None
-            sizes[variant] = list(known or []) if shared else _default(family, variant, shots, seed)
+            try:
+                sizes[variant] = (
+                    list(known or [])
+                    if shared
+                    else _default(family, variant, shots, seed, clock.part(LAYING))
+                )
+            except BudgetError:
+                if not sizes and present is None:
+                    raise
+                missed += SCALAR_SIZES if family.is_scalar else SIZES
+                sizes[variant] = []
     if present is not None:
         for variant in variants:
             if variant is Variant.NORMALIZED or present in sizes[variant]:
@@ -240,14 +302,14 @@ def _grid(
     cells = [(v, x) for i in range(max(map(len, sizes.values()))) for v in variants
              for x in sorted(sizes[v], reverse=True)[i : i + 1]]  # fmt: skip
     cells.sort(key=lambda cell: cell != (Variant.GRADIENT, present))
-    return cells
+    return cells, missed
 
 
-def _default(family: Family, variant: Variant, shots: int, seed: int) -> list[Fraction]:
+def _default(family: Family, variant: Variant, shots: int, seed: int, clock: Clock) -> list[Fraction]:
     """A geometric grid of numbers of two digits."""
     kind = "normalized" if variant is Variant.NORMALIZED else "gradient"
     h = meta_objective(Problem(family, make_step(kind, _reach(family, variant), shots)))
-    top = largest_feasible_eta(h, jax.random.key(seed))
+    top = largest_feasible_eta(h, jax.random.key(seed), clock)
     if top is None:
         raise ProblemError("no feasible gain was found at any step size; split the family")
     count = SCALAR_SIZES if family.is_scalar else SIZES
@@ -268,13 +330,18 @@ def _reach(family: Family, variant: Variant) -> float:
 
 
 def _infeasible(
-    family: Family, grid: list[tuple[Variant, Fraction]], shots: int, seed: int, missed: int
-) -> ProblemError:
+    family: Family,
+    grid: list[tuple[Variant, Fraction]],
+    shots: int,
+    seed: int,
+    missed: int,
+    clock: Clock,
+) -> BenignError:
     if missed:
-        return ProblemError("budget: no feasible gain was found in the time given; give more")
+        return BudgetError("budget: no feasible gain was found in the time given; give more")
     variant, size = min(grid, key=lambda cell: cell[1])
     h = meta_objective(variant_problem(family, variant, size, shots))
-    words = largest_eta(h, jax.random.key(seed))
+    words = largest_eta(h, jax.random.key(seed), clock)
     return ProblemError(f"etas: no feasible gain was found at any of them; {words}")
 
 
@@ -295,13 +362,18 @@ class _Minima:
 
 
 def _cell(
-    family: Family, variant: Variant, eta: Fraction, shots: int, starts: int, seed: int, seconds: float
+    family: Family, variant: Variant, eta: Fraction, shots: int, starts: int, seed: int, clock: Clock
 ) -> Cell:
+    """The cell.
+
+    Raises:
+        BudgetError: time ran out.
+    """
     problem = variant_problem(family, variant, eta, shots)
     try:
-        minima = _listed(problem, seed, seconds)
+        minima = _listed(problem, seed, clock.part(LISTING))
         first, drawing = jax.random.split(jax.random.key(seed))
-        sampler = make_sampler(meta_objective(problem), first)
+        sampler = make_sampler(meta_objective(problem), first, clock=clock)
     except InfeasibleError as error:
         if error.cause is not Cause.STEP:
             raise
@@ -320,10 +392,10 @@ def _cell(
     if minima.word is Word.OBSERVED:
         minimum = Enclosure(float(values.min()), float(values.min()))
         epsilon = Enclosure(float(np.ptp(values)), math.inf)
-    costs = _original(family, problem, variant, W, values)
+    costs = _original(family, problem, variant, W, values, clock)
     best, worst = int(np.argmin(values)), float(np.max(costs))
     if not minima.complete:
-        attained = _original(family, problem, variant, ends, ended.value)
+        attained = _original(family, problem, variant, ends, ended.value, clock)
         worst = max(worst, float(np.quantile(attained, LATE, method="higher")))
     least = minimum.hi if minima.complete else float(values.min())
     return Cell(
@@ -342,7 +414,12 @@ def _cell(
 
 
 def _original(
-    family: Family, problem: Problem, variant: Variant, W: np.ndarray, values: np.ndarray
+    family: Family,
+    problem: Problem,
+    variant: Variant,
+    W: np.ndarray,
+    values: np.ndarray,
+    clock: Clock,
 ) -> Float[np.ndarray, " K"]:
     """Σ ω_τ f_τ(F_τ(W)) with the costs as they were given and the adaptation of the variant."""
     if variant is not Variant.COSTS:
@@ -352,13 +429,13 @@ def _original(
         for task, scaled in zip(family.tasks, problem.tasks, strict=True)
     )
     original = meta_objective(Problem(Family(tasks, family.weights), problem.step))
-    return np.asarray(original.values(W))
+    return np.asarray(beside(clock, "a cell", lambda: original.values(W)))
 
 
-def _listed(problem: Problem, seed: int, seconds: float) -> _Minima:
+def _listed(problem: Problem, seed: int, clock: Clock) -> _Minima:
     """The local minima, by the strongest means that there is time for."""
     if problem.family.is_scalar:
-        landscape = analyze(problem)
+        landscape = analyze(problem, clock=clock)
         points = landscape.minima
         return _Minima(
             Word.PROVED,
@@ -369,35 +446,33 @@ def _listed(problem: Problem, seed: int, seconds: float) -> _Minima:
             np.array([point.at.mid for point in points]).reshape(-1, 1, 1),
             np.array([point.value.mid for point in points]),
         )
-    began = time.perf_counter()
     provable = not few_parameters.applies(problem)
-    budget = None if math.isinf(seconds) else max(seconds, 1.0)
-    share = budget if budget is None or not provable else SEARCHING * budget
+    share = clock.part(SEARCHING) if provable else clock
     seen = search(meta_objective(problem), starts=STARTS, seed=seed, budget=share)
     shape = (-1, problem.family.m, problem.family.n)
     W = np.array([point.W for point in seen.minimizers]).reshape(shape)
     values = np.array([point.height for point in seen.minimizers])
-    if provable:
-        left = _for_the_proof(budget, began)
-        below = few_parameters.prove(problem, seeds=list(W), budget=left, observed=seen)
-        if below.level > 0:
-            # A minimum that only the search met may lie above the level: it counts as well.
-            W = np.concatenate([np.array([p.W for p in below.minimizers]).reshape(shape), W])
-            values = np.concatenate([[p.value.mid for p in below.minimizers], values])
-            among = "" if below.bounded else ", among the gains searched"
-            below_what = "" if below.level == math.inf else f" with h ≤ {at_least(below.level, 4)}"
-            scope = f"local minima{below_what}{among}"
-            complete = below.bounded and below.level == math.inf
-            return _Minima(Word.PROVED, scope, complete, below.epsilon, below.minimum, W, values)
+    below = _proved(problem, seen, clock) if provable else None
+    if below is not None and below.level > 0:
+        # A minimum that only the search met may lie above the level: it counts as well.
+        W = np.concatenate([np.array([p.W for p in below.minimizers]).reshape(shape), W])
+        values = np.concatenate([[p.value.mid for p in below.minimizers], values])
+        among = "" if below.bounded else ", among the gains searched"
+        below_what = "" if below.level == math.inf else f" with h ≤ {at_least(below.level, 4)}"
+        scope = f"local minima{below_what}{among}"
+        complete = below.bounded and below.level == math.inf
+        return _Minima(Word.PROVED, scope, complete, below.epsilon, below.minimum, W, values)
     unknown = Enclosure(0.0, math.inf)
     return _Minima(Word.OBSERVED, "local minima met", False, unknown, unknown, W, values)
 
 
-def _for_the_proof(budget: float | None, began: float) -> float:
-    """Seconds for a proof: what the search before it has left."""
-    if budget is None:
-        return math.inf
-    return max(budget - (time.perf_counter() - began), (1 - SEARCHING) * budget / 2)
+def _proved(problem: Problem, seen: ObservedLandscape, clock: Clock) -> LandscapeBelow | None:
+    """The proof guided by what was seen, as far as there is time for one."""
+    W = [point.W for point in seen.minimizers]
+    try:
+        return few_parameters.prove(problem, seeds=W, clock=clock, observed=seen)
+    except BudgetError:
+        return None
 
 
 def _mean_optimum(family: Family) -> float:

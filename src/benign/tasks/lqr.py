@@ -171,8 +171,7 @@ class LQR(eqx.Module):
             if doubt.any():
                 given[field] = _raised(place, field, given[field])
         for field in ARRAYS:
-            present = field in given
-            setattr(self, field, jnp.asarray(given[field].floats, float) if present else None)
+            setattr(self, field, _kept(given[field].floats) if field in given else None)
         if adaptation is not None and (adaptation.n, adaptation.m) != (self.n, self.m):
             raise ProblemError(
                 f"{place}: `adaptation` has {adaptation.n} states and {adaptation.m} inputs, "
@@ -384,6 +383,15 @@ class LQR(eqx.Module):
         if plant is not None and rounds_to(plant, arrays):
             return plant
         return raised_plant(self.name or "LQR", plant_of(arrays))
+
+
+def _kept(floats: Any) -> Any:
+    """The array as a task keeps it: NumPy's until JAX is asked for something, and read-only."""
+    if isinstance(floats, Tracer):
+        return jnp.asarray(floats, float)
+    kept = np.array(floats, np.float64)
+    kept.setflags(write=False)
+    return kept
 
 
 def bare(arrays: dict[str, Any], adaptation: LQR | None = None, label: Label | None = None) -> LQR:

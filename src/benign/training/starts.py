@@ -10,56 +10,37 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from benign.errors import Cause, InfeasibleError
+from benign.clock import NO_LIMIT, Clock
+from benign.errors import BudgetError, Cause, InfeasibleError
 from benign.linalg import in_float64
 from benign.meta.adaptation import AdaptationStep, GradientStep
 from benign.meta.objective import MetaObjective
-from benign.searches.descent import Field
 from benign.searches.sampling import make_sampler
 from benign.tasks.family import TaskFamily
-
-FEW = 64
-"""Up to so many tasks the Riccati equations are solved by SciPy: JAX would compile longer."""
+from benign.tasks.optima import optima as tasks_optima
 
 BISECTIONS = 40
 """Halvings of the interval of η in which the largest feasible one is sought."""
 
 
 @in_float64
-def mean_of_optima(family: TaskFamily) -> Float[np.ndarray, "m n"]:
+def mean_of_optima(family: TaskFamily, clock: Clock = NO_LIMIT) -> Float[np.ndarray, "m n"]:
     """Σ ω_τ W*_τ."""
-    return np.tensordot(np.asarray(family.weights), optima(family)[0], 1)
+    return np.tensordot(np.asarray(family.weights), optima(family, clock)[0], 1)
 
 
 @in_float64
-def optima(family: TaskFamily) -> tuple[Float[np.ndarray, "k m n"], Float[np.ndarray, " k"]]:
-    """W*_τ and f*_τ task by task; zero and +∞ for a task whose Riccati equation has no solution."""
-    if len(family) > FEW:
-        found = family.tasks.optimum()
-        return np.asarray(found.W), np.asarray(found.cost)
-    from scipy.linalg import solve_discrete_are
-
-    regulator = jax.tree.map(np.asarray, family.tasks)
-    root = np.sqrt(regulator.discount)[:, None, None]
-    A, B, Q, R = root * regulator.A, root * regulator.B, regulator.Q, regulator.R
-    S0 = np.array(regulator.S0)
-    if regulator.noise is not None:
-        room = np.where(regulator.discount < 1, 1 - regulator.discount, np.inf)
-        S0 = S0 + (regulator.discount / room)[:, None, None] * regulator.noise
-    gains, costs = [], []
-    for a, b, q, r, s in zip(A, B, Q, R, S0, strict=True):
-        try:
-            P = solve_discrete_are(a, b, q, r)
-            gains.append(np.linalg.solve(r + b.T @ P @ b, b.T @ P @ a))
-            costs.append(float(np.sum(P * s)))
-        except (np.linalg.LinAlgError, ValueError):
-            gains.append(np.zeros((family.m, family.n)))
-            costs.append(np.inf)
-    return np.array(gains), np.array(costs)
+def optima(
+    family: TaskFamily, clock: Clock = NO_LIMIT
+) -> tuple[Float[np.ndarray, "k m n"], Float[np.ndarray, " k"]]:
+    """W*_τ and f*_τ task by task; see `benign.tasks.optima`."""
+    return tasks_optima(family.tasks, clock)
 
 
 @in_float64
-def random_start(family: TaskFamily, step: AdaptationStep | None, seed: int) -> Any:
+def random_start(
+    family: TaskFamily, step: AdaptationStep | None, seed: int, clock: Clock = NO_LIMIT
+) -> Any:
     """A random gain at which h is finite; see `landscape.sampling.Sampler.draw` for its law.
 
     Without a step (the proximal rules) the gain only has to stabilise every task.
@@ -73,12 +54,12 @@ def random_start(family: TaskFamily, step: AdaptationStep | None, seed: int) -> 
     rule = _short_step() if step is None else step
     objective = MetaObjective(family, rule)
     try:
-        sampler = make_sampler(objective, key)
+        sampler = make_sampler(objective, key, clock=clock)
     except InfeasibleError as error:
         if step is None or error.cause is not Cause.STEP:
             raise
         raise InfeasibleError(
-            f"{error}; {largest_eta(objective, key)}",
+            f"{error}; {largest_eta(objective, key, clock)}",
             cause=error.cause,
             certificate=error.certificate,
         ) from error
@@ -91,16 +72,19 @@ def _short_step() -> AdaptationStep:
 
 
 @in_float64
-def largest_eta(objective: MetaObjective, key: Any) -> str:
+def largest_eta(objective: MetaObjective, key: Any, clock: Clock = NO_LIMIT) -> str:
     """What is known of the largest η for which some gain is feasible, in words."""
-    found = largest_feasible_eta(objective, key)
+    try:
+        found = largest_feasible_eta(objective, key, clock)
+    except BudgetError:
+        return "for which eta one is was not found out in the time given"
     if found is None:
         return "no smaller eta was found to do"
     return f"the largest eta for which a feasible gain was found is {found:.4g}"
 
 
 @in_float64
-def largest_feasible_eta(objective: MetaObjective, key: Any) -> float | None:
+def largest_feasible_eta(objective: MetaObjective, key: Any, clock: Clock = NO_LIMIT) -> float | None:
     """The largest η, up to that of the objective, for which a feasible gain was found.
 
     For some gains that stabilise every task (random ones, and the optima) the η at which adaptation
@@ -112,15 +96,16 @@ def largest_feasible_eta(objective: MetaObjective, key: Any) -> float | None:
 
     Raises:
         InfeasibleError: no gain was found that stabilises every task.
+        BudgetError: time ran out.
     """
     family, eta = objective.family, float(objective.step.eta)
     still = eqx.tree_at(lambda h: h.step.eta, objective, objective.step.eta * 0 + 1e-12 * eta)
-    sampler = make_sampler(still, key)
+    sampler = make_sampler(still, key, clock=clock)
     x = np.concatenate([sampler.anchors, sampler.draw(key, 64)])
 
     def feasible(size: float) -> bool:
         relaxed = eqx.tree_at(lambda h: h.step.eta, objective, objective.step.eta * 0 + size)
-        return bool(replace(Field(relaxed)).feasible(x).any())
+        return bool(replace(sampler.field, objective=relaxed).feasible(x).any())
 
     low, high = 1e-12 * eta, eta
     if family.m * family.n == 0 or not feasible(low):

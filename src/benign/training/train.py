@@ -13,7 +13,8 @@ import jax
 import numpy as np
 
 from benign.certificates.quantitative import QUANTITATIVE
-from benign.errors import BenignError, ProblemError, UsageError
+from benign.clock import Clock, clock_of
+from benign.errors import BenignError, BudgetError, ProblemError, UsageError
 from benign.exact.likeness import is_one_task
 from benign.exact.problem import Step, real, whole
 from benign.linalg import in_float64
@@ -33,6 +34,9 @@ from benign.training.starts import mean_of_optima, optima, random_start
 
 CHECKPOINT_SECONDS = 1.0
 """A checkpoint is written after the first segment, then at most this often, and at the end."""
+
+TRAINING = 0.8
+"""The share of a budget for the meta-steps; the rest looks at the end and certifies it."""
 
 CERTIFIED_WORK = 2e6
 """Certificates are made while tasks × (states + inputs)³ is below this: some seconds in balls."""
@@ -95,7 +99,7 @@ def train(
         tolerance: end where ‖Σ ω d‖ is at most this (units of cost by units of W).
         gap: end where h(W) is certified to be within this of its infimum.
         certified: make the certificates at the end, as far as there are any.
-        budget: end after about so many seconds.
+        budget: seconds, or text such as "30s", for all of it: compilation and certificates count.
         seed: of the start, the batches and the sampled costs. One seed, one result.
         out: a directory, made if need be, that the result is saved to.
         checkpoint: file that the run is kept in, written at most once a second and at the end.
@@ -109,10 +113,11 @@ def train(
         UsageError: what is neither an objective, nor a family, nor tasks; a step beside an objective.
         ProblemError: a setting is out of range or does not go with another; no feasible start.
         FileFormatError: the checkpoint is not one, or not of this run.
+        BudgetError: time ran out before the first meta-steps were done.
 
     Source: Algorithm 1 of arXiv 2006.00453; see `benign.meta.algorithms` for the relatives.
     """
-    began = time.perf_counter()
+    began, clock = time.perf_counter(), clock_of(budget)
     seed, steps, every = whole(seed, "seed"), whole(steps, "steps", 0), whole(every, "every", 1)
     batch = None if batch is None else whole(batch, "batch", 1)
     tolerance, delta = real(tolerance, "tolerance"), real(delta, "delta")
@@ -136,7 +141,7 @@ def train(
             else "batches differ from step to step"
         )
         raise ProblemError(f"beta: {rule.name} needs a step size here ({why}); give beta")
-    W = _start(start, family, rule, seed)
+    W = _start(start, family, rule, seed, clock)
     size = 1.0 if beta is None else beta
     course = Course(
         stack, rule, W,
@@ -161,7 +166,7 @@ def train(
             W,
             steps=steps,
             tolerance=float(tolerance),
-            seconds=None if budget is None else real(budget, "budget"),
+            clock=clock.part(TRAINING),
             resume=before,
             save=None if path is None else _saver(path, digest),
             progress=progress,
@@ -174,9 +179,11 @@ def train(
     if path is not None:
         write_checkpoint(path, ended.snapshot, digest)
     certificates, remark = (), "no certificate was asked for"
-    if certified and certifier is not None:
+    if certified and clock.late:
+        remark = "there was no time for a certificate; `certify` makes it"
+    elif certified and certifier is not None:
         certificates, remark = certifier(ended.W)
-    best = optima(family)[1] if family is not None else _known_optima(stack)
+    best = _optima_in_time(family, clock) if family is not None else _known_optima(stack)
     settings["steps"] = steps
     found = _result(ended, rule, settings, W, stack, certificates, remark, digest, best, began)
     if out is not None:
@@ -268,7 +275,14 @@ def _tasks(tasks: Any, seed: int) -> tuple[Sampler | None, TaskStack, TaskFamily
     return sampler, TaskStack.of(tasks), family
 
 
-def _start(start: Any, family: TaskFamily | None, rule: Algorithm, seed: int) -> Any:
+def _optima_in_time(family: TaskFamily, clock: Clock) -> np.ndarray | None:
+    try:
+        return optima(family, clock)[1]
+    except BudgetError:
+        return None
+
+
+def _start(start: Any, family: TaskFamily | None, rule: Algorithm, seed: int, clock: Clock) -> Any:
     if not isinstance(start, str):
         if family is not None:
             W = np.asarray(start, float)
@@ -288,8 +302,8 @@ def _start(start: Any, family: TaskFamily | None, rule: Algorithm, seed: int) ->
         )
     step = getattr(rule, "step", None)
     if start == "random":
-        return random_start(family, step, seed)
-    return mean_of_optima(family)
+        return random_start(family, step, seed, clock)
+    return mean_of_optima(family, clock)
 
 
 def _explained(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from benign.certificates.check import check, cost
-from benign.errors import InfeasibleError, ProblemError
+from benign.clock import Clock, clock_of
+from benign.errors import BudgetError, InfeasibleError, ProblemError
 from benign.exact.problem import Problem, real, whole
 from benign.meta.given import as_problem, is_objective, meta_objective
 from benign.prove.line.enumeration import analyze as enumerate_scalar
 from benign.prove.line.enumeration import asked
+from benign.searches.coming import LIKELY, require_time
 from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -32,11 +33,17 @@ FOR_A_TRY = 300.0
 FOR_THE_GUIDE = 0.25
 """The share of a budget that the search before a proof may use."""
 
+SEARCHING = 0.85
+"""The share of a search's own time that meets minima; the rest certifies their gaps."""
+
 GUIDING_STARTS = 128
 """Random starts of that search: the proof itself finds what it misses."""
 
+PROVING = 0.9
+"""The share of what is left that a proof in a few parameters may use; the rest checks and tells it."""
+
 AT_ONCE = 2.0
-"""Seconds that a check of a result may be estimated to take, where no time is left over for it."""
+"""Seconds that a check of a result may be estimated to take, where there is no budget."""
 
 Proved = TypeVar("Proved", "LineLandscape", "LandscapeBelow")
 
@@ -74,8 +81,9 @@ def analyze(
         proof: "required" spends no time on what is not proved and refuses where no proof is known,
             "try" proves where it can, "off" searches.
         level: for a proof in a few parameters: h up to which the list is to be complete; ∞ for all.
-        budget: seconds. A proof that runs out of them is complete below a lower level, or undecided;
-            without any, one that is only tried gets FOR_A_TRY.
+        budget: seconds, or text such as "30s", for all of it: reading, compilation and the check of the
+            certificate count. A proof that runs out of them is complete below a lower level, or
+            undecided; without any, one that is only tried gets FOR_A_TRY.
         starts, seed: of a search.
         out: a directory, made if need be, that the result is saved to.
         checkpoint: a file that keeps an unfinished proof, from which it goes on the next time.
@@ -86,11 +94,13 @@ def analyze(
         ClaimError: a proof was required and none is known for such a problem.
         InfeasibleError: no gain is feasible, proved if it has a certificate.
         ProblemError: a number is out of range.
+        BudgetError: the budget was used up, or is sure to be, before there is anything to tell.
 
     Source: Definitions 1 and 2 of Molybog and Lavaei, arXiv 2006.00453; the proofs are ours.
     """
     if proof not in ("required", "try", "off"):
         raise ProblemError(f"proof: expected required, try or off, got {proof!r}")
+    clock = clock_of(budget)
     problem = as_problem(objective, "analyze", eta=eta, step=step, shots=shots)
     found = _analyzed(
         objective if is_objective(objective) else problem,
@@ -98,7 +108,7 @@ def analyze(
         epsilon=epsilon,
         proof=proof,
         level=None if level is None else real(level, "level"),
-        budget=None if budget is None else real(budget, "budget"),
+        clock=clock,
         starts=None if starts is None else whole(starts, "starts"),
         seed=whole(seed, "seed"),
         checkpoint=checkpoint,
@@ -116,62 +126,65 @@ def _analyzed(
     epsilon: Any,
     proof: Proof,
     level: float | None,
-    budget: float | None,
+    clock: Clock,
     starts: int | None,
     seed: int,
     checkpoint: str | os.PathLike[str] | None,
     progress: Progress | None,
 ) -> Landscape:
     if problem.family.is_scalar and proof != "off":
-        return confirmed(enumerate_scalar(problem, epsilon=epsilon), AT_ONCE)
+        return confirmed(enumerate_scalar(problem, epsilon=epsilon, clock=clock), clock)
     from benign.prove.boxes import (
         below as few_parameters,  # SciPy and the prover: not for a scalar family
     )
 
     wanted = asked(epsilon)
     if proof == "off" or (proof == "try" and few_parameters.applies(problem)):
-        return _searched(objective, starts, seed, budget, progress)
+        return _searched(objective, starts, seed, clock, progress)
     observed = in_vain = None
-    began = time.perf_counter()
     if proof == "try":
         # The search costs a compilation, which a short proof would not repay.
-        share = None if budget is None else FOR_THE_GUIDE * budget
         try:
-            observed = _searched(objective, starts or GUIDING_STARTS, seed, share, progress)
+            guide = clock.part(FOR_THE_GUIDE)
+            require_time(objective, guide, sure=LIKELY)
+            observed = _searched(objective, starts or GUIDING_STARTS, seed, guide, progress)
         except InfeasibleError as error:
             if error.certificate is not None:
                 raise
             in_vain = error  # no gain was found: the proof tells whether there is none
-    if budget is None:
-        budget = FOR_A_TRY if proof == "try" else float("inf")
-    elif in_vain is not None:
-        budget = max(budget - (time.perf_counter() - began), 0.0)
-    elif observed is not None:
-        budget = max(budget - observed.facts["seconds"], 0.0)
-    started = time.perf_counter()
-    found = few_parameters.prove(
-        problem,
-        level=level,
-        epsilon=wanted,
-        seeds=[point.W for point in observed.minimizers] if observed else (),
-        budget=budget,
-        checkpoint=None if checkpoint is None else Path(checkpoint),
-        observed=observed,
-        progress=_proving(progress),
-    )
+        except BudgetError:
+            pass  # a proof finds its way without a guide
+        if not clock.limited:
+            clock = Clock(FOR_A_TRY)
+    try:
+        found = few_parameters.prove(
+            problem,
+            level=level,
+            epsilon=wanted,
+            seeds=[point.W for point in observed.minimizers] if observed else (),
+            clock=clock.part(PROVING),
+            checkpoint=None if checkpoint is None else Path(checkpoint),
+            observed=observed,
+            progress=_proving(progress),
+        )
+    except BudgetError as error:
+        if observed is None:
+            raise
+        return observed.without_proof(str(error))
     if in_vain is not None and not found.minimizers and not found.interrupted:
         raise in_vain
-    left = budget - (time.perf_counter() - started)
-    return confirmed(found, AT_ONCE if left == float("inf") else max(left, AT_ONCE))
+    return confirmed(found, clock)
 
 
-def confirmed(found: Proved, seconds: float) -> Proved:
-    """The result, its certificate proved again by the checker where that is estimated to be so short.
+def confirmed(found: Proved, clock: Clock) -> Proved:
+    """The result, its certificate proved again by the checker where that is estimated to be short.
 
-    A certificate that is refused is taken back, and with it all that it was to prove.
+    So it is up to AT_ONCE, or where a budget leaves more. A certificate that is refused is taken back,
+    and with it all that it was to prove.
     """
     document = found.certificate
-    if document is None or cost(document).seconds > seconds:
+    seconds = max(clock.left, 0.0) if clock.limited else AT_ONCE
+    if document is None or cost(document, found.problem).seconds > seconds:
         return found
     verdict = check(document)
     if verdict:
@@ -184,17 +197,19 @@ def _searched(
     objective: MetaObjective | Problem,
     starts: int | None,
     seed: int,
-    budget: float | None,
+    clock: Clock,
     progress: Progress | None,
 ) -> ObservedLandscape:
+    require_time(objective, clock)
     from benign.searches.search import certified, search
 
     def report(done: int, most: int) -> None:
         if progress is not None:
             progress("search", done, most)
 
-    found = search(meta_objective(objective), starts=starts, seed=seed, budget=budget, progress=report)
-    return certified(found)
+    h = meta_objective(objective)
+    found = search(h, starts=starts, seed=seed, budget=clock.part(SEARCHING), progress=report)
+    return certified(found, clock)
 
 
 def _proving(progress: Progress | None) -> Callable[[int, int, int], None] | None:

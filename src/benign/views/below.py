@@ -38,6 +38,9 @@ def below_report(landscape: LandscapeBelow, title: str = "") -> Group:
     for number, point in enumerate(minima[:MOST_ROWS], start=1):
         rise = near(above(point.value, minima[0].value), 3) if number > 1 else "–"
         table.add_row(str(number), near(point.value), rise, point.rows(6))
+    for point in landscape.unproved[: max(0, MOST_ROWS - len(minima))]:
+        rows = "; ".join(" ".join(f"{x:.6g}" for x in row) for row in point.W)
+        table.add_row("met", f"{point.height:.9g}", "–", rows)
     status = landscape.verdict.status.value
     shots = f"{step.shots} shot{'s' if step.shots > 1 else ''}"
     parts: list[Any] = [
@@ -66,10 +69,11 @@ def coverage(landscape: LandscapeBelow) -> list[str]:
             f"Complete below h = {outward(landscape.level, 6, down=True)}: a descent that starts lower "
             "and never rises can end at no other gain."
         )
-    if (lower := lower_met(landscape)) is not None:
+    if unproved := landscape.unproved:
+        count = f"{len(unproved)} minim{'um' if len(unproved) == 1 else 'a'}"
         lines.append(
-            f"The search before the proof met lower minima, the least with h = {lower:.9g}; they were "
-            "not proved (benign analyze --proof off lists them)."
+            f"The search before the proof met {count} more, the least with h = "
+            f"{unproved[0].height:.9g}; what was met is not proved."
         )
     if landscape.left:
         lines.append(
@@ -89,15 +93,6 @@ def coverage(landscape: LandscapeBelow) -> list[str]:
     return lines
 
 
-def lower_met(landscape: LandscapeBelow) -> float | None:
-    """The least value that the search met, if it is below all that was proved."""
-    if landscape.observed is None or not landscape.observed.minimizers or landscape.level > 0:
-        return None
-    met = landscape.observed.minimizers[0].height
-    proved = landscape.minimizers[0].value.lo if landscape.minimizers else np.inf
-    return met if met < proved - 1e-6 * abs(met) else None
-
-
 def below_scene(landscape: LandscapeBelow) -> Scene:
     """The scene of a proof: its minima, and the saddles that the search before it met."""
     from benign.meta.given import meta_objective
@@ -106,13 +101,7 @@ def below_scene(landscape: LandscapeBelow) -> Scene:
     observed = landscape.observed
     objective = observed.objective if observed is not None else meta_objective(landscape.problem)
     listed = [(p.W, p.value.mid) for p in landscape.minimizers]
-    met: list[tuple[Any, float]] = []
-    if landscape.level <= 0 and observed is not None:  # the list may lack some, even lower ones
-        met = [
-            (p.W, p.height)
-            for p in observed.minimizers
-            if not any(np.allclose(p.W, W, rtol=1e-6) for W, _ in listed)
-        ]
+    met = [(p.W, p.height) for p in landscape.unproved]
     minima = sorted(listed + met, key=lambda point: point[1])
     ranked = landscape.level > 0 or met
     marks = tuple(

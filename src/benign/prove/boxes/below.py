@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import scipy.linalg
@@ -17,17 +16,18 @@ from benign.certificates.below import is_semicontinuous
 from benign.certificates.gains import require_well_posed
 from benign.certificates.infeasible_tree import SLOPED, TREE
 from benign.certificates.reading import Refused
+from benign.clock import NO_LIMIT, Clock
 from benign.errors import Cause, ClaimError, InfeasibleError, ProblemError
 from benign.exact import globality
 from benign.exact.problem import Plant, Problem
 from benign.exact.range import Balanced, balanced, require_range
 from benign.exact.rounding import at_least, at_most, exactly
-from benign.floats.fractions_of_gain import Frame
+from benign.floats.fractions_of_gain import Frame, cost_polynomials
 from benign.floats.frames import frame_of, holds_all, root_frame
 from benign.floats.rim import as_fractions
 from benign.floats.taylor import Floats
 from benign.prove.boxes import state as state
-from benign.prove.boxes.branch_and_bound import Minimiser, Pavement
+from benign.prove.boxes.branch_and_bound import MOST_TASKS, Minimiser, Pavement
 from benign.prove.documents import (
     below_certificate,
     infeasible_certificate,
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from benign.results.observed import ObservedLandscape
+
+T = TypeVar("T")
 
 MOST = 4
 """Most parameters, mn."""
@@ -78,6 +80,11 @@ def applies(problem: Problem) -> str:
         return "the proof in several parameters is for the gradient step"
     if not 2 <= p <= MOST:
         return f"the proof is for at most {MOST} parameters; a gain of this family has {p}"
+    if len(problem.tasks) > MOST_TASKS:
+        return (
+            f"the proof in several parameters is for at most {MOST_TASKS} tasks, which fit into "
+            f"memory; this family has {len(problem.tasks)}"
+        )
     return ""
 
 
@@ -88,6 +95,7 @@ def prove(
     epsilon: Fraction = Fraction(0),
     seeds: Sequence[Floats] = (),
     budget: float = np.inf,
+    clock: Clock = NO_LIMIT,
     checkpoint: Path | None = None,
     observed: ObservedLandscape | None = None,
     progress: Progress | None = None,
@@ -100,7 +108,8 @@ def prove(
             three and four parameters), or more, so that it covers every minimiser that is known.
         epsilon: the ε that the verdict is about.
         seeds: gains (m, n) near which minimisers are known or supposed to be.
-        budget: seconds; what is left then lowers the level.
+        budget: seconds after which no further box is tested; what is left then lowers the level.
+        clock: the time there is for all; a proof that is not set up by then is none.
         checkpoint: a file in which the state of an unfinished proof is kept, and from which it goes on.
         observed: what a search met, for the result.
         progress: called now and then.
@@ -114,6 +123,7 @@ def prove(
         InfeasibleError: no gain is feasible, or h exceeds the level everywhere, which was proved.
         ProblemError: a level that is not positive, or below every minimum; a number out of range
             (`benign.exact.range`).
+        BudgetError: time is over, or sure to be, before the first box of gains can be tested.
     """
     if reason := applies(problem):
         raise ClaimError(reason)
@@ -121,13 +131,15 @@ def prove(
     if level is not None and not level > 0:
         raise ProblemError(f"level: must be positive, got {level}")
     _require_well_posed(problem)
-    began = time.perf_counter()
+    began = clock.used
+    _require_time(problem, clock)
     scale = balanced(problem)
     stated, problem = problem, scale.problem
     require_range(problem)
-    witnesses = [optimal_gain(task.g) for task in problem.tasks]
+    witnesses = [optimal_gain(task.g) for task in _timed(problem.tasks, clock)]
     frame, bounded = _frame(problem, [*witnesses, *seeds])
-    pavement = Pavement(problem, frame, np.inf, [as_fractions(W.tolist()) for W in witnesses])
+    given = [as_fractions(W.tolist()) for W in witnesses]
+    pavement = Pavement(problem, frame, np.inf, given, clock)
     pavement.allows_steep = not bounded or is_semicontinuous(problem)
     _look_for_minimisers(pavement, seeds)
     if pavement.minimisers:
@@ -142,18 +154,42 @@ def prove(
             )
         pavement.set_level(asked)
     else:
-        if (found := conflict(stated)) is not None:
+        if (found := conflict(stated, clock)) is not None:
             raise found
         asked = np.inf if level is None else scale.into(float(level), "level")
         pavement.set_level(asked)
     if checkpoint is not None and checkpoint.exists():
         state.load(pavement, checkpoint)
-    left = budget - (time.perf_counter() - began)
-    _run(pavement, left, checkpoint, progress)
+    _run(pavement, clock.capped(budget - (clock.used - began)), checkpoint, progress)
     if pavement.is_done and not pavement.minimisers:
         raise _nothing(pavement, stated, scale.below(asked), bounded, witnesses)
-    seconds = time.perf_counter() - began
+    seconds = clock.used - began
     return _result(pavement, stated, scale, asked, bounded, epsilon, observed, seconds)
+
+
+SETTING_UP = 4.0
+"""What setting up a proof takes, in times that it takes to find the polynomials of all its plants once.
+(Measured: 3 to 4.5, for two to four parameters.)"""
+
+WORTH_ASKING = 64
+"""Tasks up to which nothing is estimated: setting up takes a few seconds at most."""
+
+
+def _require_time(problem: Problem, clock: Clock) -> None:
+    """Refuse to set up a proof that would not be set up in time."""
+    plants = list({plant: None for task in problem.tasks for plant in (task.f, task.g)})
+    if not clock.limited or len(plants) <= WORTH_ASKING:
+        return
+    p = problem.family.n * problem.family.m
+    before = clock.used
+    cost_polynomials(plants[0], frame_of(np.zeros(p), np.eye(p)))
+    clock.require(SETTING_UP * len(plants) * (clock.used - before), "setting up the proof")
+
+
+def _timed(tasks: Iterable[T], clock: Clock) -> Iterator[T]:
+    for task in tasks:
+        clock.check("setting up the proof")
+        yield task
 
 
 def _require_well_posed(problem: Problem) -> None:
@@ -213,23 +249,18 @@ def _frame_rows(frame: Frame) -> tuple[list[float], list[list[float]]]:
     return [float(x) for x in frame.centre], [[float(x) for x in row] for row in frame.axes]
 
 
-def _run(
-    pavement: Pavement, seconds: float, checkpoint: Path | None, progress: Progress | None
-) -> None:
+def _run(pavement: Pavement, clock: Clock, checkpoint: Path | None, progress: Progress | None) -> None:
     """Branch and bound until it is done, time is up, or Ctrl-C; the state is kept meanwhile."""
 
     def report(done: int, waiting: int) -> None:
         if progress is not None:
             progress(done, waiting, len(pavement.minimisers))
 
-    until = time.perf_counter() + seconds
     with _interruptible(pavement):
-        while not _advanced(
-            pavement, min(until - time.perf_counter(), KEPT_EVERY if checkpoint else np.inf), report
-        ):
+        while not _advanced(pavement, min(clock.left, KEPT_EVERY if checkpoint else np.inf), report):
             if checkpoint is not None:
                 state.save(pavement, checkpoint)
-            over = time.perf_counter() >= until or not len(pavement.waiting)
+            over = clock.late or not len(pavement.waiting)
             if over or pavement.interrupted:
                 return
     if checkpoint is not None:

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benign.clock import NO_LIMIT, Clock
 from benign.exact.problem import Matrix, Problem
 from benign.floats import box_signs
 from benign.floats.along import Along
@@ -42,6 +43,12 @@ from benign.prove.boxes.tree import LEAF_TAGS, Boxes, Tree
 
 ITEMS = 8192
 """Boxes times tasks evaluated at once by a thread: some ten MB of models for two parameters."""
+
+LEAST = 4
+"""Boxes tested at once by a thread, at least."""
+
+MOST_TASKS = ITEMS // LEAST
+"""Tasks up to which no more than ITEMS are evaluated at once."""
 
 THIN = 2.0**-10
 """A side shorter than this share of the longest is not halved, whatever it seems to matter: along an
@@ -100,6 +107,7 @@ class Pavement:
         frame: coordinates; the root box is [−1, 1]ᵖ.
         level: c; infinite for the whole domain.
         witnesses: for each task a gain that stabilises it, near its optimum.
+        clock: the time there is to set it up, and to look for minimisers.
 
     Attributes:
         found: the minimisers, and the search for them.
@@ -110,17 +118,23 @@ class Pavement:
     """
 
     def __init__(
-        self, problem: Problem, frame: Frame, level: float, witnesses: Sequence[Matrix]
+        self,
+        problem: Problem,
+        frame: Frame,
+        level: float,
+        witnesses: Sequence[Matrix],
+        clock: Clock = NO_LIMIT,
     ) -> None:
-        self.objective = BoxObjective(problem, frame)
+        self.clock = clock
+        self.objective = BoxObjective(problem, frame, clock)
         self.problem, self.frame, self.level = problem, frame, level
         self.p, self.k = frame.p, self.objective.k
-        self.least = least_costs(problem, witnesses)
+        self.least = least_costs(problem, witnesses, clock)
         self._witnesses = witnesses
-        self.rim = Rim(problem, frame, level, self.least, witnesses)
+        self.rim = Rim(problem, frame, level, self.least, witnesses, clock)
         self.weights = weights_below(problem.weights)
         self.tree = Tree()
-        self.found = Minimisers(self.objective)
+        self.found = Minimisers(self.objective, clock)
         everywhere = float(self._total(self.least[:, None])[0])
         ones = np.ones((self.p, 1))
         self.waiting = Boxes(0.0 * ones, ones, np.zeros(1, np.int64), np.full(1, everywhere))
@@ -134,7 +148,7 @@ class Pavement:
     def set_level(self, level: float) -> None:
         """Another level, before anything was tested."""
         self.level = level
-        self.rim = Rim(self.problem, self.frame, level, self.least, self._witnesses)
+        self.rim = Rim(self.problem, self.frame, level, self.least, self._witnesses, self.clock)
 
     @property
     def minimisers(self) -> list[Minimiser]:
@@ -369,7 +383,7 @@ class Pavement:
     ) -> bool:
         """Test all that waits, once; whether there was time for it."""
         batch = self.waiting
-        size = max(16, min(ITEMS // self.k, max(FEWEST, -(-len(batch) // threads))))
+        size = max(LEAST, min(ITEMS // self.k, max(FEWEST, -(-len(batch) // threads))))
         done: list[Boxes] = []
         start, stuck = 0, len(self.stuck)
         try:

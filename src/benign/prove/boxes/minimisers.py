@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benign.clock import NO_LIMIT, Clock
 from benign.floats import box_signs
 from benign.floats.boxes import Adapted, BoxObjective
 from benign.floats.fractions_of_gain import Frame
@@ -55,10 +56,11 @@ class Minimisers:
 
     Args:
         objective: h over boxes; the root box is [−1, 1]ᵖ in the coordinates of its frame.
+        clock: when it is over no more are looked for.
     """
 
-    def __init__(self, objective: BoxObjective) -> None:
-        self.objective, self.p = objective, objective.p
+    def __init__(self, objective: BoxObjective, clock: Clock = NO_LIMIT) -> None:
+        self.objective, self.p, self.clock = objective, objective.p, clock
         self.known: list[Minimiser] = []
 
     def add(self, starts: Floats, within: Floats | None = None) -> None:
@@ -78,6 +80,8 @@ class Minimisers:
         if within is not None:
             good &= (np.abs(ends - starts) <= within[new]).all(axis=1)
         for y in ends[good]:
+            if self.clock.late:
+                break
             if self._is_known(y):
                 continue
             found = self._enclosed(y)
@@ -99,7 +103,7 @@ class Minimisers:
         y, before = starts.copy(), np.full(len(starts), np.inf)
         moving = np.arange(len(y))
         for _ in range(NEWTON):
-            if len(moving) == 0:
+            if len(moving) == 0 or self.clock.late:
                 break
             step = np.concatenate([self._newton_step(y[moving[i]]) for i in self._chunks(len(moving))])
             y[moving] -= step
@@ -130,7 +134,11 @@ class Minimisers:
         """
         ticks = (np.arange(per_axis) + 0.5) * 2 / per_axis - 1
         grid = np.stack(np.meshgrid(*[ticks] * self.p, indexing="ij")).reshape(self.p, -1)
-        values = np.concatenate([self._values(grid[:, i]) for i in self._chunks(grid.shape[1])])
+        values = np.full(grid.shape[1], np.inf)
+        for i in self._chunks(grid.shape[1]):
+            if self.clock.late:
+                break
+            values[i] = self._values(grid[:, i])
         shape = (per_axis,) * self.p
         values = np.pad(values.reshape(shape), 1, constant_values=np.inf)
         inner = tuple(slice(1, -1) for _ in range(self.p))
@@ -157,7 +165,7 @@ class Minimisers:
         value, cut = self._values(y), np.ones(y.shape[1])
         moving = np.arange(y.shape[1])
         for _ in range(steps):
-            if len(moving) == 0:
+            if len(moving) == 0 or self.clock.late:
                 break
             part = y[:, moving]
             at, hessian = self._hessian(part, self._tiny(part))

@@ -15,6 +15,7 @@ from math import ceil, floor, inf, nextafter
 from flint import arb, ctx
 
 from benign.balls.scalar import BallObjective
+from benign.clock import NO_LIMIT, Clock
 from benign.errors import ClaimError
 from benign.exact import algebra
 from benign.exact.algebra import RealRoot
@@ -38,9 +39,11 @@ class Algebra:
         self.roots = algebra.narrowed_roots(problem, first, last)
 
     @staticmethod
-    def of(problem: Problem, cover: Cover) -> Algebra | None:
-        """None where the route is too long, or h is constant."""
+    def of(problem: Problem, cover: Cover, clock: Clock = NO_LIMIT) -> Algebra | None:
+        """None where the route is too long, also for the time there is, or h is constant."""
         if problem.step.shots > 1 or len(problem.tasks) > algebra.MAX_TASKS:
+            return None
+        if clock.left < algebra.seconds(problem):
             return None
         try:
             return Algebra(problem, cover)

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from benign.errors import InfeasibleError, ProblemError
+from benign.clock import NO_LIMIT, Clock
+from benign.errors import BudgetError, InfeasibleError, ProblemError
 from benign.exact import globality
 from benign.exact.likeness import is_one_task, is_proportional
 from benign.exact.problem import Problem, exact, written
@@ -23,14 +24,23 @@ from benign.results.landscape import Kind
 from benign.results.line import LineLandscape, StationaryPoint
 from benign.verdict import Status, Verdict
 
+A_TASK = 5e-5
+"""Seconds to write a task's exact numbers into the certificate, on an idle machine."""
 
-def analyze(problem: Problem, *, epsilon: float | str | Fraction = 0) -> LineLandscape:
+ENUMERATING = 0.9
+"""The share of a budget for the list; the rest writes the certificate, which tells the problem."""
+
+
+def analyze(
+    problem: Problem, *, epsilon: float | str | Fraction = 0, clock: Clock = NO_LIMIT
+) -> LineLandscape:
     """Every stationary point of h(W) = Σ ω_τ f_τ(F_τ(W)), proved, and whether h is ε-global.
 
     Args:
         problem: one state, one input.
         epsilon: the ε asked about, in units of the cost; 0 asks whether every local minimum is
             global. The verdict is about this ε; `LineLandscape.epsilon` encloses the smallest one.
+        clock: when it is over, what is left of the line stays undecided.
 
     Returns:
         The `LineLandscape`, its certificate included.
@@ -39,14 +49,17 @@ def analyze(problem: Problem, *, epsilon: float | str | Fraction = 0) -> LineLan
         NotScalarError: more than one state or input.
         InfeasibleError: no gain is feasible, which was proved.
         ProblemError: a number is out of range.
+        BudgetError: the time was over before anything was decided.
 
     Source: Definitions 1 and 2 of Molybog and Lavaei, arXiv 2006.00453; the enumeration is ours.
     """
     started = time.perf_counter()
     wanted = asked(epsilon)
     problem.require_writable()
+    telling = A_TASK * len(problem.tasks)
+    clock.require(telling, "the certificate")
     try:
-        found = _enumerated(problem)
+        found = _enumerated(problem, clock.capped(min(clock.left - telling, ENUMERATING * clock.left)))
     except InfeasibleError:  # rims apart, seen in floating point
         raise empty_line(problem, None) from None
     minima = [point for point in found.points if point.kind.is_minimum]
@@ -56,7 +69,7 @@ def analyze(problem: Problem, *, epsilon: float | str | Fraction = 0) -> LineLan
     doubtful = [stretch.value for stretch in found.undecided]
     minimum = Enclosure(*globality.infimum(values, doubtful))
     bounds = Enclosure(*globality.epsilon(values, doubtful))
-    why = "" if found.undecided else _all_global(problem, minima)
+    why = "" if found.undecided else _all_global(problem, minima, clock)
     if why:
         bounds = Enclosure(0.0, 0.0)
     verdict = _verdict(wanted, bounds, minima, found, why)
@@ -87,10 +100,10 @@ def analyze(problem: Problem, *, epsilon: float | str | Fraction = 0) -> LineLan
     )
 
 
-def _enumerated(problem: Problem) -> Enumeration:
+def _enumerated(problem: Problem, clock: Clock) -> Enumeration:
     if problem.step.kind == "gradient":
-        return enumerate_gradient(problem)
-    return enumerate_normalized(problem)
+        return enumerate_gradient(problem, clock)
+    return enumerate_normalized(problem, clock)
 
 
 def asked(epsilon: float | str | Fraction) -> Fraction:
@@ -122,7 +135,7 @@ def _point_record(point: StationaryPoint) -> dict[str, object]:
 # --- the verdict -----------------------------------------------------------------------------
 
 
-def _all_global(problem: Problem, minima: list[StationaryPoint]) -> str:
+def _all_global(problem: Problem, minima: list[StationaryPoint], clock: Clock) -> str:
     """Why every listed minimum is global *exactly*, or an empty string if that is not known.
 
     For tasks that are one task, h = f∘F, and h' = f'(F)·F'. Where F' ≠ 0 a stationary point has
@@ -141,7 +154,10 @@ def _all_global(problem: Problem, minima: list[StationaryPoint]) -> str:
     box = Interval(
         np.array([point.at.lo for point in minima]), np.array([point.at.hi for point in minima])
     )
-    jacobian = GradientObjective(problem).jacobian(box)
+    try:
+        jacobian = GradientObjective(problem, clock).jacobian(box)
+    except BudgetError:
+        return ""
     if bool(((jacobian.lo > 0) | (jacobian.hi < 0)).all()):
         return "Theorem 2, sharper form: I − η∇²C is non-singular at every minimum"
     return ""
@@ -170,7 +186,8 @@ def _verdict(
         )
     if found.undecided:
         count = len(found.undecided)
-        reason = f"{count} stretch{'es' if count > 1 else ''} of gains could not be decided"
+        when = " in the time given" if found.cut else ""
+        reason = f"{count} stretch{'es' if count > 1 else ''} of gains could not be decided{when}"
     else:
         reason = "the values of the minima could not be told apart"
     gap = f"at most {at_most(epsilon.hi, 3)}" if epsilon.hi < np.inf else "unbounded"

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benign.clock import NO_LIMIT, Clock
+from benign.errors import BudgetError
 from benign.exact.algebra import RealRoot
 from benign.exact.cover import Cover, Run, domain_pieces, known_signs, runs
 from benign.exact.problem import Problem
@@ -24,6 +26,15 @@ from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind
 from benign.results.line import OpenInterval, StationaryPoint, Undecided
 
+PAVING, ENDS, POINTS = 0.5, 0.3, 0.6
+"""Shares of what is left of a budget: for the cover; then for the signs of h' at the ends of its runs,
+and as much again for exact algebra where these are not known; then for shrinking the points. The rest
+encloses the values and the rims."""
+
+
+NO_TIME = "there was no time for it"
+NO_BOUND = "neither h' nor h'' could be bounded away from zero"
+
 
 @dataclass(frozen=True)
 class Enumeration:
@@ -33,19 +44,29 @@ class Enumeration:
     points: tuple[StationaryPoint, ...]
     undecided: tuple[Undecided, ...]
     cover: Cover | None
+    cut: bool = False
+    """Whether time ran out while the line was looked at."""
 
 
-def enumerate_gradient(problem: Problem) -> Enumeration:
+def enumerate_gradient(problem: Problem, clock: Clock = NO_LIMIT) -> Enumeration:
     """All stationary points of h for the gradient step, each enclosed.
+
+    When time runs out what is not decided of the line is named as such, and enclosures stay as wide as
+    they are.
 
     Raises:
         NotScalarError: more than one state or input.
         ProblemError: no gain stabilises every task, or a number is out of range.
+        BudgetError: time ran out before anything was decided.
     """
-    objective = GradientObjective(problem)
+    objective = GradientObjective(problem, clock)
+    objective.clock = clock.part(PAVING)
     proof = pave(objective)
+    cut = objective.clock.late
+    objective.clock = clock.part(ENDS)
     found = _with_signs(objective, runs(proof), None)
-    if any(_is_open(entry) for entry in found) and (algebra := Algebra.of(problem, proof)):
+    open_ends = any(_is_open(entry) for entry in found)
+    if open_ends and not clock.late and (algebra := Algebra.of(problem, proof, clock.part(ENDS))):
         proof = algebra.settled(proof)
         found = _with_signs(objective, runs(proof), algebra)
     else:
@@ -55,7 +76,12 @@ def enumerate_gradient(problem: Problem) -> Enumeration:
     multiple: list[StationaryPoint] = []
     for run, left, right in found:
         if run.tag == "?":
-            doubtful.append((run.lo, run.hi, "neither h' nor h'' could be bounded away from zero"))
+            why = (
+                "there was no time for it"
+                if cut
+                else "neither h' nor h'' could be bounded away from zero"
+            )
+            doubtful.append((run.lo, run.hi, why))
         elif run.tag in "v^a" and 0 in (left, right):
             doubtful.append((run.lo, run.hi, "the sign of h' at an end could not be decided"))
         elif run.tag == "a":
@@ -63,9 +89,12 @@ def enumerate_gradient(problem: Problem) -> Enumeration:
             multiple += _multiple(objective, algebra.within(run), left, right)
         elif run.tag in "v^" and left != right:
             brackets.append((run, Kind.MINIMUM if run.tag == "v" else Kind.MAXIMUM))
-    points = sorted((*_refine_roots(objective, brackets), *multiple), key=lambda point: point.at.mid)
+    points = sorted(
+        (*_refine_roots(objective, brackets, clock), *multiple), key=lambda point: point.at.mid
+    )
     ends = [run for run, _, _ in found]
-    return Enumeration(_domain(objective, ends), tuple(points), _undecided(objective, doubtful), proof)
+    undecided = _undecided(objective, doubtful)
+    return Enumeration(_domain(objective, ends), tuple(points), undecided, proof, cut)
 
 
 def _is_open(entry: tuple[Run, int, int]) -> bool:
@@ -79,13 +108,27 @@ def _with_signs(
     """Each run with the proved signs of h' at its ends (0 where unknown)."""
     signs = known_signs(found)
     ends = np.array([run.lo for run in found] + [found[-1].hi])
-    slope, inside, _ = objective.slope(ends)
+    slope = sides_of_zero(objective, ends)
     for i, sign in enumerate(signs):
-        if sign == 0 and inside[i]:
-            signs[i] = 1 if slope.lo[i] > 0 else -1 if slope.hi[i] < 0 else 0
+        if sign == 0:
+            signs[i] = int(slope[i])
         if signs[i] == 0 and algebra is not None:
             signs[i] = algebra.sign(float(ends[i]))
     return [(run, signs[i], signs[i + 1]) for i, run in enumerate(found)]
+
+
+def sides_of_zero(objective: GradientObjective, w: Floats) -> Floats:
+    """The proved sign of h' at gains inside the domain; 0 where it is not known, or time is over."""
+    found = np.zeros(w.size)
+    for part in objective.chunks(w.size):
+        try:
+            slope, inside, _ = objective.slope(w[part])
+        except BudgetError:
+            break
+        found[part] = np.where(
+            inside & (slope.lo > 0), 1.0, np.where(inside & (slope.hi < 0), -1.0, 0.0)
+        )
+    return found
 
 
 def _multiple(
@@ -96,7 +139,7 @@ def _multiple(
         return []
     lo, hi = floats_around(root)
     box = np.array([lo]), np.array([hi])
-    value, curvature = _values(objective, *box), objective.bounds(*box).d2.known()
+    value, curvature = _values(objective, *box), _curvature(objective, *box)
     kind = Kind.INFLECTION if left == right else Kind.MINIMUM if left < 0 else Kind.MAXIMUM
     return [
         StationaryPoint(
@@ -115,7 +158,7 @@ def _undecided(
     if not doubtful:
         return ()
     lo, hi = np.array([d[0] for d in doubtful]), np.array([d[1] for d in doubtful])
-    value = objective.value(lo, hi)
+    value = _in_time(objective, lo, hi, objective.value)
     low = np.nan_to_num(np.maximum(value.lo, 0.0), nan=0.0)  # a cost is never negative
     high = np.nan_to_num(value.hi, nan=np.inf, posinf=np.inf)
     return tuple(
@@ -128,7 +171,7 @@ def _undecided(
 
 
 def _refine_roots(
-    objective: GradientObjective, brackets: list[tuple[Run, Kind]]
+    objective: GradientObjective, brackets: list[tuple[Run, Kind]], clock: Clock
 ) -> tuple[StationaryPoint, ...]:
     if not brackets:
         return ()
@@ -141,14 +184,15 @@ def _refine_roots(
         return bounds.d1_mid.mid, bounds.d2.mid
 
     def sides(x: Floats) -> Floats:
-        slope, inside, _ = objective.slope(x)
-        sign = np.where(inside & (slope.lo > 0), 1.0, np.where(inside & (slope.hi < 0), -1.0, 0.0))
-        return np.tile(direction, x.size // direction.size) * sign
+        return np.tile(direction, x.size // direction.size) * sides_of_zero(objective, x)
 
+    objective.clock = clock.part(0.5 * POINTS)
     guess = newton(derivatives, lo, hi, direction)
+    objective.clock = clock.part(POINTS)
     lo, hi = shrink(sides, guess, lo, hi)
-    curvature = objective.bounds(lo, hi).d2
-    value = _values(objective, lo, hi)
+    objective.clock = clock.part(POINTS)
+    value, curvature = _values(objective, lo, hi), _curvature(objective, lo, hi)
+    objective.clock = clock
     return tuple(
         StationaryPoint(
             Enclosure(float(lo[i]), float(hi[i])),
@@ -162,11 +206,37 @@ def _refine_roots(
 
 def _values(objective: GradientObjective, lo: Floats, hi: Floats) -> Interval:
     """h over short boxes: the mean-value form h(mid) + h'(X)(X − mid), which h' ≈ 0 makes tight."""
-    box = Interval(lo, hi)
-    mid = box.mid
-    offset = box - Interval.point(mid)
-    centred = objective.value(mid, mid) + objective.bounds(lo, hi).d1 * offset
-    return centred.intersect(objective.value(lo, hi)).known()
+
+    def over(lo: Floats, hi: Floats) -> Interval:
+        box = Interval(lo, hi)
+        mid = box.mid
+        offset = box - Interval.point(mid)
+        centred = objective.value(mid, mid) + objective.bounds(lo, hi).d1 * offset
+        return centred.intersect(objective.value(lo, hi)).known()
+
+    value = _in_time(objective, lo, hi, over)
+    return Interval(np.maximum(value.lo, 0.0), value.hi)  # a cost is never negative
+
+
+def _curvature(objective: GradientObjective, lo: Floats, hi: Floats) -> Interval:
+    return _in_time(objective, lo, hi, lambda lo, hi: objective.bounds(lo, hi).d2.known())
+
+
+def _in_time(
+    objective: GradientObjective,
+    lo: Floats,
+    hi: Floats,
+    bounds: Callable[[Floats, Floats], Interval],
+) -> Interval:
+    """Bounds over boxes, chunk by chunk; [−∞, ∞] for those that there is no time for."""
+    low, high = np.full(lo.shape, -np.inf), np.full(lo.shape, np.inf)
+    for part in objective.chunks(lo.size):
+        try:
+            found = bounds(lo[part], hi[part])
+        except BudgetError:
+            break
+        low[part], high[part] = found.lo, found.hi
+    return Interval(low, high)
 
 
 def newton(
@@ -176,12 +246,18 @@ def newton(
     direction: Floats,
     iterations: int = 80,
 ) -> Floats:
-    """Roots of monotone functions in brackets, in floating point: Newton, halved where it leaves."""
+    """Roots of monotone functions in brackets, in floating point: Newton, halved where it leaves.
+
+    Guesses, as good as there is time for.
+    """
     lo, hi = lo.copy(), hi.copy()
     x = 0.5 * (lo + hi)
     with np.errstate(all="ignore"):
         for _ in range(iterations):
-            d1, d2 = derivatives(x)
+            try:
+                d1, d2 = derivatives(x)
+            except BudgetError:
+                break
             below = direction * d1 < 0
             lo, hi = np.where(below, x, lo), np.where(below, hi, x)
             step = x - d1 / d2
@@ -242,7 +318,7 @@ def _rims(
     """
     runs_of_ends = [first if leftward else last for first, last in pieces]
     inner = np.array([run.hi if leftward else run.lo for run in runs_of_ends])
-    _, inside, _ = objective.slope(inner)
+    inside = _inside(objective, inner)
     lo = np.array([run.lo for run in runs_of_ends])
     hi = np.array([run.hi for run in runs_of_ends])
     for i, (first, last) in enumerate(pieces):
@@ -254,6 +330,17 @@ def _rims(
     return [Enclosure(float(a), float(b)) for a, b in zip(lo, hi, strict=True)]
 
 
+def _inside(objective: GradientObjective, w: Floats) -> np.ndarray:
+    """Whether gains are known to be in the domain."""
+    found = np.zeros(w.shape, bool)
+    for part in objective.chunks(w.size):
+        try:
+            found[part] = objective.slope(w[part])[1]
+        except BudgetError:
+            break
+    return found
+
+
 def _refine_rims(
     objective: GradientObjective, lo: Floats, hi: Floats, *, leftward: bool
 ) -> tuple[Floats, Floats]:
@@ -263,7 +350,10 @@ def _refine_rims(
     for _ in range(math.ceil(56 / math.log2(parts))):
         grid = lo[:, None] + (hi - lo)[:, None] * np.linspace(0.0, 1.0, parts + 1)
         grid[:, -1] = hi
-        _, inside, outside = objective.slope(grid.ravel())
+        try:
+            _, inside, outside = objective.slope(grid.ravel())
+        except BudgetError:
+            break
         inside, outside = inside.reshape(grid.shape), outside.reshape(grid.shape)
         if leftward:
             inside, outside = outside, inside

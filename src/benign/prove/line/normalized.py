@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benign.clock import NO_LIMIT, Clock
 from benign.exact.pieces import (
     Break,
     End,
@@ -29,7 +30,8 @@ from benign.results.line import OpenInterval, StationaryPoint, Undecided
 class PieceObjective:
     """h, h' and h'' of given pieces over boxes, by outward-rounded interval arithmetic."""
 
-    def __init__(self, problem: Problem, parts: list[Piece]) -> None:
+    def __init__(self, problem: Problem, parts: list[Piece], clock: Clock = NO_LIMIT) -> None:
+        self.clock = clock
         f, _ = scalar_plants(problem)
         self.costs = Costs(f)
         self.weights = np.array([float(w) for w in problem.weights])
@@ -42,6 +44,7 @@ class PieceObjective:
         rows = []
         with np.errstate(all="ignore"):
             for start in range(0, max(which.size, 1), self.chunk):
+                self.clock.check("the list of pieces")
                 part = slice(start, start + self.chunk)
                 shift = self.eta * Interval.point(self.shifts[which[part]])
                 moved = w[part][:, None] + shift
@@ -55,17 +58,18 @@ class PieceObjective:
         return value, d1, d2
 
 
-def enumerate_normalized(problem: Problem) -> Enumeration:
+def enumerate_normalized(problem: Problem, clock: Clock = NO_LIMIT) -> Enumeration:
     """All local minima, jumps and edge minima of h for the normalised step, each enclosed.
 
     Raises:
         NotScalarError: more than one state or input.
         ProblemError: a number out of range, a vanishing cost, or a domain that is empty.
+        BudgetError: time ran out; a list of pieces in part says nothing of h.
     """
-    turns, parts = pieces(problem)
+    turns, parts = pieces(problem, lambda: clock.check("the list of pieces"))
     if not parts:
         return Enumeration((), (), (), None)
-    objective = PieceObjective(problem, parts)
+    objective = PieceObjective(problem, parts, clock)
     every = np.arange(len(parts))
     left, right = _ends([p.left for p in parts]), _ends([p.right for p in parts])
     value_left, slope_left, _ = objective(every, left)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benign.errors import Cause, InfeasibleError
+from benign.errors import BudgetError, Cause, InfeasibleError
 from benign.exact.cover import Cover
 from benign.floats.intervals import Floats
 from benign.floats.scalar import GradientObjective
@@ -39,7 +39,11 @@ def root_interval(objective: GradientObjective) -> tuple[float, float]:
 
 
 def pave(objective: GradientObjective, max_boxes: int = MAX_BOXES) -> Cover:
-    """Cut the line until every box is tagged, too narrow to cut, or the boxes run out."""
+    """Cut the line until every box is tagged, too narrow to cut, or the boxes or the time run out.
+
+    Raises:
+        BudgetError: the time of the objective's clock was over before one box was tagged.
+    """
     low, high = root_interval(objective)
     points = np.unique(np.linspace(low, high, INITIAL_BOXES + 1))  # a line of a few ulp holds fewer
     floor = SMALLEST * 2.0**-10 * (high - low)
@@ -60,13 +64,27 @@ def pave(objective: GradientObjective, max_boxes: int = MAX_BOXES) -> Cover:
         cut = lo + CUT * (hi - lo)
         lo, hi = np.concatenate([lo, cut]), np.concatenate([cut, hi])
     lo, hi, tags = (np.concatenate(column) for column in zip(*done, strict=True))
+    if (tags == "?").all():
+        objective.clock.check("a first look at the line of gains")
     order = np.argsort(lo, kind="stable")
     points = np.append(lo[order], hi[order[-1]])
     return Cover(tuple(points.tolist()), "".join(tags[order]))
 
 
 def _tag(objective: GradientObjective, lo: Floats, hi: Floats) -> tuple[np.ndarray, np.ndarray]:
-    """The tags, and which boxes no cut can help, their bounds being rounding errors for the most.
+    """The tags, and which boxes no cut can help; when the time is over that is said of all the rest."""
+    tags, hopeless = np.full(lo.shape, " "), np.zeros(lo.shape, bool)
+    for part in objective.chunks(lo.size):
+        try:
+            tags[part], hopeless[part] = _tagged(objective, lo[part], hi[part])
+        except BudgetError:
+            hopeless[part.start :] = True
+            break
+    return tags, hopeless
+
+
+def _tagged(objective: GradientObjective, lo: Floats, hi: Floats) -> tuple[np.ndarray, np.ndarray]:
+    """The tags of a chunk of boxes, and for which of them bounds are rounding errors for the most.
 
     Towards a double root of h' the bound on h' shrinks with the square of the width until rounding
     takes over; from there on cutting only multiplies boxes. (A heuristic: it ends the search early

@@ -1,0 +1,42 @@
+"""When the command began: a budget counts from there, the interpreter's start and imports included."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benign.clock import Clock
+
+_IMPORTED = time.perf_counter()
+
+TELLING, DRAWING = 0.3, 2.0
+"""Seconds of a budget that are left for showing results, and for drawing and saving them as well."""
+
+_SLOWEST = 30.0
+"""Seconds from the start of a process to the import of this, at most; more is another clock's."""
+
+
+def began() -> float:
+    """When the process started, by `time.perf_counter`; where none tells, when this was imported."""
+    try:
+        ticks = float(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return _IMPORTED
+    started = time.perf_counter() - age
+    return started if 0 <= _IMPORTED - started <= _SLOWEST else _IMPORTED
+
+
+def clock(budget: str | None) -> Clock:
+    """The clock of the command: no limit, or the budget from the start of the process on.
+
+    Raises:
+        ProblemError: the text is no duration.
+    """
+    from benign.clock import Clock
+    from benign.durations import parse_duration
+
+    return Clock() if budget is None else Clock(parse_duration(budget, "budget"), began=began())

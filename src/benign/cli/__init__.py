@@ -7,77 +7,16 @@ where a proof was required. What is heavy is imported by the verb that needs it,
 
 from __future__ import annotations
 
-import os
-import sys
-from typing import Annotated, NoReturn
-
-import typer
-
-from benign.cli import (
-    adapting,
-    analyzing,
-    bifurcation,
-    certifying,
-    checking,
-    examples,
-    recommending,
-    reproducing,
-    training,
-)
-from benign.cli.common import USAGE, app
-from benign.errors import BenignError, InfeasibleError
-from benign.text import clean_lines
-from benign.version import __version__
-
 
 def main() -> None:
-    """Run the command; every error raised on purpose becomes one message and exit status 2."""
-    try:
-        app(prog_name="benign")
-    except InfeasibleError as error:
-        if error.certificate is None:
-            _fail(str(error))
-        print(f"benign: PROVED: {clean_lines(str(error))}", file=sys.stderr)
-        sys.exit(USAGE)
-    except BenignError as error:
-        _fail(str(error))
-    except BrokenPipeError:  # the reader of a pipe went away: nobody is left to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except KeyboardInterrupt:
-        print("benign: interrupted", file=sys.stderr)
-        sys.exit(130)
+    """Run the command; every error becomes one message and exit status 2."""
+    from benign.cli.guard import guarded
+
+    guarded(_run)
 
 
-def _fail(message: str) -> NoReturn:
-    print(f"benign: error: {clean_lines(message)}", file=sys.stderr)
-    sys.exit(USAGE)
+def _run() -> None:
+    # Here, where an import that fails, for lack of memory, is told as any other error is.
+    from benign.cli.application import app
 
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(f"benign {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _common(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    pass
-
-
-for _verb in (
-    analyzing,
-    certifying,
-    checking,
-    training,
-    adapting,
-    bifurcation,
-    recommending,
-    reproducing,
-    examples,
-):
-    _verb.register()
+    app(prog_name="benign")

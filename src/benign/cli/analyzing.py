@@ -13,7 +13,7 @@ from benign.cli.common import app, normalized, read, tell_written
 from benign.cli.landscapes import run
 from benign.cli.options import FamilyArgument, JsonOption, NormalizeOption, ShotsOption, StepOption
 from benign.cli.ranges import FORMS, one_step_size, tell_spacing
-from benign.errors import ProblemError
+from benign.errors import OutputError, ProblemError
 
 EtaOption = Annotated[
     str | None,
@@ -112,14 +112,17 @@ def analyze(
     if normalize_costs:
         file = normalized(file)
     problems = [Problem(file.family, one) for one in steps]
-    outcome = run(problems, proof, out, as_json=json, settings=settings)
-    showing.show(file, family, outcome.results, as_json=json)
+    shown = showing.Showing(file, family, len(problems), as_json=json)
+    outcome = run(problems, proof, out, as_json=json, tell=shown.tell, settings=settings)
+    shown.finish()
     if not json:
         tell_spacing(eta)
         showing.advise(file, family, problems[0], outcome.results, wanted=recommend)
         if outcome.written:
             tell_written(outcome.written)
             showing.say_what_was_checked(outcome.results)
+    if outcome.unsaved:
+        raise OutputError("\n".join(outcome.unsaved), written=outcome.written)
     if outcome.refused:
         raise ProblemError(f"no result for {len(outcome.refused)} of the step sizes{outcome.reasons}")
     showing.leave(problems, outcome.results, asserted=epsilon is not None, proof=proof)

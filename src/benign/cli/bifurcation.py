@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benign.cli.bars import counting
-from benign.cli.common import app, read, tell_written
+from benign.cli.common import app, place, read, save_and_tell, tell_json
 from benign.cli.options import FamilyArgument, JsonOption, ShotsOption, StepOption
 from benign.cli.ranges import FORMS, step_sizes, tell_spacing
 from benign.cli.screen import Screen
-from benign.text import clean_json, clean_lines
+from benign.text import clean_lines
 
 
 def register() -> None:
@@ -32,19 +31,19 @@ def bifurcate(
     """Follow the minimisers of h as the step size grows, with proof at each step size looked at."""
     sizes = step_sizes(eta)
     file, steps = read(family, "1", step, shots)
+    from benign.results.documents import about_sweep
     from benign.sweeps.bifurcation import bifurcate as run
     from benign.sweeps.bifurcation import bifurcation_document
 
-    with counting("landscapes") as report:
-        found = run(file.family, sizes, step=steps[0].kind, shots=steps[0].shots, progress=report)
-    if json:
-        print(clean_json(json_module.dumps(bifurcation_document(found), indent=1, ensure_ascii=False)))
-    else:
-        screen = Screen()
-        screen.say(clean_lines(str(found)))
-        tell_spacing(eta)
-        screen.explain()
-    if out is not None:
-        written = found.save(out)
-        if not json:
-            tell_written(written)
+    kind, number = steps[0].kind, steps[0].shots
+    with place(out, lambda: about_sweep("bifurcation", file.family, kind, number)):
+        with counting("landscapes") as report:
+            found = run(file.family, sizes, step=kind, shots=number, progress=report)
+        if json:
+            tell_json(bifurcation_document(found))
+        else:
+            screen = Screen()
+            screen.say(clean_lines(str(found)))
+            tell_spacing(eta)
+            screen.explain()
+        save_and_tell(found, out, quiet=json)

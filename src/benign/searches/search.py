@@ -16,10 +16,12 @@ from jaxtyping import Float, Int
 from benign.certificates.regret import REGRET
 from benign.errors import ClaimError, ProblemError
 from benign.exact.problem import real, whole
+from benign.folders import require_place
 from benign.linalg import in_float64
 from benign.meta.given import as_objective
 from benign.meta.objective import MetaObjective
 from benign.prove.certify import certify
+from benign.results.documents import about_landscape
 from benign.results.landscape import Kind
 from benign.results.observed import (
     ObservedLandscape,
@@ -140,6 +142,8 @@ def search(
     """
     began = time.perf_counter()
     h = as_objective(objective, "search", eta=eta, step=step, shots=shots)
+    if out is not None:
+        require_place(out, about_landscape(h.problem))
     starts = None if starts is None else whole(starts, "starts")
     budget = None if budget is None else real(budget, "budget")
     if starts is not None and starts < 1:

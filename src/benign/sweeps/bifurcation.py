@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 from benign.errors import Cause, InfeasibleError, ProblemError
 from benign.exact.problem import Family, Problem, make_step, real
 from benign.exact.rounding import at_least, at_most, named
+from benign.folders import require_place
 from benign.meta.given import settings_of
 from benign.prove.line.enumeration import analyze
+from benign.results.documents import about_sweep
 from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind
 from benign.results.line import LineLandscape, StationaryPoint
@@ -134,16 +136,18 @@ class Bifurcation(Shown):
         """Write bifurcation.json, .png and .svg to a directory, made if need be.
 
         Raises:
-            OutputError: the directory cannot be made or written.
+            OutputError: the directory cannot be made or written, or holds results of another problem.
         """
-        from benign.files import make_directory, to_text, write_atomically
+        from benign.files import to_text
+        from benign.folders import save_all
         from benign.views.save import render
 
-        where = make_directory(directory)
-        contents: dict[str, str | bytes] = {"bifurcation.json": to_text(bifurcation_document(self))}
-        for suffix, picture in render(self.plot()).items():
-            contents[f"bifurcation.{suffix}"] = picture
-        return [write_atomically(where / name, content) for name, content in contents.items()]
+        def pictures() -> dict[str, bytes]:
+            return {f"bifurcation.{suffix}": data for suffix, data in render(self.plot()).items()}
+
+        contents = {"bifurcation.json": to_text(bifurcation_document(self))}
+        about = about_sweep("bifurcation", self.family, self.kind, self.shots)
+        return save_all(directory, about, contents, pictures)
 
     def __str__(self) -> str:
         first, last = named(self.samples[0].eta), named(self.samples[-1].eta)
@@ -197,6 +201,8 @@ def bifurcate(
     limit = math.inf if budget is None else real(budget, "budget")
     exact = as_exact_family(family, "bifurcate")
     steps = sorted({make_step(kind, eta, shots).eta for eta in several(etas, "etas", "bifurcate")})
+    if out is not None:
+        require_place(out, about_sweep("bifurcation", exact, kind, make_step(kind, 1, shots).shots))
     if len(steps) < 2:
         raise ProblemError("eta: give at least two different step sizes")
 

@@ -17,10 +17,12 @@ from jaxtyping import Float
 from benign.errors import Cause, InfeasibleError, ProblemError
 from benign.exact.problem import Family, Problem, Task, make_step, real, whole
 from benign.exact.rounding import at_least
+from benign.folders import require_place
 from benign.linalg import in_float64
 from benign.meta.given import meta_objective, settings_of
 from benign.prove.boxes import below as few_parameters
 from benign.prove.line.enumeration import analyze
+from benign.results.documents import about_sweep
 from benign.results.enclosure import Enclosure
 from benign.searches.sampling import make_sampler
 from benign.searches.search import search
@@ -126,6 +128,8 @@ def recommend(
         eta = used.eta if variants is None or Variant.GRADIENT in variants else None
     shots = make_step("gradient", 1, shots if shots is not None else used.shots if used else 1).shots
     exact = as_exact_family(family, "recommend")
+    if out is not None:
+        require_place(out, about_sweep("recommendation", exact, "gradient", shots))
     found = _recommended(exact, eta, etas, variants, shots, budget, starts, seed, began, progress)
     if out is not None:
         found.save(out)

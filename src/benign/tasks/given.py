@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from benign.errors import FileFormatError, UsageError
 from benign.exact.problem import Family, Task, make_family
+from benign.opening import exists, shortened
 from benign.tasks.files import FamilyFile, bundled_names, bundled_path, load
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ def opened(value: str | os.PathLike[str]) -> FamilyFile:
         ProblemError: its tasks are not well posed.
     """
     path = Path(value)
-    if isinstance(value, str) and path.suffix == "" and os.sep not in value and not path.exists():
+    if isinstance(value, str) and path.suffix == "" and os.sep not in value and not exists(path):
         if value not in bundled_names():
             raise FileFormatError(
-                f"{value}: neither a file nor a bundled family; `benign examples` lists those"
+                f"{shortened(value)}: neither a file nor a bundled family; `benign examples` lists those"
             )
         path = bundled_path(value)
     return load(path)

@@ -13,9 +13,10 @@ import jax
 import numpy as np
 
 from benign.certificates.quantitative import QUANTITATIVE
-from benign.errors import ClaimError, ProblemError, UsageError
+from benign.errors import ClaimError, OutputError, ProblemError, UsageError
 from benign.exact.likeness import is_one_task
 from benign.exact.problem import Step, real, whole
+from benign.folders import require_place
 from benign.linalg import in_float64
 from benign.meta.adaptation import AdaptationStep
 from benign.meta.algorithms import Algorithm, NormalizedMAML, make_algorithm
@@ -23,12 +24,13 @@ from benign.meta.given import is_objective, require_alone, settings_of
 from benign.meta.objective import MetaObjective
 from benign.meta.ticks import InfeasibleStartError
 from benign.meta.train import Course, Ended, Sampler
+from benign.opening import exists, path_of
 from benign.prove.certify import certify
 from benign.tasks.family import TaskFamily
 from benign.tasks.given import FAMILIES, as_task_family, described, is_family
 from benign.tasks.stack import TaskStack
-from benign.training.checkpoint import digest_of, read_checkpoint, write_checkpoint
-from benign.training.result import TrainingResult, numbers
+from benign.training.checkpoint import digest_of, is_checkpoint, read_checkpoint, write_checkpoint
+from benign.training.result import TrainingResult, about_run, numbers
 from benign.training.starts import mean_of_optima, optima, random_start
 
 CHECKPOINT_SECONDS = 1.0
@@ -153,8 +155,17 @@ def train(
     }
     arrays = [numbers(x) for x in jax.tree.leaves((W, stack.tasks, stack.weights))]
     digest = digest_of(settings, arrays)
-    path = None if checkpoint is None else Path(checkpoint)
-    before = read_checkpoint(path, digest) if resume and path is not None and path.exists() else None
+    path = None if checkpoint is None else Path(path_of(checkpoint, "train"))
+    before = None
+    if path is not None and exists(path):
+        # Whatever it is, it is looked at before it is replaced: it may be somebody's file.
+        before = read_checkpoint(path, digest) if resume else None
+        if not resume and not is_checkpoint(path):
+            raise OutputError(f"{path}: a file of that name is there, and no checkpoint; name another")
+    if path is not None:
+        require_place(path.parent, about_run(rule, stack.names, digest))
+    if out is not None:
+        require_place(out, about_run(rule, stack.names, digest))
     certifier = _certifier(family, rule) if certified or gap is not None else None
     try:
         ended = course.run(

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from benign.certificates.check import check, cost
 from benign.errors import InfeasibleError, ProblemError
 from benign.exact.problem import Problem, real, whole
+from benign.folders import require_place
 from benign.meta.given import as_problem, is_objective, meta_objective
+from benign.opening import path_of
 from benign.prove.line.enumeration import analyze as enumerate_scalar
 from benign.prove.line.enumeration import asked
+from benign.results.documents import about_landscape
 from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -78,7 +81,8 @@ def analyze(
             without any, one that is only tried gets FOR_A_TRY.
         starts, seed: of a search.
         out: a directory, made if need be, that the result is saved to.
-        checkpoint: a file that keeps an unfinished proof, from which it goes on the next time.
+        checkpoint: a file that keeps a proof in a few parameters, from which it goes on the next time.
+            It is removed when a finished proof was saved to `out`.
         progress: called now and then.
 
     Raises:
@@ -92,6 +96,8 @@ def analyze(
     if proof not in ("required", "try", "off"):
         raise ProblemError(f"proof: expected required, try or off, got {proof!r}")
     problem = as_problem(objective, "analyze", eta=eta, step=step, shots=shots)
+    if out is not None:
+        require_place(out, about_landscape(problem))
     found = _analyzed(
         objective if is_objective(objective) else problem,
         problem,
@@ -106,6 +112,10 @@ def analyze(
     )
     if out is not None:
         found.save(out)
+        if checkpoint is not None and not getattr(found, "left", 0):
+            from benign.prove.boxes import state
+
+            state.discard(checkpoint)
     return found
 
 
@@ -155,7 +165,7 @@ def _analyzed(
         epsilon=wanted,
         seeds=[point.W for point in observed.minimizers] if observed else (),
         budget=budget,
-        checkpoint=None if checkpoint is None else Path(checkpoint),
+        checkpoint=None if checkpoint is None else Path(path_of(checkpoint, "analyze")),
         observed=observed,
         progress=_proving(progress),
     )

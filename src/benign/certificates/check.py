@@ -20,7 +20,7 @@ from benign.certificates.document import VERSION, digest
 from benign.certificates.reading import Refused
 from benign.certificates.registry import CLAIMS
 from benign.errors import BenignError, CertificateError, FileFormatError, UsageError
-from benign.exact.problem import Problem, problem_from_json
+from benign.exact.problem import Problem, problem_from_json, seconds_of
 from benign.opening import read_json
 from benign.verdict import Status, Verdict
 
@@ -87,6 +87,7 @@ def examine(
         raise UsageError(
             f"check: expected a certificate or the path of one, got {type(document).__name__}"
         )
+    limit = seconds_of(limit, "limit")
     body = dict(document) if isinstance(document, Mapping) else _read(document)
     if body.get("benign") != "certificate":
         raise CertificateError('this is no certificate: it lacks "benign": "certificate"')

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from benign.cli.choices import nearest
+from benign.cli.guard import LEAST_WITH_JAX, require_memory
 from benign.cli.ranges import step_sizes
 from benign.errors import FileFormatError, InfeasibleError, OutputError, ProblemError
 from benign.text import clean, clean_json, clean_lines
@@ -212,6 +213,7 @@ def tell_written(paths: Sequence[Path]) -> None:
 
 def set_up_jax(cache: Path | None = None) -> None:
     """Double precision, and where compiled code is kept."""
+    require_memory(LEAST_WITH_JAX)
     import jax
 
     jax.config.update("jax_enable_x64", True)

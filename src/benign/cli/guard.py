@@ -12,11 +12,36 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from benign.cli.streams import prepare
-from benign.errors import BenignError, InfeasibleError, OutputWarning, RoundingWarning
+from benign.errors import BenignError, InfeasibleError, OutputWarning, RoundingWarning, UsageError
 from benign.opening import cause_of
 from benign.text import clean_lines
 
 USAGE, BROKEN = 2, 130
+
+
+LEAST = 0.3
+"""Gigabytes of address space without which NumPy ends the process itself, and LEAST_WITH_JAX …"""
+
+LEAST_WITH_JAX = 2.5
+"""… without which XLA does."""
+
+
+def require_memory(gigabytes: float) -> None:
+    """Refuse to begin where libraries would end the process without a word.
+
+    Raises:
+        UsageError: the address space is limited to less.
+    """
+    try:
+        import resource
+    except ImportError:  # no such limits here
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < gigabytes * 1e9:
+        raise UsageError(
+            f"not enough memory: a process may have {limit / 1e9:.2g} GB here (ulimit -v), and this "
+            f"needs {gigabytes:g} GB"
+        )
 
 
 def guarded(run: Callable[[], Any]) -> NoReturn:
@@ -36,6 +61,7 @@ def guarded(run: Callable[[], Any]) -> NoReturn:
 
 def _status(run: Callable[[], Any]) -> int:
     try:
+        require_memory(LEAST)
         run()
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 0 if error.code is None else USAGE

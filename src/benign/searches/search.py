@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from benign.certificates.regret import REGRET
-from benign.errors import ClaimError, ProblemError
-from benign.exact.problem import real, whole
+from benign.errors import ClaimError
+from benign.exact.problem import seconds_of, seed_of, starts_of
 from benign.folders import require_place
 from benign.linalg import in_float64
 from benign.meta.given import as_objective
@@ -32,6 +32,7 @@ from benign.results.observed import (
 )
 from benign.searches.descent import NOISY, Field, Polished, descend, polish, signs
 from benign.searches.sampling import Sampler, make_sampler
+from benign.tasks.given import require_callable
 
 ROUND = 32
 """Starts between two looks at the missing mass."""
@@ -144,13 +145,10 @@ def search(
     h = as_objective(objective, "search", eta=eta, step=step, shots=shots)
     if out is not None:
         require_place(out, about_landscape(h.problem))
-    starts = None if starts is None else whole(starts, "starts")
-    budget = None if budget is None else real(budget, "budget")
-    if starts is not None and starts < 1:
-        raise ProblemError(f"starts: at least one start is needed, got {starts}")
-    if budget is not None and not budget >= 0:
-        raise ProblemError(f"budget: seconds, zero or more, are needed, got {budget}")
-    found = _searched(h, starts, whole(seed, "seed"), budget, began, progress)
+    starts = None if starts is None else starts_of(starts)
+    budget = None if budget is None else seconds_of(budget)
+    require_callable(progress, "search", "progress")
+    found = _searched(h, starts, seed_of(seed), budget, began, progress)
     if out is not None:
         found.save(out)
     return found

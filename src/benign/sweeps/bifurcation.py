@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from benign.errors import Cause, InfeasibleError, ProblemError
-from benign.exact.problem import Family, Problem, make_step, real
+from benign.exact.problem import Family, Problem, make_step, seconds_of
 from benign.exact.rounding import at_least, at_most, named
 from benign.folders import require_place
 from benign.meta.given import settings_of
@@ -27,7 +27,7 @@ from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind
 from benign.results.line import LineLandscape, StationaryPoint
 from benign.results.shown import Shown
-from benign.tasks.given import as_exact_family, several
+from benign.tasks.given import as_exact_family, require_callable, several
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,9 +196,10 @@ def bifurcate(
     """
     began = time.perf_counter()
     family, used = settings_of(objective, "bifurcate")
-    kind = step or (used.kind if used else "gradient")
+    kind = step if step is not None else (used.kind if used else "gradient")
     shots = shots if shots is not None else (used.shots if used else 1)
-    limit = math.inf if budget is None else real(budget, "budget")
+    limit = math.inf if budget is None else seconds_of(budget)
+    require_callable(progress, "bifurcate", "progress")
     exact = as_exact_family(family, "bifurcate")
     steps = sorted({make_step(kind, eta, shots).eta for eta in several(etas, "etas", "bifurcate")})
     if out is not None:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from benign.errors import Cause, InfeasibleError, ProblemError
-from benign.exact.problem import Family, Problem, Task, make_step, real, whole
+from benign.exact.problem import Family, Problem, Task, make_step, real, seed_of, starts_of
 from benign.exact.rounding import at_least
 from benign.folders import require_place
 from benign.linalg import in_float64
@@ -29,7 +29,7 @@ from benign.searches.search import search
 from benign.sweeps.advice import decide
 from benign.sweeps.gradient_descent import follow
 from benign.sweeps.recommendation import Cell, Recommendation, Variant, Word, variant_problem
-from benign.tasks.given import as_exact_family, several
+from benign.tasks.given import as_exact_family, require_callable, several
 from benign.tasks.normalizing import measure, normalize
 from benign.training.starts import largest_eta, largest_feasible_eta
 
@@ -117,10 +117,9 @@ def recommend(
     Source: arXiv 2006.00453, the discussion of Figures 2 and 3; grid, criterion and thresholds: ours.
     """
     began = time.perf_counter()
-    starts, seed = whole(starts, "starts"), whole(seed, "seed")
+    starts, seed = starts_of(starts), seed_of(seed)
     budget = None if budget is None else real(budget, "budget")
-    if starts < 1:
-        raise ProblemError(f"starts: at least one start is needed, got {starts}")
+    require_callable(progress, "recommend", "progress")
     if budget is not None and not budget > 0:
         raise ProblemError(f"budget: a positive number of seconds is needed, got {budget}")
     family, used = settings_of(objective, "recommend")

@@ -15,7 +15,7 @@ import numpy as np
 from benign.certificates.quantitative import QUANTITATIVE
 from benign.errors import ClaimError, OutputError, ProblemError, UsageError
 from benign.exact.likeness import is_one_task
-from benign.exact.problem import Step, real, whole
+from benign.exact.problem import Step, real, seconds_of, seed_of, whole
 from benign.folders import require_place
 from benign.linalg import in_float64
 from benign.meta.adaptation import AdaptationStep
@@ -27,7 +27,8 @@ from benign.meta.train import Course, Ended, Sampler
 from benign.opening import exists, path_of
 from benign.prove.certify import certify
 from benign.tasks.family import TaskFamily
-from benign.tasks.given import FAMILIES, as_task_family, described, is_family
+from benign.tasks.given import FAMILIES, as_task_family, described, is_family, require_callable
+from benign.tasks.numbers import floats_of
 from benign.tasks.stack import TaskStack
 from benign.training.checkpoint import digest_of, is_checkpoint, read_checkpoint, write_checkpoint
 from benign.training.result import TrainingResult, about_run, numbers
@@ -41,6 +42,12 @@ CERTIFIED_WORK = 2e6
 
 REFERENCE = 64
 """Tasks drawn from a sampler for the reference family, on which a run is watched and judged."""
+
+MOST_STEPS = 10_000_000
+"""Meta-steps at most: their trace then has 320 MB, and a checkpoint holds it."""
+
+MOST_BATCH = 1_000_000
+"""Tasks in a batch, at most."""
 
 Progress = Callable[[int, float, float, int], None]
 
@@ -115,12 +122,19 @@ def train(
     Source: Algorithm 1 of arXiv 2006.00453; see `benign.meta.algorithms` for the relatives.
     """
     began = time.perf_counter()
-    seed, steps, every = whole(seed, "seed"), whole(steps, "steps", 0), whole(every, "every", 1)
-    batch = None if batch is None else whole(batch, "batch", 1)
-    tolerance, delta = real(tolerance, "tolerance"), real(delta, "delta")
+    seed, every = seed_of(seed), whole(every, "every", 1, 2**31 - 1, "it is counted in 32 bits")
+    steps = whole(steps, "steps", 0, MOST_STEPS, "the trace of all of them is kept in memory")
+    batch = None if batch is None else whole(batch, "batch", 1, MOST_BATCH, "they are drawn at once")
+    tolerance, delta = _positive(tolerance, "tolerance", zero=True), _positive(delta, "delta")
     beta, gap, lam = (
-        None if x is None else real(x, name) for x, name in ((beta, "beta"), (gap, "gap"), (lam, "lam"))
+        None if x is None else _positive(x, name)
+        for x, name in ((beta, "beta"), (gap, "gap"), (lam, "lam"))
     )
+    budget = None if budget is None else seconds_of(budget)
+    require_callable(progress, "train", "progress")
+    for name, flag in (("armijo", armijo), ("certified", certified), ("resume", resume)):
+        if not isinstance(flag, (bool, np.bool_)) and not (name == "armijo" and flag is None):
+            raise UsageError(f"train: {name}: expected True or False, got {described(flag)}")
     tasks, eta, step, shots = _pieces(objective, algorithm, eta, step, shots)
     sampler, stack, family = _tasks(tasks, seed)
     if not isinstance(algorithm, (str, Algorithm)):
@@ -172,7 +186,7 @@ def train(
             W,
             steps=steps,
             tolerance=float(tolerance),
-            seconds=None if budget is None else real(budget, "budget"),
+            seconds=budget,
             resume=before,
             save=None if path is None else _saver(path, digest),
             progress=progress,
@@ -193,6 +207,19 @@ def train(
     if out is not None:
         found.save(out)
     return found
+
+
+def _positive(value: Any, name: str, *, zero: bool = False) -> float:
+    """A finite number above zero, or zero where that is taken.
+
+    Raises:
+        ProblemError: it is none.
+    """
+    number = real(value, name)
+    if not (number > 0 or (zero and number == 0)) or number == float("inf"):
+        bound = "zero or more" if zero else "positive"
+        raise ProblemError(f"{name}: must be {bound} and finite, got {number:g}")
+    return number
 
 
 def _result(
@@ -282,7 +309,7 @@ def _tasks(tasks: Any, seed: int) -> tuple[Sampler | None, TaskStack, TaskFamily
 def _start(start: Any, family: TaskFamily | None, rule: Algorithm, seed: int) -> Any:
     if not isinstance(start, str):
         if family is not None:
-            W = np.asarray(start, float)
+            W = floats_of(start, "start")
             if W.shape == () and family.m == family.n == 1:
                 W = W.reshape(1, 1)
             if W.shape != (family.m, family.n):

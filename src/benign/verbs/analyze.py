@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from benign.certificates.check import check, cost
 from benign.errors import InfeasibleError, ProblemError
-from benign.exact.problem import Problem, real, whole
+from benign.exact.problem import Problem, real, seconds_of, seed_of, starts_of
 from benign.folders import require_place
 from benign.meta.given import as_problem, is_objective, meta_objective
 from benign.opening import path_of
 from benign.prove.line.enumeration import analyze as enumerate_scalar
 from benign.prove.line.enumeration import asked
 from benign.results.documents import about_landscape
+from benign.tasks.given import described, require_callable
 from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -93,8 +94,15 @@ def analyze(
 
     Source: Definitions 1 and 2 of Molybog and Lavaei, arXiv 2006.00453; the proofs are ours.
     """
-    if proof not in ("required", "try", "off"):
-        raise ProblemError(f"proof: expected required, try or off, got {proof!r}")
+    if not isinstance(proof, str) or proof not in ("required", "try", "off"):
+        raise ProblemError(f"proof: expected required, try or off, got {described(proof)}")
+    level = None if level is None else _level(level)
+    budget = None if budget is None else seconds_of(budget)
+    starts = None if starts is None else starts_of(starts)
+    seed = seed_of(seed)
+    if checkpoint is not None:
+        checkpoint = path_of(checkpoint, "analyze")
+    require_callable(progress, "analyze", "progress")
     problem = as_problem(objective, "analyze", eta=eta, step=step, shots=shots)
     if out is not None:
         require_place(out, about_landscape(problem))
@@ -103,10 +111,10 @@ def analyze(
         problem,
         epsilon=epsilon,
         proof=proof,
-        level=None if level is None else real(level, "level"),
-        budget=None if budget is None else real(budget, "budget"),
-        starts=None if starts is None else whole(starts, "starts"),
-        seed=whole(seed, "seed"),
+        level=level,
+        budget=budget,
+        starts=starts,
+        seed=seed,
         checkpoint=checkpoint,
         progress=progress,
     )
@@ -117,6 +125,13 @@ def analyze(
 
             state.discard(checkpoint)
     return found
+
+
+def _level(value: Any) -> float:
+    level = real(value, "level")
+    if not level > 0:
+        raise ProblemError(f"level: must be positive, got {level}")
+    return level
 
 
 def _analyzed(
@@ -132,6 +147,7 @@ def _analyzed(
     checkpoint: str | os.PathLike[str] | None,
     progress: Progress | None,
 ) -> Landscape:
+    asked(epsilon)  # a search is not asked, and refuses what is no number all the same
     if problem.family.is_scalar and proof != "off":
         return confirmed(enumerate_scalar(problem, epsilon=epsilon), AT_ONCE)
     from benign.prove.boxes import (
@@ -165,7 +181,7 @@ def _analyzed(
         epsilon=wanted,
         seeds=[point.W for point in observed.minimizers] if observed else (),
         budget=budget,
-        checkpoint=None if checkpoint is None else Path(path_of(checkpoint, "analyze")),
+        checkpoint=None if checkpoint is None else Path(checkpoint),
         observed=observed,
         progress=_proving(progress),
     )

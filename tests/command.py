@@ -2,7 +2,7 @@
 
 from typer.testing import CliRunner
 
-from benign.cli import app
+from benign.cli.application import app
 from benign.errors import BenignError
 
 

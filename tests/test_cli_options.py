@@ -9,7 +9,8 @@ from fractions import Fraction
 import pytest
 import typer
 
-from benign.cli import app, choices
+from benign.cli import choices
+from benign.cli.application import app
 from benign.cli.ranges import step_sizes
 from benign.errors import ProblemError
 from command import benign

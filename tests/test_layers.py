@@ -44,7 +44,7 @@ def test_nothing_that_proves_or_draws_imports_jax(statement):
     assert not {"jax", "equinox", "torch"} & loaded_by(statement)
 
 
-WORLD = ("exact", "balls", "certificates", "verdict", "errors", "text", "version")
+WORLD = ("exact", "balls", "certificates", "verdict", "errors", "opening", "text", "version")
 """What `benign check` may load of the library."""
 
 

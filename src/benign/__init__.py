@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from benign.errors import InfeasibleError as InfeasibleError
     from benign.errors import NotScalarError as NotScalarError
     from benign.errors import OutputError as OutputError
+    from benign.errors import OutputWarning as OutputWarning
     from benign.errors import ProblemError as ProblemError
     from benign.errors import RoundingWarning as RoundingWarning
     from benign.errors import UsageError as UsageError
@@ -83,6 +84,7 @@ _NAMES = {
         "InfeasibleError",
         "NotScalarError",
         "OutputError",
+        "OutputWarning",
         "ProblemError",
         "RoundingWarning",
         "UsageError",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 
@@ -84,7 +85,19 @@ class BudgetError(BenignError, TimeoutError):
 
 
 class OutputError(BenignError, OSError):
-    """A result could not be written."""
+    """A result could not be written.
+
+    Attributes:
+        written: the files that were written, each whole, before or although others could not be.
+    """
+
+    def __init__(self, message: str, *, written: Sequence[Path] = ()) -> None:
+        super().__init__(message)
+        self.written = tuple(written)
+
+
+class OutputWarning(UserWarning):
+    """What only saves work, such as the state of a proof, could not be written; the work goes on."""
 
 
 class RoundingWarning(UserWarning):

@@ -487,7 +487,7 @@ BAD_PATHS = {
         "not UTF-8 text .byte 2 is 0xe9",
     ),
     "a pipe": ("x.toml", lambda path: os.mkfifo(path), "not a regular file"),
-    "long name": ("x" * 3000 + ".toml", lambda path: None, "cannot be read: File name too long"),
+    "long name": ("x" * 3000 + ".toml", lambda path: None, "cannot be read: file name too long"),
     "null byte": ("x\0.toml", lambda path: None, "cannot be read"),
 }
 

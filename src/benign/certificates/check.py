@@ -7,11 +7,10 @@ problem and the claim, and its arithmetic is python-flint's. What a claim is, ea
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from flint import ctx
 
@@ -20,8 +19,9 @@ from benign.certificates.describe import describe, describe_claim
 from benign.certificates.document import VERSION, digest
 from benign.certificates.reading import Refused
 from benign.certificates.registry import CLAIMS
-from benign.errors import BenignError, CertificateError, UsageError
-from benign.exact.problem import Problem, problem_from_json
+from benign.errors import BenignError, CertificateError, FileFormatError, UsageError
+from benign.exact.problem import Problem, problem_from_json, seconds_of
+from benign.opening import read_json
 from benign.verdict import Status, Verdict
 
 PRECISION = 128
@@ -38,7 +38,7 @@ MOST_MEGABYTES = 4000.0
 
 
 def check(
-    document: Mapping[str, Any] | str | Path,
+    document: Mapping[str, Any] | str | os.PathLike[str],
     progress: Progress | None = None,
     *,
     limit: float = LIMIT,
@@ -77,17 +77,18 @@ class Examined:
 
 
 def examine(
-    document: Mapping[str, Any] | str | Path,
+    document: Mapping[str, Any] | str | os.PathLike[str],
     progress: Progress | None = None,
     *,
     limit: float = LIMIT,
 ) -> Examined:
     """Check a certificate and say what it is about; arguments and errors are those of `check`."""
-    if not isinstance(document, (Mapping, str, Path)):
+    if not isinstance(document, (Mapping, str, os.PathLike)):
         raise UsageError(
             f"check: expected a certificate or the path of one, got {type(document).__name__}"
         )
-    body = _read(document) if isinstance(document, (str, Path)) else dict(document)
+    limit = seconds_of(limit, "limit")
+    body = dict(document) if isinstance(document, Mapping) else _read(document)
     if body.get("benign") != "certificate":
         raise CertificateError('this is no certificate: it lacks "benign": "certificate"')
     if type(body.get("version")) is not int or body["version"] != VERSION:
@@ -167,34 +168,8 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.2g} seconds"
 
 
-def _read(path: str | Path) -> dict[str, Any]:
-    path = Path(path)
-    if path.is_dir():
-        raise CertificateError(f"{path}: is a directory; name the certificate.json in it")
+def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
-        size = path.stat().st_size
-        text = "" if size > MAX_BYTES else path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise CertificateError(f"{path}: cannot be read ({reason})") from error
-    if size > MAX_BYTES:
-        raise CertificateError(f"{path}: larger than {MAX_BYTES // 10**6} MB; no certificate")
-    try:
-        body = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise CertificateError(f"{path}: is no JSON document ({str(error)[:80]})") from error
-    if not isinstance(body, dict):
-        raise CertificateError(f"{path}: this is no certificate but a {type(body).__name__}")
-    return body
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object in which no key comes twice: readers disagree on which of the two counts."""
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("an object has a key twice")
-    return made
-
-
-def _no_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no JSON number")
+        return read_json(path, MAX_BYTES, "a certificate")
+    except FileFormatError as error:
+        raise CertificateError(str(error)) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benign.cli.choices import nearest
-from benign.cli.common import app, read, set_up_jax
+from benign.cli.common import app, read, set_up_jax, tell_json
 from benign.cli.options import FamilyArgument, JsonOption, documents
 from benign.cli.screen import Screen
 from benign.errors import ProblemError
-from benign.text import clean_json
 
 if TYPE_CHECKING:
     from benign.training.adapt import MetaTest
@@ -55,12 +53,13 @@ def adapt(
     for name in task or ():
         _require_task(name, names, family)
     set_up_jax()
+    from benign.opening import is_directory
     from benign.tasks.family import TaskFamily
     from benign.training.adapt import meta_test
     from benign.training.result import read_training
     from benign.views.adaptation import adaptation_report
 
-    trained = read_training(run / "training.json" if run.is_dir() else run)
+    trained = read_training(run / "training.json" if is_directory(run) else run)
     tasks = TaskFamily.from_exact(file.family)
     if (tasks.m, tasks.n) != trained.W.shape:
         raise ProblemError(
@@ -69,7 +68,7 @@ def adapt(
     chosen = tasks if not task else TaskFamily([tasks[names.index(name)] for name in task])
     found = meta_test(trained, chosen, shots)
     if json:
-        print(clean_json(json_module.dumps(_document(found), indent=1, ensure_ascii=False)))
+        tell_json(_document(found))
     else:
         screen = Screen()
         screen.show(adaptation_report(found, title=file.title or Path(family).stem))

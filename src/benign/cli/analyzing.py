@@ -21,7 +21,7 @@ from benign.cli.options import (
     StepOption,
 )
 from benign.cli.ranges import FORMS, one_step_size, tell_spacing
-from benign.errors import BudgetError, ProblemError
+from benign.errors import BudgetError, OutputError, ProblemError
 
 EtaOption = Annotated[
     str | None,
@@ -114,14 +114,17 @@ def analyze(
     if normalize_costs:
         file = normalized(file)
     problems = [Problem(file.family, one) for one in steps]
-    outcome = run(problems, proof, out, clock, as_json=json, settings=settings)
-    showing.show(file, family, outcome.results, as_json=json)
+    shown = showing.Showing(file, family, len(problems), as_json=json)
+    outcome = run(problems, proof, out, clock, as_json=json, tell=shown.tell, settings=settings)
+    shown.finish()
     if not json:
         tell_spacing(eta)
         showing.advise(file, family, problems[0], outcome.results, wanted=recommend, clock=clock)
         if outcome.written:
             tell_written(outcome.written)
             showing.say_what_was_checked(outcome.results)
+    if outcome.unsaved:
+        raise OutputError("\n".join(outcome.unsaved), written=outcome.written)
     if outcome.refused:
         kind = BudgetError if outcome.late else ProblemError
         raise kind(f"no result for {len(outcome.refused)} of the step sizes{outcome.reasons}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +10,11 @@ import typer
 from benign.cli.bars import counting
 from benign.cli.began import DRAWING, TELLING
 from benign.cli.began import clock as clock_of
-from benign.cli.common import app, read, tell_written
+from benign.cli.common import app, place, read, save_and_tell, tell_json
 from benign.cli.options import FamilyArgument, JsonOption, ShotsOption, StepOption
 from benign.cli.ranges import FORMS, step_sizes, tell_spacing
 from benign.cli.screen import Screen
-from benign.text import clean_json, clean_lines
+from benign.text import clean_lines
 
 
 def register() -> None:
@@ -39,26 +38,19 @@ def bifurcate(
     clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
     sizes = step_sizes(eta)
     file, steps = read(family, "1", step, shots, clock)
+    from benign.results.documents import about_sweep
     from benign.sweeps.bifurcation import bifurcate as run
     from benign.sweeps.bifurcation import bifurcation_document
 
-    with counting("landscapes") as report:
-        found = run(
-            file.family,
-            sizes,
-            step=steps[0].kind,
-            shots=steps[0].shots,
-            budget=clock,
-            progress=report,
-        )
-    if json:
-        print(clean_json(json_module.dumps(bifurcation_document(found), indent=1, ensure_ascii=False)))
-    else:
-        screen = Screen()
-        screen.say(clean_lines(str(found)))
-        tell_spacing(eta)
-        screen.explain()
-    if out is not None:
-        written = found.save(out)
-        if not json:
-            tell_written(written)
+    kind, number = steps[0].kind, steps[0].shots
+    with place(out, lambda: about_sweep("bifurcation", file.family, kind, number)):
+        with counting("landscapes") as report:
+            found = run(file.family, sizes, step=kind, shots=number, budget=clock, progress=report)
+        if json:
+            tell_json(bifurcation_document(found))
+        else:
+            screen = Screen()
+            screen.say(clean_lines(str(found)))
+            tell_spacing(eta)
+            screen.explain()
+        save_and_tell(found, out, quiet=json)

@@ -58,6 +58,7 @@ def certify(
         one_step_size("certify", eta)
     W = _gain(gain)
     places = _places(family, out)
+    _require(places)
     screen = Screen()
     if len(family) == 1:
         _certify(family[0], W, eta, step, shots, claim, places[0], "", screen)
@@ -90,7 +91,7 @@ def _certify(
     from benign.certificates.check import check as prove
     from benign.exact.problem import Problem
     from benign.exact.rounding import named
-    from benign.files import make_directory, write_atomically
+    from benign.files import make_directory, write_own
     from benign.prove.certify import certify as run
 
     document = run(Problem(file.family, steps[0]), W, claim)
@@ -98,7 +99,7 @@ def _certify(
     if out is not None:
         if name:
             make_directory(out.parent)
-        write_atomically(out, json.dumps(document, indent=1) + "\n")
+        write_own(out, json.dumps(document, indent=1) + "\n")
         print(f"Written: {clean(str(out))}")
 
 
@@ -107,6 +108,15 @@ def _gain(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         raise ProblemError(f"W: expected a number or rows such as [[1, 2]], got {text!r}") from None
+
+
+def _require(places: list[Path | None]) -> None:
+    """Refuse places that cannot be written to, or are taken, before any work."""
+    from benign.files import require_file
+
+    for place in places:
+        if place is not None:
+            require_file(place)
 
 
 def _places(families: list[str], out: Path | None) -> list[Path | None]:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from benign.cli.choices import nearest
+from benign.cli.guard import LEAST_WITH_JAX, require_memory
 from benign.cli.ranges import step_sizes
-from benign.errors import BenignError, FileFormatError, InfeasibleError
-from benign.text import clean, clean_lines
+from benign.errors import BenignError, FileFormatError, InfeasibleError, OutputError
+from benign.text import clean, clean_json, clean_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from benign.clock import Clock
     from benign.exact.problem import Step
+    from benign.folders import About
     from benign.tasks.files import FamilyFile
 
 FAILED, USAGE, UNDECIDED = 1, 2, 3
+
+NARROWEST = 40
+"""Columns that are written at least; a narrower terminal breaks the lines itself."""
 
 app = typer.Typer(
     help="When does the MAML objective have a benign landscape? Answered for your tasks, with proof.",
@@ -71,17 +78,18 @@ def read(
 
 def _path(family: str) -> Path:
     """The file of a family, or of the bundled one of that name."""
+    from benign.opening import exists, shortened
     from benign.tasks.files import bundled_names, bundled_path
 
     path = Path(family)
-    if path.exists() or path.suffix != "" or os.sep in family:
+    if exists(path) or path.suffix != "" or os.sep in family:
         return path
     names = bundled_names()
     if family in names:
         return bundled_path(family)
     close = nearest(family, names)
     hint = f"did you mean {close}?" if close else "`benign examples` lists those"
-    raise FileFormatError(f"{family}: neither a file nor a bundled family; {hint}")
+    raise FileFormatError(f"{shortened(family)}: neither a file nor a bundled family; {hint}")
 
 
 def normalized(file: FamilyFile) -> FamilyFile:
@@ -103,8 +111,16 @@ def console(*, stderr: bool = False, record: bool = False) -> Console:
 
     # What is printed are names and numbers: brackets and colons in them are no markup.
     return Console(
-        stderr=stderr, record=record, highlight=False, soft_wrap=False, markup=False, emoji=False
-    )
+        stderr=stderr, record=record, highlight=False, soft_wrap=False, markup=False, emoji=False,
+        width=columns(), height=100,  # without a height a dumb terminal has 80 columns, whatever it is
+    )  # fmt: skip
+
+
+def columns() -> int:
+    """Columns of the terminal, or enough to read."""
+    import shutil
+
+    return max(shutil.get_terminal_size().columns, NARROWEST)
 
 
 def is_proved(error: BenignError) -> bool:
@@ -116,15 +132,87 @@ def kept_proof(error: BenignError, folder: Path | None) -> list[Path]:
     """The certificate of a proof that no gain is feasible, written to a directory; where it is."""
     if folder is None or not isinstance(error, InfeasibleError) or error.certificate is None:
         return []
-    from benign.files import make_directory, to_text, write_atomically
+    from benign.exact.problem import problem_from_json
+    from benign.files import to_text
+    from benign.folders import save_all
+    from benign.results.documents import about_landscape
 
-    text = to_text(error.certificate)
-    return [write_atomically(make_directory(folder) / "certificate.json", text)]
+    about = about_landscape(problem_from_json(error.certificate["problem"]))
+    return save_all(folder, about, {"certificate.json": to_text(error.certificate)})
+
+
+def place(out: Path | None, about: Callable[[], About] | None = None) -> AbstractContextManager[Any]:
+    """A directory of results to oneself, refused before any work if it is not to be had."""
+    if out is None:
+        return nullcontext()
+    from benign.folders import claimed
+
+    return claimed(out, None if about is None else about())
+
+
+def save_and_tell(result: Any, out: Path | None, *, quiet: bool) -> None:
+    """Save a result that was shown already, and say where.
+
+    Raises:
+        OutputError: as `save`; what was written is said all the same.
+    """
+    if out is None:
+        return
+    try:
+        written = save(result, out)
+    except OutputError as error:
+        if not quiet:
+            tell_written(error.written)
+        raise
+    if not quiet:
+        tell_written(written)
+
+
+def save(result: Any, where: Path) -> list[Path]:
+    """A result saved, or what could not be saved there to a directory for temporary files.
+
+    Raises:
+        OutputError: not all of it is where it was to be; the message says where it is, or how to have
+            it again.
+    """
+    try:
+        return result.save(where)
+    except OutputError as error:
+        import shutil
+        import tempfile
+
+        spare = None
+        try:
+            spare = tempfile.mkdtemp(prefix="benign-")
+            written = result.save(spare)
+        except (OSError, ValueError):
+            if spare is not None:
+                shutil.rmtree(spare, ignore_errors=True)
+            raise OutputError(
+                f"{error}; what is not written is printed above as far as it can be, and the same "
+                "command with another --out makes all of it again",
+                written=error.written,
+            ) from error
+        raise OutputError(
+            f"{error}; all of the result is in {spare} instead", written=[*error.written, *written]
+        ) from error
+
+
+def tell_json(document: Any) -> None:
+    """A JSON document on stdout; what the terminal cannot show is escaped, so that it says the same."""
+    text = clean_json(json.dumps(document, indent=1, ensure_ascii=False))
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeError, LookupError):
+        text = json.dumps(document, indent=1)
+    print(text)
 
 
 def tell_error(name: str, error: BaseException) -> None:
     """An error about one of several files, on stderr, with the name of the file."""
-    text = str(error)
+    from benign.opening import shortened
+
+    text, name = str(error), shortened(name)
     text = text if text.startswith(name) else f"{name}: {text}"
     print(f"benign: error: {clean_lines(text)}", file=sys.stderr)
 
@@ -144,6 +232,7 @@ def tell_written(paths: Sequence[Path]) -> None:
 
 def set_up_jax(cache: Path | None = None) -> None:
     """Double precision, and where compiled code is kept."""
+    require_memory(LEAST_WITH_JAX)
     import jax
 
     jax.config.update("jax_enable_x64", True)

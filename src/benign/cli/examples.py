@@ -31,6 +31,7 @@ def examples(
 ) -> None:
     """List the bundled families, or copy one to start a file of your own from."""
     from benign.files import write_atomically
+    from benign.opening import exists, is_directory
     from benign.tasks.files import bundled as known_families
     from benign.tasks.files import bundled_path
 
@@ -41,8 +42,8 @@ def examples(
         print("\n`benign analyze NAME` reads one in place; `benign examples NAME` copies it.")
         return
     source = bundled_path(name)
-    target = to / source.name if to.is_dir() else to
-    if target.exists():
+    target = to / source.name if is_directory(to) else to
+    if exists(target):
         raise OutputError(f"{target}: exists already; give another place with --to")
     write_atomically(target, source.read_text(encoding="utf-8"))
     print(f"Copied to {clean(str(target))}")

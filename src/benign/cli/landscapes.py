@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +14,13 @@ import typer
 
 from benign.cli.bars import searching
 from benign.cli.began import DRAWING, TELLING
-from benign.cli.common import USAGE, is_proved, kept_proof, tell_written
-from benign.errors import BudgetError, ProblemError
+from benign.cli.common import USAGE, is_proved, kept_proof, save, tell_written
+from benign.errors import BudgetError, OutputError, ProblemError
 from benign.text import clean_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from benign.clock import Clock
     from benign.exact.problem import Problem
@@ -29,10 +32,11 @@ SHORTEST = 8.0
 
 @dataclass
 class Outcome:
-    """What came of the step sizes: results and their files, and why there is none."""
+    """What came of the step sizes: results and their files, what is not saved, why there is none."""
 
     results: list[Any] = field(default_factory=list)
     written: list[Path] = field(default_factory=list)
+    unsaved: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     late: bool = False
 
@@ -49,38 +53,44 @@ def run(
     clock: Clock,
     *,
     as_json: bool,
+    tell: Callable[[Any], None],
     settings: dict[str, Any],
 ) -> Outcome:
-    """The results for the step sizes; a step size that will not do costs the others nothing."""
+    """The results for the step sizes, each told and then saved; one that will not do costs no other."""
     from benign.verbs.analyze import analyze
 
     done = Outcome()
+    names = _names(problems)
+    places = [out if out is None or len(problems) == 1 else out / f"eta-{name}" for name in names]
+    _require(out, places, problems)
     clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
-    ways = zip(problems, _means(problems, proof), _names(problems), strict=True)
-    for number, (problem, how, name) in enumerate(ways):
-        where = out if out is None or len(problems) == 1 else out / f"eta-{name}"
+    ways = zip(problems, _means(problems, proof), names, places, strict=True)
+    for number, (problem, how, name, where) in enumerate(ways):
         checkpoint = None if where is None else where / "unfinished-proof.npz"
-        try:
-            with searching() as report:
-                found: Any = analyze(
-                    problem,
-                    proof=how,
-                    budget=_share(clock, len(problems) - number),
-                    checkpoint=checkpoint,
-                    progress=report,
-                    **settings,
-                )
-        except (ProblemError, BudgetError) as error:
-            done.late = done.late or isinstance(error, BudgetError)
-            done.written += kept_proof(error, where)
-            if len(problems) == 1:
-                _give_up(error, done.written, as_json=as_json)
-            reason = f"{error} (proved)" if is_proved(error) else str(error)
-            done.refused[name] = reason
-            continue
-        done.results.append(found)
-        if where is not None:  # at once: who interrupts the next step size keeps this one
-            done.written += found.save(where)
+        with _alone(where, problem):
+            try:
+                with searching() as report:
+                    found: Any = analyze(
+                        problem,
+                        proof=how,
+                        budget=_share(clock, len(problems) - number),
+                        checkpoint=checkpoint,
+                        progress=report,
+                        **settings,
+                    )
+            except (ProblemError, BudgetError) as error:
+                done.late = done.late or isinstance(error, BudgetError)
+                _keep(partial(kept_proof, error, where), done, checkpoint)
+                if len(problems) == 1:
+                    _give_up(error, done, as_json=as_json)
+                reason = f"{error} (proved)" if is_proved(error) else str(error)
+                done.refused[name] = reason
+                continue
+            done.results.append(found)
+            tell(found)
+            if where is not None:  # at once: who interrupts the next step size keeps this one
+                left = getattr(found, "left", 0)
+                _keep(partial(save, found, where), done, checkpoint, unfinished=bool(left))
         if getattr(found, "interrupted", False):
             break
     if not done.results:
@@ -96,12 +106,61 @@ def _share(clock: Clock, among: int) -> Clock:
     return clock.capped(max(clock.left / among, min(clock.left, SHORTEST)))
 
 
-def _give_up(error: ProblemError | BudgetError, written: list[Path], *, as_json: bool) -> None:
+def _require(out: Path | None, places: Sequence[Path | None], problems: Sequence[Problem]) -> None:
+    """Refuse places that cannot be written to, or are taken, before any work."""
+    if out is None:
+        return
+    from benign.files import require_directory
+    from benign.folders import require_place
+    from benign.results.documents import about_landscape
+
+    require_directory(out)
+    for where, problem in zip(places, problems, strict=True):
+        assert where is not None
+        require_place(where, about_landscape(problem))
+
+
+def _alone(where: Path | None, problem: Problem) -> AbstractContextManager[Any]:
+    """The place of a result to oneself."""
+    if where is None:
+        return nullcontext()
+    from benign.folders import claimed
+    from benign.results.documents import about_landscape
+
+    return claimed(where, about_landscape(problem))
+
+
+def _keep(
+    write: Callable[[], list[Path]],
+    done: Outcome,
+    checkpoint: Path | None,
+    *,
+    unfinished: bool = False,
+) -> None:
+    """Save what there is; then the state of a finished proof is not needed any more."""
+    from benign.opening import exists
+
+    try:
+        done.written += write()
+        if checkpoint is not None and not unfinished and exists(checkpoint):
+            from benign.prove.boxes import state
+
+            state.discard(checkpoint)
+    except OutputError as error:
+        done.written += error.written
+        done.unsaved.append(str(error))
+    if checkpoint is not None and exists(checkpoint):
+        done.written.append(checkpoint)
+
+
+def _give_up(error: ProblemError | BudgetError, done: Outcome, *, as_json: bool) -> None:
     """There is but one step size, and it has no result."""
     if as_json or not is_proved(error):
         raise error
     print(f"PROVED: {clean_lines(str(error))}")
-    tell_written(written)
+    tell_written(done.written)
+    for reason in done.unsaved:
+        print(f"benign: error: {clean_lines(reason)}", file=sys.stderr)
     raise typer.Exit(USAGE)
 
 

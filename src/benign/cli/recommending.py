@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,12 +10,11 @@ import typer
 from benign.cli.bars import naming
 from benign.cli.began import clock as clock_of
 from benign.cli.choices import VARIANTS, some_of
-from benign.cli.common import app, read, set_up_jax, tell_written
+from benign.cli.common import app, place, read, save_and_tell, set_up_jax, tell_json
 from benign.cli.options import FamilyArgument, JsonOption, ShotsOption
 from benign.cli.ranges import FORMS, one_step_size, step_sizes, tell_spacing
 from benign.cli.screen import Screen
 from benign.errors import ProblemError
-from benign.text import clean_json
 
 if TYPE_CHECKING:
     from benign.sweeps.recommendation import Recommendation
@@ -80,40 +78,39 @@ def recommend(
     chosen = None if variants is None else some_of("variants", variants, VARIANTS)
     if not 0 <= seed < 2**63:
         raise ProblemError(f"seed: expected a whole number from 0 to 2^63 - 1, got {seed}")
-    from benign.files import make_directory
-
     clock = clock_of(budget)
     if budget is not None and not clock.total > 0:
         raise ProblemError("budget: a time above zero is needed")
-    file, _ = read(family, eta or "1", None, shots, clock)
-    if out is not None:
-        make_directory(out)
-    found = recommended(
-        file,
-        eta=eta,
-        etas=sizes,
-        variants=chosen,
-        shots=shots,
-        starts=starts,
-        seed=seed,
-        budget=clock if budget is not None else None,
-    )
+    file, steps = read(family, eta or "1", None, shots, clock)
+    from benign.results.documents import about_sweep
+
+    with place(out, lambda: about_sweep("recommendation", file.family, "gradient", steps[0].shots)):
+        found = recommended(
+            file,
+            eta=eta,
+            etas=sizes,
+            variants=chosen,
+            shots=shots,
+            starts=starts,
+            seed=seed,
+            budget=clock if budget is not None else None,
+        )
+        _show(found, file.title or Path(family).stem, etas, as_json=json)
+        save_and_tell(found, out, quiet=json)
+
+
+def _show(found: Recommendation, title: str, etas: str | None, *, as_json: bool) -> None:
+    """The result on stdout."""
     from benign.sweeps.recommendation import recommendation_document
     from benign.views.recommendation import recommendation_report
 
-    if json:
-        print(
-            clean_json(json_module.dumps(recommendation_document(found), indent=1, ensure_ascii=False))
-        )
-    else:
-        screen = Screen()
-        screen.show(recommendation_report(found, title=file.title or Path(family).stem))
-        screen.explain()
-        tell_spacing(etas)
-    if out is not None:
-        written = found.save(out)
-        if not json:
-            tell_written(written)
+    if as_json:
+        tell_json(recommendation_document(found))
+        return
+    screen = Screen()
+    screen.show(recommendation_report(found, title=title))
+    screen.explain()
+    tell_spacing(etas)
 
 
 def recommended(

@@ -11,6 +11,7 @@ from benign.cli.bars import counting
 from benign.cli.choices import FIGURES, choose, listed
 from benign.cli.common import app
 from benign.cli.screen import Screen
+from benign.errors import OutputError
 from benign.text import clean
 
 
@@ -44,3 +45,5 @@ def reproduce(
     screen.show(claims_table(result))
     screen.explain()
     print(f"\nPictures, results and certificates: {clean(str(out))}")
+    if result.unsaved:
+        raise OutputError("\n".join(result.unsaved), written=result.files)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from benign.cli.common import console
+from benign.cli.common import columns, console
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
     from rich.table import Table
     from rich.text import Text
 
@@ -38,6 +37,10 @@ LEGEND = {
 """What is explained, where it was shown; in this order."""
 
 
+WIDEST = 10_000
+"""Columns of a table, at most."""
+
+
 class Screen:
     """Prints, and remembers what to explain."""
 
@@ -53,13 +56,27 @@ class Screen:
     def show(self, what: RenderableType) -> None:
         """Print what a view has made."""
         screen = console(record=True)
-        screen.print(_in_one_style(what))
+        styled = _in_one_style(what)
+        screen.width = max(screen.width, _needed(screen, styled))
+        screen.print(styled)
         self.shown.append(screen.export_text())
 
     def explain(self) -> None:
         """Print the legend of what was shown."""
         if line := legend("\n".join(self.shown)):
-            print(textwrap.fill(line, shutil.get_terminal_size().columns))
+            print(textwrap.fill(line, columns()))
+
+
+def _needed(screen: Console, what: Any) -> int:
+    """Columns without which a table would lose digits; a narrower terminal breaks its lines itself."""
+    from rich.console import Group
+    from rich.measure import Measurement
+    from rich.table import Table
+
+    parts = what.renderables if isinstance(what, Group) else [what]
+    wide = screen.options.update(width=WIDEST)
+    tables = [part for part in parts if isinstance(part, Table)]
+    return max((Measurement.get(screen, wide, table).minimum for table in tables), default=0)
 
 
 def legend(text: str) -> str:

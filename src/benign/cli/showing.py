@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from benign.cli import recommending
-from benign.cli.common import FAILED, UNDECIDED, console
+from benign.cli.common import FAILED, UNDECIDED, console, tell_json
 from benign.cli.screen import Screen
 from benign.text import clean, clean_lines
 
@@ -27,23 +26,37 @@ FEW = 16
 """Random starts in each cell of a recommendation that comes with an analysis."""
 
 
-def show(file: FamilyFile, family: str, results: Sequence[Any], *, as_json: bool) -> None:
-    """The results on stdout."""
-    if as_json:
-        documents = [result.to_dict() for result in results]
-        print(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
-        return
-    title = file.title or Path(family).stem
-    screen = Screen()
-    for result in results:
-        screen.show(_report(result, title))
-    if results:
-        screen.explain()
-    if file.sampled:
-        console().print(
-            "Continuous-time plants were sampled by zero-order hold; what is said is about the sampled "
-            "numbers, rounded to float64."
-        )
+class Showing:
+    """Results on stdout, each as soon as it is there: as text, or together as one JSON document."""
+
+    def __init__(self, file: FamilyFile, family: str, count: int, *, as_json: bool) -> None:
+        self.file, self.title = file, file.title or Path(family).stem
+        self.count, self.as_json = count, as_json
+        self.documents: list[Any] = []
+        self.screen = Screen()
+
+    def tell(self, result: Any) -> None:
+        """Show a result, before it is saved."""
+        if not self.as_json:
+            self.screen.show(_report(result, self.title))
+            return
+        self.documents.append(result.to_dict())
+        if self.count == 1:
+            tell_json(self.documents[0])
+
+    def finish(self) -> None:
+        """What is said once, of all of them."""
+        if self.as_json:
+            if self.count > 1:
+                tell_json(self.documents[0] if len(self.documents) == 1 else self.documents)
+            return
+        if self.screen.shown:
+            self.screen.explain()
+        if self.file.sampled:
+            console().print(
+                "Continuous-time plants were sampled by zero-order hold; what is said is about the "
+                "sampled numbers, rounded to float64."
+            )
 
 
 def _report(result: Any, title: str) -> RenderableType:

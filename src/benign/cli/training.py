@@ -12,7 +12,18 @@ from benign.cli import bars
 from benign.cli.began import DRAWING, TELLING
 from benign.cli.began import clock as clock_of
 from benign.cli.choices import ALGORITHMS, OPTIMIZERS, STARTS, choose, listed, one_of
-from benign.cli.common import FAILED, app, kept_proof, normalized, read, set_up_jax, tell_written
+from benign.cli.common import (
+    FAILED,
+    app,
+    kept_proof,
+    normalized,
+    place,
+    read,
+    save_and_tell,
+    set_up_jax,
+    tell_json,
+    tell_written,
+)
 from benign.cli.options import (
     FamilyArgument,
     JsonOption,
@@ -24,7 +35,7 @@ from benign.cli.options import (
 from benign.cli.ranges import one_step_size
 from benign.cli.screen import Screen
 from benign.errors import InfeasibleError, ProblemError
-from benign.text import clean_json, clean_lines
+from benign.text import clean_lines
 
 if TYPE_CHECKING:
     from benign.exact.problem import Family, Step
@@ -146,8 +157,10 @@ def train(
         "batch": batch, "every": every, "start": begin, "seed": seed, "tolerance": tolerance,
         "gap": gap, "budget": clock, "resume": resume, **_adaptation(found[0], algorithm),
     }  # fmt: skip
-    result, written = _run(file.family, algorithm, settings, out, as_json=json)
-    _show(result, written, as_json=json)
+    with place(out):
+        result = _run(file.family, algorithm, settings, out, as_json=json)
+        _show(result, as_json=json)
+        save_and_tell(result, out, quiet=json)
     if gap is not None and not result.gap <= gap:
         raise typer.Exit(FAILED)
 
@@ -157,37 +170,32 @@ def train(
 
 def _run(
     family: Family, algorithm: str, settings: dict[str, Any], out: Path | None, *, as_json: bool
-) -> tuple[TrainingResult, list[Path]]:
-    """The result, and the files that it was written to."""
-    from benign.files import make_directory
+) -> TrainingResult:
+    """The result; its checkpoint is in the directory."""
     from benign.training.train import train as run
 
-    if out is not None:
-        make_directory(out)
     checkpoint = None if out is None else out / "checkpoint.npz"
     try:
         with bars.Training(algorithm, settings["steps"]) as progress:
-            result = run(family, algorithm, checkpoint=checkpoint, progress=progress, **settings)
+            return run(family, algorithm, checkpoint=checkpoint, progress=progress, **settings)
     except InfeasibleError as error:
         if (written := kept_proof(error, out)) and not as_json:
             tell_written(written)
         raise
-    return result, [] if out is None else result.save(out)
 
 
-def _show(result: TrainingResult, written: list[Path], *, as_json: bool) -> None:
+def _show(result: TrainingResult, *, as_json: bool) -> None:
     """The result on stdout."""
     from benign.training.result import training_document
 
     if as_json:
-        print(clean_json(json_module.dumps(training_document(result), indent=1, ensure_ascii=False)))
+        tell_json(training_document(result))
         return
     screen = Screen()
     screen.say(clean_lines(str(result)))
     rows = "; ".join(" ".join(f"{x:.9g}" for x in row) for row in result.W)
     print(f"  W = [{rows}]" if result.W.size > 1 else f"  W = {rows}")
     screen.explain()
-    tell_written(written)
 
 
 def _adaptation(step: Step, algorithm: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any, Literal
 
-from benign.errors import ProblemError
+from benign.errors import ProblemError, UsageError
 from benign.exact.words import NAMED, size_in_words, step_in_words, tasks_in_words
 from benign.text import clean, quoted
 
@@ -33,6 +33,12 @@ was read: a decimal becomes a quotient, a weight is divided by the sum of all. P
 integer of more than 4,300 digits into text or back."""
 
 _MAX_BITS = MAX_WRITTEN * 33_219 // 10_000  # log₂ 10 > 3.3219, so that 2^_MAX_BITS < 10^MAX_WRITTEN
+
+MAX_SHOTS = 1000
+"""Most shots of a step: their cost grows with the number, and no proof comes near it."""
+
+MAX_STARTS = 100_000
+"""Most random starts of a search."""
 
 MAX_EXPONENT = 330
 """Largest power of ten that is read: a little more than the range of a float64."""
@@ -64,20 +70,74 @@ def exact(value: Any) -> Fraction:
         float(number)
         return number
     except (TypeError, ValueError, OverflowError) as error:
-        raise ProblemError(f"expected a finite number, got {value!r}") from error
+        raise ProblemError(f"expected a finite number, got {_shown(value)}") from error
 
 
-def whole(value: Any, name: str, least: int | None = None) -> int:
+def whole(
+    value: Any, name: str, least: int | None = None, most: int | None = None, why: str = ""
+) -> int:
     """A whole number: an int, or a NumPy or JAX scalar that is one.
 
+    Args:
+        value: the number.
+        name: what messages begin with.
+        least, most: its bounds.
+        why: what a larger one would cost.
+
     Raises:
-        ProblemError: it is none, or below the least; the message begins with the name.
+        ProblemError: it is none, or out of bounds.
     """
     value = _item(value)
     if isinstance(value, bool) or not isinstance(value, int) or (least is not None and value < least):
         wanted = "a whole number" if least is None else f"a whole number ≥ {least}"
-        raise ProblemError(f"{name}: expected {wanted}, got {value!r}")
+        raise ProblemError(f"{name}: expected {wanted}, got {_shown(value)}")
+    if most is not None and value > most:
+        reason = f" ({why})" if why else ""
+        raise ProblemError(f"{name}: expected at most {most}{reason}, got {_shown(value)}")
     return value
+
+
+def seed_of(value: Any) -> int:
+    """A seed: a whole number from 0 to 2⁶³ − 1.
+
+    Raises:
+        ProblemError: it is none.
+    """
+    return whole(value, "seed", 0, 2**63 - 1, "64 bits hold a seed")
+
+
+def starts_of(value: Any) -> int:
+    """A number of random starts.
+
+    Raises:
+        ProblemError: it is none.
+    """
+    if whole(value, "starts") < 1:
+        raise ProblemError(f"starts: at least one start is needed, got {_shown(value)}")
+    return whole(value, "starts", 1, MAX_STARTS, "all of them are kept in memory")
+
+
+def seconds_of(value: Any, name: str = "budget") -> float:
+    """Seconds, zero or more; ∞ for no limit.
+
+    Raises:
+        ProblemError: they are none.
+    """
+    seconds = real(value, name)
+    if not seconds >= 0:
+        raise ProblemError(f"{name}: seconds, zero or more, are needed, got {seconds:g}")
+    return seconds
+
+
+def _shown(value: Any) -> str:
+    """A value in a message, however long it is."""
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 200:
+        return f"a number of {value.bit_length() * 3 // 10} digits"
+    try:
+        text = repr(value)
+    except Exception:  # whatever somebody's object does
+        return f"an object of type {type(value).__name__}"
+    return clean(text, 60)
 
 
 def real(value: Any, name: str) -> float:
@@ -87,7 +147,8 @@ def real(value: Any, name: str) -> float:
         ProblemError: it is none; the message begins with the name.
     """
     value = _item(value)
-    if value in ("inf", "-inf") or (isinstance(value, float) and math.isinf(value)):
+    infinite = isinstance(value, str) and value in ("inf", "-inf")
+    if infinite or (isinstance(value, float) and math.isinf(value)):
         return float(value)
     try:
         return float(exact(value))
@@ -197,6 +258,25 @@ def summed(weights: Sequence[Fraction], most: int = MAX_WRITTEN) -> Fraction:
     return total
 
 
+def _is_exact(x: Any) -> bool:
+    return isinstance(x, (Fraction, int)) and not isinstance(x, bool)
+
+
+def _sides(key: str, matrix: Any) -> tuple[int, int]:
+    """Rows and columns of an exact matrix.
+
+    Raises:
+        UsageError: it is none.
+    """
+    rows = matrix if isinstance(matrix, tuple) and matrix else ((),)
+    wide = len(rows[0]) if isinstance(rows[0], tuple) else 0
+    if not wide or not all(
+        isinstance(row, tuple) and len(row) == wide and all(map(_is_exact, row)) for row in rows
+    ):
+        raise UsageError(f"Plant: {key}: expected rows of exact numbers, tuples of Fractions")
+    return len(rows), wide
+
+
 @dataclass(frozen=True, repr=False)
 class Plant:
     """An exact LQR problem: s' = A s + B a, stage cost s'Qs + a'Ra, policy a = −W s.
@@ -214,6 +294,32 @@ class Plant:
     S0: Matrix
     discount: Fraction = Fraction(1)
     noise: Matrix | None = None
+
+    def __post_init__(self) -> None:
+        if self.noise is None and type(self.discount) is Fraction:
+            # Families of a hundred thousand scalar tasks are made: nearly nothing for each.
+            try:
+                matrices = (self.A, self.B, self.Q, self.R, self.S0)
+                numbers = [x for ((x,),) in matrices]
+            except (TypeError, ValueError):
+                numbers = matrices = ()
+            if (
+                numbers
+                and set(map(type, numbers)) == {Fraction}
+                and set(map(type, matrices)) == {tuple}
+            ):
+                return
+        n, m = _sides("A", self.A)[0], _sides("B", self.B)[1]
+        shapes = {"A": (n, n), "B": (n, m), "Q": (n, n), "R": (m, m), "S0": (n, n), "noise": (n, n)}
+        for key, shape in shapes.items():
+            matrix = getattr(self, key)
+            if not (key == "noise" and matrix is None) and _sides(key, matrix) != shape:
+                raise UsageError(
+                    f"Plant: {key}: expected {shape[0]} × {shape[1]} exact numbers, got "
+                    f"{len(matrix)} × {len(matrix[0])}"
+                )
+        if not _is_exact(self.discount):
+            raise UsageError(f"Plant: discount: expected a Fraction, got {_shown(self.discount)}")
 
     @property
     def n(self) -> int:
@@ -258,6 +364,15 @@ class Task:
     evaluation: Plant
     adaptation: Plant | None = None
 
+    def __post_init__(self) -> None:
+        other = self.adaptation
+        if not isinstance(self.name, str):
+            raise UsageError(f"Task: name: expected text, got {_shown(self.name)}")
+        if not isinstance(self.evaluation, Plant) or not (other is None or isinstance(other, Plant)):
+            raise UsageError(
+                "Task: expected a Plant for the evaluation, and one or None for adaptation"
+            )
+
     @property
     def f(self) -> Plant:
         """The evaluation cost."""
@@ -278,6 +393,17 @@ class Family:
 
     tasks: tuple[Task, ...]
     weights: tuple[Fraction, ...]
+
+    def __post_init__(self) -> None:
+        tasks, weights = self.tasks, self.weights
+        if not isinstance(tasks, tuple) or not all(isinstance(task, Task) for task in tasks):
+            raise UsageError("Family: tasks: expected a tuple of exact tasks (benign.Task)")
+        if not isinstance(weights, tuple) or not all(map(_is_exact, weights)):
+            raise UsageError("Family: weights: expected a tuple of Fractions")
+        if not tasks or len(tasks) != len(weights):
+            raise ProblemError(
+                f"Family: {len(weights)} weights for {len(tasks)} tasks; give one a task"
+            )
 
     @property
     def n(self) -> int:
@@ -310,6 +436,10 @@ class Step:
     eta: Fraction
     shots: int = 1
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.kind, str) or not _is_exact(self.eta) or type(self.shots) is not int:
+            raise UsageError("Step: expected a kind, a Fraction and a number of shots; see make_step")
+
     def __str__(self) -> str:
         return step_in_words(self.kind, self.eta, self.shots)
 
@@ -320,6 +450,12 @@ class Problem:
 
     family: Family
     step: Step
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.family, Family) or not isinstance(self.step, Step):
+            raise UsageError(
+                "Problem: expected an exact Family and a Step; MetaObjective takes what you may have"
+            )
 
     def __repr__(self) -> str:
         return f"Problem({self.family!r}, {self.step})"
@@ -377,18 +513,19 @@ def make_step(kind: str, eta: Any, shots: Any = 1) -> Step:
     Raises:
         ProblemError: unknown kind, η ≤ 0 or not finite, shots < 1 or not an integer.
     """
-    if kind not in ("gradient", "normalized"):
-        raise ProblemError(f"step: expected 'gradient' or 'normalized', got {kind!r}")
+    if not isinstance(kind, str) or kind not in ("gradient", "normalized"):
+        raise ProblemError(f"step: expected 'gradient' or 'normalized', got {_shown(kind)}")
     try:
         value = exact(eta)
     except ProblemError as error:
         raise ProblemError(f"eta: {error}") from error
     if value <= 0:
-        raise ProblemError(f"eta: the step size must be positive, got {eta}")
+        raise ProblemError(f"eta: the step size must be positive, got {_shown(eta)}")
     shots = _item(shots)
     if isinstance(shots, bool) or not isinstance(shots, int) or shots < 1:
-        raise ProblemError(f"shots: expected a positive integer, got {shots!r}")
-    return Step(kind, value, shots)
+        raise ProblemError(f"shots: expected a positive integer, got {_shown(shots)}")
+    whole(shots, "shots", 1, MAX_SHOTS, "a proof multiplies a polynomial for each")
+    return Step(kind, value, shots)  # pyright: ignore[reportArgumentType]
 
 
 def make_family(

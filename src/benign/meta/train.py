@@ -198,7 +198,7 @@ class Course:
         """The state that a snapshot holds; `start` says nothing but the shapes.
 
         Raises:
-            ProblemError: the snapshot is of another run.
+            ProblemError: the snapshot is of another run, or of no moment of one.
         """
         like, structure = jax.tree.flatten(self.before(start))
         alike = len(like) == len(snapshot.leaves) and all(
@@ -207,7 +207,12 @@ class Course:
         )
         if not alike:
             raise ProblemError("resume: the checkpoint holds arrays of other shapes than this run")
-        return jax.tree.unflatten(structure, [jnp.asarray(leaf) for leaf in snapshot.leaves])
+        state = jax.tree.unflatten(structure, list(snapshot.leaves))
+        if why := _not_a_moment(state, snapshot.rows):
+            raise ProblemError(
+                f"resume: the checkpoint is not that of a run: {why}; train without resuming"
+            )
+        return jax.tree.map(jnp.asarray, state)
 
     # --- batches
 
@@ -396,6 +401,27 @@ class Course:
 def _snapshot(state: State, rows: list[np.ndarray]) -> Snapshot:
     leaves = tuple(np.asarray(leaf) for leaf in jax.tree.leaves(state))
     return Snapshot(leaves, np.concatenate([np.zeros((4, 0)), *rows], axis=1))
+
+
+def _not_a_moment(state: State, rows: np.ndarray) -> str:
+    """Why these numbers are no moment of a run; empty if they may be."""
+    taken = int(state.step)
+    parts = state.parts
+    known = np.asarray(parts.feasible)
+    finite = [state.W, parts.direction, *jax.tree.leaves(state.memory)]
+    if not all(np.isfinite(x).all() for x in finite) or not np.isfinite(parts.value[known]).all():
+        return "it holds numbers that are not finite"
+    if np.isnan(rows).any() or np.isnan(parts.value).any():
+        return "it holds numbers that are none"
+    if not ((state.weights >= 0) & (state.weights < np.inf)).all():
+        return "its weights are none"
+    if not 0 < float(state.length) <= 1:
+        return "the length of its step is none"
+    if taken < -1 or rows.shape[1] != max(taken, 0):
+        return "its trace is of another length"
+    if not int(state.backtracks) >= 0 or not int(state.skipped) >= 0:
+        return "its counts are none"
+    return "" if int(state.reason) in set(Stop) else "it ended in no way that is known"
 
 
 def _is_sampled(tasks: TaskStack) -> bool:

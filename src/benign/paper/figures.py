@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal
 from benign.errors import BenignError, FileFormatError
 from benign.exact.problem import Problem, StepKind, make_step
 from benign.files import to_text, write_atomically
-from benign.prove.line.enumeration import analyze
 from benign.results.documents import landscape_document, read_landscape
 from benign.results.line import LineLandscape
 from benign.tasks.files import bundled_path, load
@@ -66,19 +65,18 @@ def result_name(family: str, eta: str) -> str:
     return f"figure-{family}-eta-{eta}.json"
 
 
+def certificate_name(result: str) -> str:
+    """The file of a result's certificate."""
+    return f"{Path(result).stem}.certificate.json"
+
+
 def store(landscape: LineLandscape, path: Path) -> list[Path]:
     """Write a landscape and, beside it, its certificate."""
-    certificate = path.with_name(f"{path.stem}.certificate.json")
+    certificate = path.with_name(certificate_name(path.name))
     return [
         write_atomically(path, to_text(landscape_document(landscape))),
         write_atomically(certificate, to_text(landscape.certificate or {})),
     ]
-
-
-def solve(family: str, eta: str, directory: Path) -> tuple[LineLandscape, list[Path]]:
-    """Prove the landscape behind a figure and store it; returns it with the files written."""
-    landscape = analyze(paper_problem(family, eta))
-    return landscape, store(landscape, directory / result_name(family, eta))
 
 
 def draw(name: str, directory: str | os.PathLike[str]) -> Figure:

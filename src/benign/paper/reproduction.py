@@ -5,14 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benign.errors import BenignError
-from benign.files import make_directory, to_text, write_atomically
+from benign.errors import BenignError, FileFormatError, OutputError
+from benign.files import to_text, write_atomically
+from benign.folders import About, announce, claimed, listed, seal
 from benign.paper.claims import judge
 from benign.paper.evidence import Case, Claim
-from benign.paper.figures import FIGURES, SETTINGS, draw, solve
+from benign.paper.figures import (
+    FIGURES,
+    SETTINGS,
+    certificate_name,
+    draw,
+    paper_problem,
+    result_name,
+    store,
+)
+from benign.prove.line.enumeration import analyze
 from benign.results.documents import to_json
 from benign.results.enclosure import Enclosure
 from benign.verdict import Status
@@ -38,6 +49,8 @@ REFERENCE: dict[tuple[str, str], tuple[tuple[float, float], ...]] = {
     ("3d", "0.05"): ((0.563507, 3.706039),),
 }
 """(W, h) of every local minimum, found by another route: a dense grid and Brent's method."""
+
+ABOUT = About("reproduction", "arXiv 2006.00453", "the figures of arXiv 2006.00453")
 
 PREFACE = (
     "The appendix of the paper prints η = 0.1. With the gradient ∇C = 2GΣ several statements of the "
@@ -65,12 +78,13 @@ class Minimum:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What a reproduction found: the claims with their verdicts, all minima, the files written."""
+    """What a reproduction found: claims with their verdicts, all minima, the files; what has none."""
 
     directory: Path
     claims: tuple[Claim, ...]
     minima: tuple[Minimum, ...]
     files: tuple[Path, ...]
+    unsaved: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         counts = [
@@ -97,7 +111,29 @@ def reproduce(
         OutputError: the directory cannot be written.
     """
     names = _chosen(figures)
-    folder = make_directory(directory)
+    with claimed(directory, ABOUT) as folder:
+        announce(folder, ABOUT, _planned(names), adding=True)
+        result = _reproduced(folder, names, progress)
+        if not result.unsaved:
+            seal(folder, ABOUT, {path.name: path.read_bytes() for path in listed(folder)})
+    return result
+
+
+def _planned(names: Sequence[str]) -> list[str]:
+    """The files that these figures come to."""
+    results = [
+        result_name(family, eta)
+        for family in dict.fromkeys(FIGURES[name].family for name in names)
+        for eta in SETTINGS
+    ]
+    certificates = [certificate_name(name) for name in results]
+    pictures = [f"figure-{name}.{suffix}" for name in names for suffix in ("png", "svg")]
+    return [*results, *certificates, *pictures, "claims.json", "claims.md"]
+
+
+def _reproduced(
+    folder: Path, names: Sequence[str], progress: Callable[[int, int], object] | None
+) -> Reproduction:
     families = list(dict.fromkeys(FIGURES[name].family for name in names))
     total, done = len(families) * len(SETTINGS) + len(names) + 1, 0
 
@@ -108,22 +144,30 @@ def reproduce(
             progress(done, total)
 
     files: list[Path] = []
+    unsaved: list[str] = []
+
+    def write(written: Callable[[], list[Path]]) -> None:
+        try:
+            files.extend(written())
+        except (OutputError, FileFormatError) as error:  # what could not be stored is not drawn
+            unsaved.append(str(error))
+
     cases: dict[str, dict[str, Case]] = {}
     for family in families:
         for eta in SETTINGS:
-            landscape, written = solve(family, eta, folder)
+            landscape = analyze(paper_problem(family, eta))
             cases.setdefault(family, {})[eta] = Case(family, eta, landscape)
-            files += written
+            write(partial(store, landscape, folder / result_name(family, eta)))
             step()
     for name in names:
-        files += redraw(name, folder)
+        write(partial(redraw, name, folder))
         step()
     claims = tuple(judge(cases))
     result = Reproduction(folder, claims, _minima(cases), ())
-    files.append(write_atomically(folder / "claims.json", to_text(_document(result))))
-    files.append(write_atomically(folder / "claims.md", _markdown(result)))
+    for name, text in (("claims.json", to_text(_document(result))), ("claims.md", _markdown(result))):
+        write(lambda name=name, text=text: [write_atomically(folder / name, text)])
     step()
-    return Reproduction(folder, claims, result.minima, tuple(files))
+    return Reproduction(folder, claims, result.minima, tuple(files), tuple(unsaved))
 
 
 def redraw(name: str, directory: str | os.PathLike[str]) -> list[Path]:

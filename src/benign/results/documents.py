@@ -6,7 +6,6 @@ value, the digests of its certificates) and then says what the list covers in a 
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,16 @@ from typing import Any
 import numpy as np
 
 from benign.errors import BenignError, FileFormatError
-from benign.exact.problem import problem_from_json, problem_to_json
+from benign.exact.problem import (
+    Family,
+    Problem,
+    StepKind,
+    make_step,
+    problem_from_json,
+    problem_to_json,
+)
+from benign.folders import About, digest_of
+from benign.opening import path_of, read_json
 from benign.results.below import LandscapeBelow, ProvedMinimum
 from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind, Landscape
@@ -28,6 +36,7 @@ from benign.results.line import (
     Undecided,
 )
 from benign.results.observed import ObservedLandscape, ObservedPoint, Run
+from benign.text import clean
 from benign.verdict import Status, Verdict
 from benign.version import __version__
 
@@ -71,6 +80,18 @@ def landscape_document(landscape: Landscape) -> Document:
     }
 
 
+def about_landscape(problem: Problem) -> About:
+    """What a directory with a landscape of this problem is about."""
+    return About("landscape", digest_of(problem_to_json(problem)), clean(repr(problem)))
+
+
+def about_sweep(what: str, family: Family, kind: StepKind, shots: int) -> About:
+    """What a directory with a sweep over step sizes is about."""
+    problem = problem_to_json(Problem(family, make_step(kind, 1, shots)))
+    words = f"{family!r}, {kind} step, {shots} shot{'' if shots == 1 else 's'}"
+    return About(what, digest_of(problem), clean(words))
+
+
 def read_landscape(
     path: str | os.PathLike[str], certificate: Mapping[str, Any] | None = None
 ) -> Landscape:
@@ -86,7 +107,8 @@ def read_landscape(
     Raises:
         FileFormatError: no such file, or not a landscape.
     """
-    document = read_json(path)
+    path = path_of(path, "read_landscape")
+    document = read_document(path)
     if document.get("benign") != "landscape" or document.get("version") != VERSION:
         raise FileFormatError(
             f"{path}: expected a landscape of version {VERSION}, as `benign analyze` writes it"
@@ -99,7 +121,7 @@ def read_landscape(
             return dict(certificate)
         for name in ("certificate.json", f"certificate-{number}.json"):
             try:
-                beside = read_json(Path(path).parent / name)
+                beside = read_document(Path(path).parent / name)
             except FileFormatError:
                 continue
             if beside.get("digest") == digest:
@@ -140,21 +162,17 @@ def landscape_from_document(
     return _below(document["coverage"], head, document["minimizers"])
 
 
-def read_json(path: str | os.PathLike[str]) -> Document:
-    """A JSON object from a file.
+MAX_BYTES = 200_000_000
+"""Largest document of a result that is read."""
+
+
+def read_document(path: str | os.PathLike[str]) -> Document:
+    """The JSON object of a result.
 
     Raises:
-        FileFormatError: no such file, or no JSON object.
+        FileFormatError: no such file, none that may be read, or no JSON object.
     """
-    try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(f"{path}: not JSON ({error})") from error
-    if not isinstance(document, dict):
-        raise FileFormatError(f"{path}: expected a JSON object")
-    return document
+    return read_json(path, MAX_BYTES, "a result")
 
 
 # --- numbers ----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from benign.errors import AmbiguousError
+from benign.errors import AmbiguousError, UsageError
 from benign.exact.rounding import settled
 
 DIGITS = 9
@@ -30,6 +30,11 @@ class Enclosure:
 
     lo: float
     hi: float
+
+    def __post_init__(self) -> None:
+        for end in (self.lo, self.hi):
+            if not isinstance(end, (float, int)) or isinstance(end, bool):
+                raise UsageError(f"Enclosure: expected two numbers, got {type(end).__name__}")
 
     @property
     def mid(self) -> float:

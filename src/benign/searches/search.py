@@ -16,12 +16,14 @@ from jaxtyping import Float, Int
 from benign.certificates.gains import gain_cost
 from benign.certificates.regret import REGRET
 from benign.clock import NO_LIMIT, Clock, clock_of
-from benign.errors import BudgetError, ClaimError, ProblemError
-from benign.exact.problem import whole
+from benign.errors import BudgetError, ClaimError
+from benign.exact.problem import seed_of, starts_of
+from benign.folders import require_place
 from benign.linalg import in_float64
 from benign.meta.given import as_objective
 from benign.meta.objective import MetaObjective
 from benign.prove.certify import certify
+from benign.results.documents import about_landscape
 from benign.results.landscape import Kind
 from benign.results.observed import (
     ObservedLandscape,
@@ -32,6 +34,7 @@ from benign.results.observed import (
 )
 from benign.searches.descent import NOISY, Field, Polished, descend, polish, signs
 from benign.searches.sampling import Sampler, make_sampler
+from benign.tasks.given import require_callable
 
 ROUND = 32
 """Starts between two looks at the missing mass."""
@@ -148,10 +151,11 @@ def search(
     """
     clock = clock_of(budget)
     h = as_objective(objective, "search", eta=eta, step=step, shots=shots)
-    starts = None if starts is None else whole(starts, "starts")
-    if starts is not None and starts < 1:
-        raise ProblemError(f"starts: at least one start is needed, got {starts}")
-    found = _searched(h, starts, whole(seed, "seed"), clock, progress)
+    if out is not None:
+        require_place(out, about_landscape(h.problem))
+    starts = None if starts is None else starts_of(starts)
+    require_callable(progress, "search", "progress")
+    found = _searched(h, starts, seed_of(seed), clock, progress)
     if out is not None:
         found.save(out)
     return found

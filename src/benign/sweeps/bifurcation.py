@@ -18,13 +18,15 @@ from benign.clock import clock_of
 from benign.errors import BudgetError, Cause, InfeasibleError, ProblemError
 from benign.exact.problem import Family, Problem, make_step
 from benign.exact.rounding import at_least, at_most, named
+from benign.folders import require_place
 from benign.meta.given import settings_of
 from benign.prove.line.enumeration import analyze
+from benign.results.documents import about_sweep
 from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind
 from benign.results.line import LineLandscape, StationaryPoint
 from benign.results.shown import Shown
-from benign.tasks.given import as_exact_family, several
+from benign.tasks.given import as_exact_family, require_callable, several
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,16 +135,18 @@ class Bifurcation(Shown):
         """Write bifurcation.json, .png and .svg to a directory, made if need be.
 
         Raises:
-            OutputError: the directory cannot be made or written.
+            OutputError: the directory cannot be made or written, or holds results of another problem.
         """
-        from benign.files import make_directory, to_text, write_atomically
+        from benign.files import to_text
+        from benign.folders import save_all
         from benign.views.save import render
 
-        where = make_directory(directory)
-        contents: dict[str, str | bytes] = {"bifurcation.json": to_text(bifurcation_document(self))}
-        for suffix, picture in render(self.plot()).items():
-            contents[f"bifurcation.{suffix}"] = picture
-        return [write_atomically(where / name, content) for name, content in contents.items()]
+        def pictures() -> dict[str, bytes]:
+            return {f"bifurcation.{suffix}": data for suffix, data in render(self.plot()).items()}
+
+        contents = {"bifurcation.json": to_text(bifurcation_document(self))}
+        about = about_sweep("bifurcation", self.family, self.kind, self.shots)
+        return save_all(directory, about, contents, pictures)
 
     def __str__(self) -> str:
         first, last = named(self.samples[0].eta), named(self.samples[-1].eta)
@@ -195,10 +199,13 @@ def bifurcate(
     """
     clock = clock_of(budget)
     family, used = settings_of(objective, "bifurcate")
-    kind = step or (used.kind if used else "gradient")
+    kind = step if step is not None else (used.kind if used else "gradient")
     shots = shots if shots is not None else (used.shots if used else 1)
+    require_callable(progress, "bifurcate", "progress")
     exact = as_exact_family(family, "bifurcate")
     steps = sorted({make_step(kind, eta, shots).eta for eta in several(etas, "etas", "bifurcate")})
+    if out is not None:
+        require_place(out, about_sweep("bifurcation", exact, kind, make_step(kind, 1, shots).shots))
     if len(steps) < 2:
         raise ProblemError("eta: give at least two different step sizes")
 

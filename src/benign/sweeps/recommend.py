@@ -15,13 +15,15 @@ from jaxtyping import Float
 
 from benign.clock import Clock, beside, clock_of
 from benign.errors import BenignError, BudgetError, Cause, InfeasibleError, ProblemError
-from benign.exact.problem import Family, Problem, Task, make_step, whole
+from benign.exact.problem import Family, Problem, Task, make_step, seed_of, starts_of
 from benign.exact.rounding import at_least
+from benign.folders import require_place
 from benign.linalg import in_float64
 from benign.meta.given import meta_objective, settings_of
 from benign.prove.boxes import below as few_parameters
 from benign.prove.line.enumeration import analyze
 from benign.results.below import LandscapeBelow
+from benign.results.documents import about_sweep
 from benign.results.enclosure import Enclosure
 from benign.results.observed import ObservedLandscape
 from benign.searches.coming import require_time
@@ -30,7 +32,7 @@ from benign.searches.search import search
 from benign.sweeps.advice import decide
 from benign.sweeps.gradient_descent import follow
 from benign.sweeps.recommendation import Cell, Recommendation, Variant, Word, variant_problem
-from benign.tasks.given import as_exact_family, several
+from benign.tasks.given import as_exact_family, require_callable, several
 from benign.tasks.normalizing import measure, normalize
 from benign.training.starts import largest_eta, largest_feasible_eta
 
@@ -134,9 +136,8 @@ def recommend(
     Source: arXiv 2006.00453, the discussion of Figures 2 and 3; grid, criterion and thresholds: ours.
     """
     clock = clock_of(budget)
-    starts, seed = whole(starts, "starts"), whole(seed, "seed")
-    if starts < 1:
-        raise ProblemError(f"starts: at least one start is needed, got {starts}")
+    starts, seed = starts_of(starts), seed_of(seed)
+    require_callable(progress, "recommend", "progress")
     if not clock.total > 0:
         raise ProblemError(f"budget: a positive number of seconds is needed, got {budget}")
     family, used = settings_of(objective, "recommend")
@@ -144,6 +145,8 @@ def recommend(
         eta = used.eta if variants is None or Variant.GRADIENT in variants else None
     shots = make_step("gradient", 1, shots if shots is not None else used.shots if used else 1).shots
     exact = as_exact_family(family, "recommend")
+    if out is not None:
+        require_place(out, about_sweep("recommendation", exact, "gradient", shots))
     found = _recommended(exact, eta, etas, variants, shots, clock, starts, seed, progress)
     if out is not None:
         found.save(out)

@@ -15,6 +15,7 @@ from scipy.special import betaincinv
 
 from benign.exact.problem import Family, Problem, make_step
 from benign.exact.rounding import named
+from benign.results.documents import about_sweep
 from benign.results.enclosure import Enclosure
 from benign.results.shown import Shown
 from benign.tasks.normalizing import normalize
@@ -184,23 +185,25 @@ class Recommendation(Shown):
         `benign analyze`: its Q and R are the normalised ones where that is the advice.
 
         Raises:
-            OutputError: the directory cannot be made or written.
+            OutputError: the directory cannot be made or written, or holds results of another problem.
         """
-        from benign.files import make_directory, to_text, write_atomically
-        from benign.tasks.saving import save_family
+        from benign.files import to_text
+        from benign.folders import save_all
+        from benign.tasks.saving import family_text
         from benign.views.save import render
 
-        where = make_directory(directory)
-        contents: dict[str, str | bytes] = {
-            "recommendation.json": to_text(recommendation_document(self))
-        }
-        for suffix, picture in render(self.plot()).items():
-            contents[f"recommendation.{suffix}"] = picture
         problem = self.problem()
         title = f"Recommended: {self.chosen}"
-        family = save_family(problem.family, where / "family.toml", title=title, step=problem.step)
-        rest = [write_atomically(where / name, content) for name, content in contents.items()]
-        return [family, *rest]
+        contents: dict[str, str | bytes] = {
+            "family.toml": family_text(problem.family, "toml", title=title, step=problem.step),
+            "recommendation.json": to_text(recommendation_document(self)),
+        }
+
+        def pictures() -> dict[str, bytes]:
+            return {f"recommendation.{suffix}": data for suffix, data in render(self.plot()).items()}
+
+        about = about_sweep("recommendation", self.family, "gradient", self.shots)
+        return save_all(directory, about, contents, pictures)
 
     def __str__(self) -> str:
         return f"{self.headline}\n{self.reason}"

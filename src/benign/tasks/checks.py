@@ -69,7 +69,8 @@ def check_finite(place: Place, field: str, X: np.ndarray) -> None:
 
 def check_symmetric(place: Place, field: str, X: np.ndarray) -> None:
     """Refuse a matrix of the stack X, (k, n, n), that is not symmetric up to rounding."""
-    gap = np.abs(X - X.swapaxes(-1, -2)).max(axis=(-1, -2))
+    with np.errstate(over="ignore"):
+        gap = np.abs(X - X.swapaxes(-1, -2)).max(axis=(-1, -2))
     bad = gap > ASYMMETRY * np.abs(X).max(axis=(-1, -2))
     _refuse(
         bad,

@@ -13,7 +13,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from benign.errors import ProblemError
+from benign.errors import ProblemError, UsageError
 from benign.exact.problem import Family, Plant, Task, make_family, summed
 from benign.exact.problem import exact as to_exact
 from benign.exact.words import size_in_words, tasks_in_words
@@ -27,8 +27,16 @@ from benign.tasks.checks import (
     raised_stack,
 )
 from benign.tasks.exact_stack import exact_plants, stacked_plants
+from benign.tasks.given import described, several
 from benign.tasks.lqr import ARRAYS, LQR, Label, bare, concrete
-from benign.tasks.numbers import Place, Unseen
+from benign.tasks.numbers import (
+    Place,
+    Unseen,
+    floats_of,
+    mean_with_transpose,
+    name_of,
+    require_plain,
+)
 from benign.text import quoted
 
 Plants = tuple[Plant | None, Plant | None]
@@ -78,9 +86,12 @@ class TaskFamily(eqx.Module):
 
     @in_float64
     def __init__(self, tasks: Sequence[LQR], weights: Sequence[Any] | None = None):
-        tasks = list(tasks)
+        tasks = several(tasks, "tasks", "TaskFamily")
         if not tasks:
             raise ProblemError("the family has no task; give at least one")
+        for i, task in enumerate(tasks):
+            if not isinstance(task, LQR):
+                raise UsageError(f"TaskFamily: task {i}: expected an LQR, got {described(task)}")
         names = tuple(task.name or f"task{i}" for i, task in enumerate(tasks))
         for i, task in enumerate(tasks):
             if (task.n, task.m) != (tasks[0].n, tasks[0].m):
@@ -152,7 +163,7 @@ class TaskFamily(eqx.Module):
         k, n = A.shape[0], A.shape[-1] if A.ndim == 3 else 1
         B = _floats(B, "B")
         m = B.shape[-1] if B.ndim >= 2 else 1
-        titles = tuple(names) if names is not None else tuple(f"task{i}" for i in range(k))
+        titles = tuple(f"task{i}" for i in range(k)) if names is None else names_of(names)
         if len(titles) != k:
             raise ProblemError(f"names: {len(titles)} names for {k} tasks")
         fields = {
@@ -168,6 +179,10 @@ class TaskFamily(eqx.Module):
         arrays = {f: _broadcast(_floats(x, f), f, k, core) for f, (x, core) in fields.items()}
         tasks = _checked(arrays, titles)
         if adaptation is not None:
+            if not isinstance(adaptation, TaskFamily):
+                raise UsageError(
+                    f"TaskFamily.stack: adaptation: expected a TaskFamily, got {described(adaptation)}"
+                )
             if (len(adaptation), adaptation.n, adaptation.m) != (k, n, m):
                 raise ProblemError(
                     f"family: `adaptation` holds {len(adaptation)} tasks of {adaptation.n} states "
@@ -189,6 +204,10 @@ class TaskFamily(eqx.Module):
         Raises:
             ProblemError: a task is not well posed.
         """
+        if not isinstance(family, Family):
+            raise UsageError(
+                f"TaskFamily.from_exact: expected an exact Family, got {described(family)}"
+            )
         names = tuple(task.name for task in family.tasks)
         adapting = tuple(task.adaptation is not None for task in family.tasks)
         f, g = [task.f for task in family.tasks], [task.g for task in family.tasks]
@@ -275,13 +294,16 @@ class TaskFamily(eqx.Module):
 
 
 def _exact_weights(weights: Sequence[Any], names: tuple[str, ...]) -> tuple[Fraction, ...]:
+    require_plain(weights, "weights")
+    weights = several(weights, "weights", "TaskFamily")
     if len(weights) != len(names):
         raise ProblemError(f"weights: {len(weights)} weights for {len(names)} tasks")
     exact = []
     for i, weight in enumerate(weights):
         place = f"task {i} {quoted(names[i])}"
         try:
-            value = to_exact(weight.item() if hasattr(weight, "item") else weight)
+            single = getattr(weight, "size", 0) == 1 and hasattr(weight, "item")
+            value = to_exact(weight.item() if single else weight)
         except ProblemError as error:
             raise ProblemError(f"{place}: its weight: {error}") from error
         if value <= 0:
@@ -298,11 +320,17 @@ def _normalised(weights: tuple[Fraction, ...]) -> np.ndarray:
 # --- stacking --------------------------------------------------------------------------------
 
 
+def names_of(names: Any) -> tuple[str, ...]:
+    """The names of tasks.
+
+    Raises:
+        UsageError: they are none.
+    """
+    return tuple(str(name_of(name, "names") or "") for name in several(names, "names", "TaskFamily"))
+
+
 def _floats(value: Any, field: str) -> np.ndarray:
-    try:
-        return np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ProblemError(f"family: `{field}` must be an array of floats") from error
+    return floats_of(value, f"family: `{field}`")
 
 
 def _broadcast(X: np.ndarray, field: str, k: int, core: tuple[int, ...]) -> np.ndarray:
@@ -332,7 +360,7 @@ def _checked(
         check_finite(place, field, X)
         if field in SYMMETRIC:
             check_symmetric(place, field, X)
-            arrays[field] = (X + X.swapaxes(-1, -2)) / 2
+            arrays[field] = mean_with_transpose(X)
     doubtful = check_stack(place, dict(arrays))
     if plants is not None:
         _raise_plants(place, plants, arrays, doubtful)

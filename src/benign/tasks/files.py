@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 import tomllib
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 
 from benign.errors import BenignError, FileFormatError, ProblemError
 from benign.exact.problem import Step
+from benign.opening import path_of, read_text, shortened
 from benign.tasks.writing import plain, tables, toml
 from benign.text import clean
 
@@ -36,9 +36,12 @@ MAX_BYTES = 5_000_000
 MAX_TASKS = 100_000
 """Largest number of tasks in a file."""
 
+MAX_NUMBERS = 1_000_000
+"""Largest number of commas in a file of TOML, which is read at some 200,000 a second."""
+
 Format = Literal["toml", "json"]
 
-_SHORT_NAME, _SHORT_MESSAGE = 60, 290
+_SHORT_MESSAGE = 290
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,8 @@ def load(path: str | os.PathLike[str]) -> FamilyFile:
         FileFormatError: no such file, not readable, too large, not the format, unknown key.
         ProblemError: the tasks are not well posed.
     """
-    path = Path(path)
-    name = _shortened(str(path))
-    return loads(_read(path, name), format_of(path), str(path))
+    path = path_of(path, "load")
+    return loads(read_text(path, MAX_BYTES, "a family file"), format_of(Path(path)), path)
 
 
 def loads(text: str, format: Format = "toml", name: str = "family") -> FamilyFile:
@@ -103,7 +105,7 @@ def loads(text: str, format: Format = "toml", name: str = "family") -> FamilyFil
         FileFormatError: not the format, unknown or missing key, a number that is none.
         ProblemError: the tasks are not well posed.
     """
-    name = _shortened(name)
+    name = shortened(name)
     try:
         if len(text) > MAX_BYTES:
             raise FileFormatError(_too_large(len(text)))
@@ -146,10 +148,6 @@ def _refuse(kind: type[BenignError], name: str, cause: Exception | str) -> NoRet
     raise kind(clean) from (cause if isinstance(cause, Exception) else None)
 
 
-def _shortened(name: str) -> str:
-    return name if len(name) <= _SHORT_NAME else "…" + name[-_SHORT_NAME + 1 :]
-
-
 def _too_large(size: int) -> str:
     return (
         f"the file has {size / 1e6:.1f} MB, more than the {MAX_BYTES / 1e6:.0f} MB of the largest "
@@ -167,47 +165,16 @@ def format_of(path: Path) -> Format:
     if suffix not in (".toml", ".json"):
         _refuse(
             FileFormatError,
-            _shortened(str(path)),
+            shortened(str(path)),
             f"cannot tell the format from the suffix {suffix!r}; name the file .toml or .json",
         )
     return cast("Format", suffix[1:])
 
 
-def _read(path: Path, name: str) -> str:
-    """The text of a regular file of bounded size; nothing else is opened, or read to its end."""
-    try:
-        status = os.stat(path)
-        if stat.S_ISDIR(status.st_mode):
-            _refuse(FileFormatError, name, "this is a directory; give the family file in it")
-        if not stat.S_ISREG(status.st_mode):
-            _refuse(FileFormatError, name, "this is not a regular file")
-        if status.st_size > MAX_BYTES:
-            _refuse(FileFormatError, name, _too_large(status.st_size))
-        with open(path, "rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        _refuse(FileFormatError, name, "no such file; check the path and the working directory")
-    except PermissionError:
-        _refuse(FileFormatError, name, "permission denied; make the file readable")
-    except (OSError, ValueError) as error:
-        _refuse(FileFormatError, name, f"cannot be read: {getattr(error, 'strerror', None) or error}")
-    if len(data) > MAX_BYTES:
-        _refuse(FileFormatError, name, _too_large(len(data)))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        _refuse(
-            FileFormatError,
-            name,
-            f"not UTF-8 text (byte {error.start} is 0x{data[error.start]:02x}); save it as UTF-8",
-        )
-
-
 def _parsed(text: str, format: Format) -> Any:
     try:
         if format == "toml":
-            if _LONG_KEY.search(text):
-                raise FileFormatError("a key has more than 16 dotted parts; a family file needs two")
+            _require_short(text)
             return tomllib.loads(text, parse_float=_decimal)
         return json.loads(
             text, parse_float=_decimal, parse_constant=_no_constant, object_pairs_hook=_table
@@ -227,11 +194,35 @@ def _parsed(text: str, format: Format) -> Any:
         raise FileFormatError(f"a number cannot be read: {str(error)[:80]}") from error
 
 
-# `tomllib` remembers every prefix of a dotted key: memory grows with the square of its parts, and
-# one line of a megabyte would exhaust the machine. Keys begin lines; possessive repeats keep this
-# search linear.
-_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
-_LONG_KEY = re.compile(rf"^[ \t]*+\[{{0,2}}[ \t]*+{_PART}(?:\.[ \t]*+{_PART}){{16}}", re.MULTILINE)
+MAX_PARTS = 16
+"""Dotted parts of a key, at most. `tomllib` remembers every prefix of a key: memory and time grow with
+the square of its parts, and a line of a megabyte would exhaust the machine."""
+
+# Keys stand anywhere, in inline tables too; in comments and long strings there are none. Possessive
+# repeats keep the search linear, and a part is looked at as often as a key may have parts.
+_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_LONG_KEY = re.compile(rf"{_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MAX_PARTS}}}")
+_COMMENT = r"\#[^\n]*+"
+_LONG_STRING = r'"{3}(?:[^"\\]|\\.|"{1,2}(?!"))*+"{3,5}' + r"|'{3}(?:[^']|'{1,2}(?!'))*+'{3,5}"
+_NO_LONG_KEY = re.compile(
+    rf"""(?:[^\#"'\w-]++|{_COMMENT}|{_LONG_STRING}|(?!{_LONG_KEY.pattern}){_PART})*+""", re.DOTALL
+)
+
+
+def _require_short(text: str) -> None:
+    """Refuse what `tomllib` would take minutes for, before it begins."""
+    if text.count(",") > MAX_NUMBERS:
+        raise FileFormatError(f"it holds more than {MAX_NUMBERS} numbers in lists; split it")
+    if text.count("\n[") > 2 * MAX_TASKS:
+        raise FileFormatError(f"it holds more than {MAX_TASKS} tasks, the most that are read")
+    if _has_long_key(text):
+        raise FileFormatError(f"a key has more than {MAX_PARTS} dotted parts; a family file needs two")
+
+
+def _has_long_key(text: str) -> bool:
+    """Whether a key has more parts than are read; where the text is no TOML, before that place."""
+    start = _NO_LONG_KEY.match(text)
+    return start is not None and _LONG_KEY.match(text, start.end()) is not None
 
 
 def _decimal(text: str) -> Decimal:
@@ -350,7 +341,7 @@ def bundled_path(name: str) -> Path:
     if name not in names:
         close = get_close_matches(name, names, n=1)
         hint = f"did you mean {close[0]}?" if close else "the bundled families are: " + ", ".join(names)
-        _refuse(FileFormatError, "no bundled family", f"{_shortened(name)!r}; {hint}")
+        _refuse(FileFormatError, "no bundled family", f"{shortened(name)!r}; {hint}")
     return _data() / f"{name}.toml"
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from benign.errors import FileFormatError, UsageError
 from benign.exact.problem import Family, Task, make_family
+from benign.opening import exists, shortened
 from benign.tasks.files import FamilyFile, bundled_names, bundled_path, load
 
 if TYPE_CHECKING:
@@ -41,9 +42,23 @@ def several(values: Any, name: str, call: str) -> list[Any]:
     Raises:
         UsageError: it is none, or text; the message begins with the call.
     """
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise UsageError(f"{call}: {name}: expected a list, got {described(values)}")
-    return list(values)
+    # A type, an array of no dimension: they say that they can be gone through, and cannot.
+    try:
+        if not isinstance(values, (str, bytes)) and isinstance(values, Iterable):
+            return list(values)
+    except TypeError:
+        pass
+    raise UsageError(f"{call}: {name}: expected a list, got {described(values)}")
+
+
+def require_callable(value: Any, call: str, name: str) -> None:
+    """Refuse what is no function, where one or None is expected.
+
+    Raises:
+        UsageError: it is none; the message begins with the call.
+    """
+    if value is not None and not callable(value):
+        raise UsageError(f"{call}: {name}: expected a function, got {described(value)}")
 
 
 def opened(value: str | os.PathLike[str]) -> FamilyFile:
@@ -54,10 +69,11 @@ def opened(value: str | os.PathLike[str]) -> FamilyFile:
         ProblemError: its tasks are not well posed.
     """
     path = Path(value)
-    if isinstance(value, str) and path.suffix == "" and os.sep not in value and not path.exists():
+    if isinstance(value, str) and path.suffix == "" and os.sep not in value and not exists(path):
         if value not in bundled_names():
+            name = shortened(value)
             raise FileFormatError(
-                f"{value}: neither a file nor a bundled family; `benign examples` lists those"
+                f"{name}: neither a file nor a bundled family; `benign examples` lists those"
             )
         path = bundled_path(value)
     return load(path)

@@ -12,7 +12,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from benign.errors import ProblemError
+from benign.errors import ProblemError, UsageError
 from benign.exact.problem import Matrix, Plant
 from benign.exact.problem import exact as to_exact
 from benign.linalg import float64_method, in_float64, spectral_radius
@@ -25,7 +25,17 @@ from benign.tasks.checks import (
     raised_plant,
     raised_stack,
 )
-from benign.tasks.numbers import Given, Unseen, plant_of, read, rounded, rounds_to, symmetrised
+from benign.tasks.numbers import (
+    Given,
+    Unseen,
+    name_of,
+    plant_of,
+    read,
+    require_plain,
+    rounded,
+    rounds_to,
+    symmetrised,
+)
 from benign.tasks.regulator import Regulator
 from benign.tasks.sampling import Time, is_sampled, zero_order_hold
 from benign.tasks.wellposed import NO_CROSS_TERM
@@ -151,7 +161,13 @@ class LQR(eqx.Module):
         dt: Any = None,
         N: Any = None,
     ):
+        name = name_of(name, "LQR: name")
         place = "LQR" if name is None else f"task {quoted(name)}"
+        if adaptation is not None and not isinstance(adaptation, LQR):
+            raise UsageError(
+                f"{place}: adaptation: expected an LQR, got {type(adaptation).__name__}; give a cost "
+                "on the same gains"
+            )
         given = _shaped(place, A, B, Q, R, S0, discount, noise)
         if N is not None:
             _refuse_cross_term(place, N, given["B"])
@@ -416,7 +432,14 @@ def as_gain(W: ArrayLike, m: int, n: int, what: str = "W") -> Float[Array, "m n"
     Raises:
         ProblemError: another shape.
     """
-    array = jnp.asarray(W, float)
+    if not isinstance(W, Tracer):
+        require_plain(W, f"`{what}`")
+    try:
+        array = jnp.asarray(W, float)
+    except Exception as error:
+        raise ProblemError(
+            f"`{what}`: expected the numbers of a gain, got {type(W).__name__}"
+        ) from error
     if array.shape == (m, n):
         return array
     if array.shape == (m * n,) or (array.shape == () and m == n == 1):

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from benign.errors import ProblemError
+from benign.errors import ProblemError, UsageError
 from benign.exact.problem import Matrix, Plant
 from benign.exact.problem import exact as to_exact
 
@@ -20,6 +20,11 @@ T = TypeVar("T")
 
 WHOLE = 2**53
 """Integers up to here are float64 numbers."""
+
+DEEPEST = 4
+"""Lists in one another, at most: a stack of tasks has three."""
+
+_USUAL = (float, int, str, Fraction, Decimal)
 
 
 class Unseen(Generic[T]):
@@ -71,12 +76,17 @@ def read(value: Any, place: str, field: str) -> Given:
     """
     if isinstance(value, Tracer):
         return Given(jnp.asarray(value, float))
+    require_plain(value, f"{place}: `{field}`")
     try:
         entries = np.asarray(value) if hasattr(value, "dtype") else np.array(value, dtype=object)
     except jax.errors.TracerArrayConversionError:
         return Given(jnp.asarray(value, float))
     except ValueError as error:
         raise ProblemError(f"{place}: `{field}` has rows of different lengths") from error
+    except Exception as error:  # whatever an object does that says it is an array
+        raise ProblemError(
+            f"{place}: `{field}`: expected numbers, got {type(value).__name__}"
+        ) from error
     if entries.dtype.kind == "f" and entries.dtype.itemsize <= 8:
         return Given(entries.astype(np.float64))
     flat = [x.item() if hasattr(x, "item") and np.ndim(x) == 0 else x for x in entries.ravel()]
@@ -98,6 +108,62 @@ def read(value: Any, place: str, field: str) -> Given:
         ) from error
 
 
+def require_plain(value: Any, what: str) -> None:
+    """Refuse what would lose a part of itself, or never end, on its way to an array of real numbers.
+
+    Raises:
+        ProblemError: a masked array, complex numbers, truth values, dates, records; lists that are
+            nested deeper than any array here, as one that holds itself is.
+    """
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        lists = {}  # each once: a list may hold itself many times
+        for item in level:
+            if isinstance(item, list | tuple):
+                lists[id(item)] = item
+            elif type(item) not in _USUAL:
+                _require_real(item, what)
+        level = [part for item in lists.values() for part in item]
+        if not level:
+            return
+    raise ProblemError(f"{what}: lists are nested more than {DEEPEST} deep")
+
+
+def _require_real(item: Any, what: str) -> None:
+    if isinstance(item, np.ma.MaskedArray):
+        raise ProblemError(f"{what}: a masked array; give numbers for what is masked (x.filled(...))")
+    if isinstance(item, complex):
+        raise ProblemError(f"{what}: complex numbers; give real ones")
+    kind = getattr(getattr(item, "dtype", None), "kind", "")
+    if isinstance(kind, str) and kind and kind not in "iufOU":
+        kinds = {"c": "complex numbers", "b": "true and false", "m": "durations", "M": "dates"}
+        raise ProblemError(f"{what}: {kinds.get(kind, 'no numbers')}; give real numbers")
+
+
+def floats_of(value: Any, what: str) -> np.ndarray:
+    """Numbers as float64.
+
+    Raises:
+        ProblemError: they are none, or something would be lost.
+    """
+    require_plain(value, what)
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except Exception as error:  # whatever an object does that says it is an array
+        raise ProblemError(f"{what}: expected real numbers, got {type(value).__name__}") from error
+
+
+def name_of(value: Any, what: str) -> str | None:
+    """A name, or None.
+
+    Raises:
+        UsageError: it is no text.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    raise UsageError(f"{what}: expected a name, got {type(value).__name__}")
+
+
 def _fraction(x: Any) -> Fraction:
     if not isinstance(x, int | float | str | Fraction | Decimal):
         raise ProblemError(f"expected a number, got {x!r}")
@@ -113,7 +179,16 @@ def symmetrised(given: Given) -> Given:
     """(X + X')/2, exactly where the numbers are exact."""
     if given.fractions is not None:
         return rounded((given.fractions + given.fractions.T) / 2)
-    return Given((given.floats + given.floats.swapaxes(-1, -2)) / 2)
+    if given.traced:
+        return Given((given.floats + given.floats.swapaxes(-1, -2)) / 2)
+    return Given(mean_with_transpose(given.floats))
+
+
+def mean_with_transpose(X: np.ndarray) -> np.ndarray:
+    """(X + X')/2 of the last two axes; numbers next to the largest do not overflow."""
+    Y = X.swapaxes(-1, -2)
+    # Halves of the smallest numbers would vanish: where nothing is to be done nothing is.
+    return np.where(X == Y, X, 0.5 * X + 0.5 * Y)
 
 
 def fractions_of(floats: np.ndarray) -> Matrix:

@@ -8,8 +8,9 @@ from typing import Any
 
 from benign.errors import UsageError
 from benign.exact.problem import Step
-from benign.files import write_atomically
-from benign.tasks.files import FamilyFile, SuggestedStep, dumps, format_of
+from benign.files import require_file, write_own
+from benign.opening import path_of
+from benign.tasks.files import FamilyFile, Format, SuggestedStep, dumps, format_of
 from benign.tasks.given import as_exact_family, described, opened
 
 
@@ -42,9 +43,25 @@ def save_family(
         FileFormatError: another suffix.
         ProblemError: the family could not be read back: it is not well posed, a fraction is too long,
             or a name or a text is none that a file may hold (a line break in a name).
-        OutputError: the file cannot be written.
+        OutputError: the file cannot be written, or a file that is no family file is in the way.
     """
-    format = format_of(Path(path))
+    target = require_file(path_of(path, "save_family"))
+    texts = {"title": title, "source": source, "licence": licence, "notes": notes}
+    text = family_text(family, format_of(target), **texts, step=step)
+    return write_own(target, text)
+
+
+def family_text(
+    family: Any,
+    format: Format,
+    *,
+    title: str | None = None,
+    source: str | None = None,
+    licence: str | None = None,
+    notes: str | None = None,
+    step: Any = None,
+) -> str:
+    """The text of such a file; arguments and errors as `save_family`."""
     if isinstance(family, (str, os.PathLike)):
         family = opened(family)
     own = family if isinstance(family, FamilyFile) else None
@@ -53,8 +70,7 @@ def save_family(
         key: getattr(own, key, "") if value is None else str(value) for key, value in given.items()
     }
     suggested = _suggested(step) if step is not None else own and own.step
-    text = dumps(as_exact_family(family, "save_family"), format, **texts, step=suggested)
-    return write_atomically(path, text)
+    return dumps(as_exact_family(family, "save_family"), format, **texts, step=suggested)
 
 
 def _suggested(step: Any) -> SuggestedStep:

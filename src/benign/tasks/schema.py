@@ -22,11 +22,10 @@ from pydantic import (
 )
 
 from benign.errors import FileFormatError, ProblemError
-from benign.exact.problem import MAX_EXPONENT, Matrix, StepKind, exact
+from benign.exact.problem import MAX_EXPONENT, MAX_SHOTS, Matrix, StepKind, exact
 from benign.tasks.wellposed import show
 from benign.text import clean
 
-MAX_SHOTS = 1000
 MAX_NAME = 80
 _MAX_BITS = 1100  # a little more than the largest float64; longer integers cannot be meant
 

@@ -14,8 +14,9 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from benign.errors import ProblemError
 from benign.linalg import in_float64
 from benign.tasks.family import TaskFamily
+from benign.tasks.given import several
 from benign.tasks.lqr import LQR
-from benign.tasks.numbers import Unseen
+from benign.tasks.numbers import Unseen, floats_of, name_of
 from benign.tasks.task import AbstractCost, AbstractTask, as_task
 from benign.text import quoted
 
@@ -46,9 +47,13 @@ class TaskStack(eqx.Module):
         weights: Sequence[float] | None = None,
         names: Sequence[str] | None = None,
     ):
+        tasks = several(tasks, "tasks", "TaskStack")
         if not tasks:
             raise ProblemError("the stack has no task; give at least one")
-        titles = tuple(f"task{i}" for i in range(len(tasks))) if names is None else tuple(names)
+        titles = tuple(f"task{i}" for i in range(len(tasks)))
+        if names is not None:
+            given = several(names, "names", "TaskStack")
+            titles = tuple(str(name_of(name, "names") or "") for name in given)
         if len(titles) != len(tasks):
             raise ProblemError(f"names: {len(titles)} names for {len(tasks)} tasks")
         self.tasks = _stacked([as_task(task) for task in tasks], titles)
@@ -153,7 +158,7 @@ def _stacked(tasks: list[AbstractTask], names: tuple[str, ...]) -> AbstractTask:
 def _normalised(weights: Any, names: tuple[str, ...]) -> Float[Array, " k"]:
     if weights is None:
         return jnp.full(len(names), 1 / len(names))
-    given = np.asarray(weights, float)
+    given = floats_of(weights, "weights")
     if given.shape != (len(names),):
         raise ProblemError(f"weights: shape {given.shape} for {len(names)} tasks; give one a task")
     bad = np.flatnonzero(~(np.isfinite(given) & (given > 0)))

@@ -13,7 +13,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from benign.errors import ProblemError, UsageError
-from benign.exact.problem import whole
+from benign.exact.problem import MAX_SHOTS, whole
 from benign.linalg import in_float64
 from benign.meta.algorithms import Algorithm
 from benign.meta.points import Layout, Site, site
@@ -115,7 +115,7 @@ def meta_test(result: TrainingResult | Trained, tasks: Any, shots: Any = None) -
     if shots is None:
         step = getattr(algorithm, "step", None)
         shots = 1 if step is None else step.shots
-    shots = whole(shots, "shots", 0)
+    shots = whole(shots, "shots", 0, MAX_SHOTS, "each is computed for every task")
     if is_family(tasks) and not (isinstance(tasks, (list, tuple)) and isinstance(tasks[0], LQR)):
         tasks = as_task_family(tasks, "meta_test")
     if isinstance(tasks, (TaskFamily, TaskStack)):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,14 @@ from jaxtyping import Float
 
 from benign.errors import FileFormatError
 from benign.exact.rounding import at_most
+from benign.exact.words import tasks_in_words
+from benign.folders import About
 from benign.meta.algorithms import Algorithm, make_algorithm
 from benign.meta.ticks import Stop
 from benign.meta.train import Snapshot, Trace, is_key
+from benign.opening import read_json
 from benign.results.shown import Shown
+from benign.text import clean
 
 if TYPE_CHECKING:
     import os
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
     from benign.tasks.stack import TaskStack
 
 VERSION = 1
+
+MAX_BYTES = 200_000_000
+"""Largest record of a run that is read."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,22 +113,25 @@ class TrainingResult(Shown):
         """Write training.json, .png and .svg, checkpoint.npz and certificate-*.json to a directory.
 
         Raises:
-            OutputError: the directory cannot be made or written.
+            OutputError: the directory cannot be made or written, or holds the results of another run.
         """
-        from benign.files import make_directory, to_text, write_atomically
+        from benign.files import to_text
+        from benign.folders import save_all
         from benign.training.checkpoint import to_bytes
         from benign.views.save import render
 
-        where = make_directory(directory)
         contents: dict[str, str | bytes] = {
             "training.json": to_text(training_document(self)),
             "checkpoint.npz": to_bytes(self.snapshot, self.digest),
         }
         for number, document in enumerate(self.certificates, start=1):
             contents[f"certificate-{number}.json"] = to_text(document)
-        for suffix, picture in render(self.plot()).items():
-            contents[f"training.{suffix}"] = picture
-        return [write_atomically(where / name, content) for name, content in contents.items()]
+
+        def pictures() -> dict[str, bytes]:
+            return {f"training.{suffix}": data for suffix, data in render(self.plot()).items()}
+
+        about = about_run(self.algorithm, self.tasks.names, self.digest)
+        return save_all(directory, about, contents, pictures, own=("checkpoint.npz",))
 
     def __str__(self) -> str:
         lines = [
@@ -136,6 +146,11 @@ class TrainingResult(Shown):
                 f"  {self.skipped} sampled tasks were left out, infeasible where they were met"
             )
         return "\n".join(lines)
+
+
+def about_run(algorithm: Algorithm, names: Sequence[str], digest: str) -> About:
+    """What a directory with a run is about: the digest is of its settings, tasks and start."""
+    return About("training", digest, f"{algorithm.name} on {clean(tasks_in_words(list(names)))}")
 
 
 def training_document(result: TrainingResult) -> dict[str, Any]:
@@ -211,9 +226,8 @@ def read_training(path: str | os.PathLike[str]) -> Trained:
     Raises:
         FileFormatError: no such file, or not a training run of a gain.
     """
+    document = read_json(path, MAX_BYTES, "a training run")
     try:
-        with open(path, encoding="utf-8") as file:
-            document = json.load(file)
         if document["benign"] != "training" or document["version"] != VERSION:
             raise FileFormatError(f"{path}: expected the training.json of a run of this version")
         settings = dict(document["settings"]["algorithm"])
@@ -226,9 +240,7 @@ def read_training(path: str | os.PathLike[str]) -> Trained:
         return Trained(W, make_algorithm(name, lam=lam, **settings), seen)
     except FileFormatError:
         raise
-    except OSError as error:
-        raise FileFormatError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FileFormatError(
             f"{path}: not the record of a training run ({type(error).__name__}: {error})"
         ) from error

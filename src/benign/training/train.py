@@ -14,9 +14,10 @@ import numpy as np
 
 from benign.certificates.quantitative import QUANTITATIVE
 from benign.clock import Clock, clock_of
-from benign.errors import BenignError, BudgetError, ProblemError, UsageError
+from benign.errors import BenignError, BudgetError, OutputError, ProblemError, UsageError
 from benign.exact.likeness import is_one_task
-from benign.exact.problem import Step, real, whole
+from benign.exact.problem import Step, real, seconds_of, seed_of, whole
+from benign.folders import require_place
 from benign.linalg import in_float64
 from benign.meta.adaptation import AdaptationStep
 from benign.meta.algorithms import Algorithm, NormalizedMAML, make_algorithm
@@ -24,12 +25,14 @@ from benign.meta.given import is_objective, require_alone, settings_of
 from benign.meta.objective import MetaObjective
 from benign.meta.ticks import InfeasibleStartError
 from benign.meta.train import Course, Ended, Sampler
+from benign.opening import exists, path_of
 from benign.prove.certify import certify
 from benign.tasks.family import TaskFamily
-from benign.tasks.given import FAMILIES, as_task_family, described, is_family
+from benign.tasks.given import FAMILIES, as_task_family, described, is_family, require_callable
+from benign.tasks.numbers import floats_of
 from benign.tasks.stack import TaskStack
-from benign.training.checkpoint import digest_of, read_checkpoint, write_checkpoint
-from benign.training.result import TrainingResult, numbers
+from benign.training.checkpoint import digest_of, is_checkpoint, read_checkpoint, write_checkpoint
+from benign.training.result import TrainingResult, about_run, numbers
 from benign.training.starts import mean_of_optima, optima, random_start
 
 CHECKPOINT_SECONDS = 1.0
@@ -43,6 +46,12 @@ CERTIFIED_WORK = 2e6
 
 REFERENCE = 64
 """Tasks drawn from a sampler for the reference family, on which a run is watched and judged."""
+
+MOST_STEPS = 10_000_000
+"""Meta-steps at most: their trace then has 320 MB, and a checkpoint holds it."""
+
+MOST_BATCH = 1_000_000
+"""Tasks in a batch, at most."""
 
 Progress = Callable[[int, float, float, int], None]
 
@@ -118,12 +127,19 @@ def train(
     Source: Algorithm 1 of arXiv 2006.00453; see `benign.meta.algorithms` for the relatives.
     """
     began, clock = time.perf_counter(), clock_of(budget)
-    seed, steps, every = whole(seed, "seed"), whole(steps, "steps", 0), whole(every, "every", 1)
-    batch = None if batch is None else whole(batch, "batch", 1)
-    tolerance, delta = real(tolerance, "tolerance"), real(delta, "delta")
+    seed, every = seed_of(seed), whole(every, "every", 1, 2**31 - 1, "it is counted in 32 bits")
+    steps = whole(steps, "steps", 0, MOST_STEPS, "the trace of all of them is kept in memory")
+    batch = None if batch is None else whole(batch, "batch", 1, MOST_BATCH, "they are drawn at once")
+    tolerance, delta = _positive(tolerance, "tolerance", zero=True), _positive(delta, "delta")
     beta, gap, lam = (
-        None if x is None else real(x, name) for x, name in ((beta, "beta"), (gap, "gap"), (lam, "lam"))
+        None if x is None else _positive(x, name)
+        for x, name in ((beta, "beta"), (gap, "gap"), (lam, "lam"))
     )
+    budget = None if budget is None else seconds_of(budget)
+    require_callable(progress, "train", "progress")
+    for name, flag in (("armijo", armijo), ("certified", certified), ("resume", resume)):
+        if not isinstance(flag, (bool, np.bool_)) and not (name == "armijo" and flag is None):
+            raise UsageError(f"train: {name}: expected True or False, got {described(flag)}")
     tasks, eta, step, shots = _pieces(objective, algorithm, eta, step, shots)
     sampler, stack, family = _tasks(tasks, seed)
     if not isinstance(algorithm, (str, Algorithm)):
@@ -158,8 +174,17 @@ def train(
     }
     arrays = [numbers(x) for x in jax.tree.leaves((W, stack.tasks, stack.weights))]
     digest = digest_of(settings, arrays)
-    path = None if checkpoint is None else Path(checkpoint)
-    before = read_checkpoint(path, digest) if resume and path is not None and path.exists() else None
+    path = None if checkpoint is None else Path(path_of(checkpoint, "train"))
+    before = None
+    if path is not None and exists(path):
+        # Whatever it is, it is looked at before it is replaced: it may be somebody's file.
+        before = read_checkpoint(path, digest) if resume else None
+        if not resume and not is_checkpoint(path):
+            raise OutputError(f"{path}: a file of that name is there, and no checkpoint; name another")
+    if path is not None:
+        require_place(path.parent, about_run(rule, stack.names, digest))
+    if out is not None:
+        require_place(out, about_run(rule, stack.names, digest))
     certifier = _certifier(family, rule) if certified or gap is not None else None
     try:
         ended = course.run(
@@ -189,6 +214,19 @@ def train(
     if out is not None:
         found.save(out)
     return found
+
+
+def _positive(value: Any, name: str, *, zero: bool = False) -> float:
+    """A finite number above zero, or zero where that is taken.
+
+    Raises:
+        ProblemError: it is none.
+    """
+    number = real(value, name)
+    if not (number > 0 or (zero and number == 0)) or number == float("inf"):
+        bound = "zero or more" if zero else "positive"
+        raise ProblemError(f"{name}: must be {bound} and finite, got {number:g}")
+    return number
 
 
 def _result(
@@ -285,7 +323,7 @@ def _optima_in_time(family: TaskFamily, clock: Clock) -> np.ndarray | None:
 def _start(start: Any, family: TaskFamily | None, rule: Algorithm, seed: int, clock: Clock) -> Any:
     if not isinstance(start, str):
         if family is not None:
-            W = np.asarray(start, float)
+            W = floats_of(start, "start")
             if W.shape == () and family.m == family.n == 1:
                 W = W.reshape(1, 1)
             if W.shape != (family.m, family.n):

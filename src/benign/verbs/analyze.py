@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from benign.certificates.check import check, cost
 from benign.clock import Clock, clock_of
 from benign.errors import BudgetError, InfeasibleError, ProblemError
-from benign.exact.problem import Problem, real, whole
+from benign.exact.problem import Problem, real, seed_of, starts_of
+from benign.folders import require_place
 from benign.meta.given import as_problem, is_objective, meta_objective
+from benign.opening import path_of
 from benign.prove.line.enumeration import analyze as enumerate_scalar
 from benign.prove.line.enumeration import asked
+from benign.results.documents import about_landscape
 from benign.searches.coming import LIKELY, require_time
+from benign.tasks.given import described, require_callable
 from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -86,7 +90,8 @@ def analyze(
             undecided; without any, one that is only tried gets FOR_A_TRY.
         starts, seed: of a search.
         out: a directory, made if need be, that the result is saved to.
-        checkpoint: a file that keeps an unfinished proof, from which it goes on the next time.
+        checkpoint: a file that keeps a proof in a few parameters, from which it goes on the next time.
+            It is removed when a finished proof was saved to `out`.
         progress: called now and then.
 
     Raises:
@@ -98,25 +103,44 @@ def analyze(
 
     Source: Definitions 1 and 2 of Molybog and Lavaei, arXiv 2006.00453; the proofs are ours.
     """
-    if proof not in ("required", "try", "off"):
-        raise ProblemError(f"proof: expected required, try or off, got {proof!r}")
+    if not isinstance(proof, str) or proof not in ("required", "try", "off"):
+        raise ProblemError(f"proof: expected required, try or off, got {described(proof)}")
+    level = None if level is None else _level(level)
     clock = clock_of(budget)
+    starts = None if starts is None else starts_of(starts)
+    seed = seed_of(seed)
+    if checkpoint is not None:
+        checkpoint = path_of(checkpoint, "analyze")
+    require_callable(progress, "analyze", "progress")
     problem = as_problem(objective, "analyze", eta=eta, step=step, shots=shots)
+    if out is not None:
+        require_place(out, about_landscape(problem))
     found = _analyzed(
         objective if is_objective(objective) else problem,
         problem,
         epsilon=epsilon,
         proof=proof,
-        level=None if level is None else real(level, "level"),
+        level=level,
         clock=clock,
-        starts=None if starts is None else whole(starts, "starts"),
-        seed=whole(seed, "seed"),
+        starts=starts,
+        seed=seed,
         checkpoint=checkpoint,
         progress=progress,
     )
     if out is not None:
         found.save(out)
+        if checkpoint is not None and not getattr(found, "left", 0):
+            from benign.prove.boxes import state
+
+            state.discard(checkpoint)
     return found
+
+
+def _level(value: Any) -> float:
+    level = real(value, "level")
+    if not level > 0:
+        raise ProblemError(f"level: must be positive, got {level}")
+    return level
 
 
 def _analyzed(
@@ -132,6 +156,7 @@ def _analyzed(
     checkpoint: str | os.PathLike[str] | None,
     progress: Progress | None,
 ) -> Landscape:
+    asked(epsilon)  # a search is not asked, and refuses what is no number all the same
     if problem.family.is_scalar and proof != "off":
         return confirmed(enumerate_scalar(problem, epsilon=epsilon, clock=clock), clock)
     from benign.prove.boxes import (

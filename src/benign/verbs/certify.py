@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
+from benign.exact.problem import problem_to_json
+from benign.files import to_text
+from benign.folders import About, digest_of, require_place, save_all
 from benign.meta.given import as_problem
 from benign.prove.certify import certify as proved
+from benign.text import clean
 
 
 def certify(
@@ -45,9 +48,10 @@ def certify(
     regret bound and the quantitative form are ours.
     """
     problem = as_problem(objective, "certify", eta=eta, step=step, shots=shots)
+    about = About("certificate", digest_of(problem_to_json(problem)), clean(repr(problem)))
+    if out is not None:
+        require_place(out, about)
     document = proved(problem, W, claim)
     if out is not None:
-        from benign.files import make_directory, to_text, write_atomically
-
-        write_atomically(make_directory(Path(out)) / "certificate.json", to_text(document))
+        save_all(out, about, {"certificate.json": to_text(document)})
     return document

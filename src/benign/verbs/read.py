@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benign.errors import FileFormatError, UsageError
-from benign.results.documents import read_json, read_landscape
+from benign.errors import FileFormatError
+from benign.opening import exists, is_directory, path_of
+from benign.results.documents import read_document, read_landscape
 
 NAMES = ("landscape.json", "training.json")
 """What is looked for in a directory, in turn."""
@@ -26,20 +27,18 @@ def read(path: str | os.PathLike[str]) -> Any:
         UsageError: what is no path.
         FileFormatError: no such file, or none that this library wrote.
     """
-    if not isinstance(path, (str, os.PathLike)):
-        raise UsageError(f"read: expected a path, got {type(path).__name__}")
-    path = Path(path)
-    if path.is_dir():
-        found = [path / name for name in NAMES if (path / name).exists()]
+    place = Path(path_of(path, "read"))
+    if is_directory(place):
+        found = [place / name for name in NAMES if exists(place / name)]
         if not found:
-            raise FileFormatError(f"{path}: there is no {' and no '.join(NAMES)} in this directory")
-        path = found[0]
-    document = read_json(path)
+            raise FileFormatError(f"{place}: there is no {' and no '.join(NAMES)} in this directory")
+        place = found[0]
+    document = read_document(place)
     kind = document.get("benign")
     if kind == "training":
         from benign.training.result import read_training
 
-        return read_training(path)
+        return read_training(place)
     if kind == "certificate":
         return document
-    return read_landscape(path)
+    return read_landscape(place)

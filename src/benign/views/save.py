@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benign.files import make_directory, to_text, write_atomically
-from benign.results.documents import landscape_document
+from benign.files import to_text
+from benign.folders import save_all
+from benign.results.documents import about_landscape, landscape_document
 from benign.results.landscape import Landscape
 
 if TYPE_CHECKING:
@@ -17,18 +18,19 @@ if TYPE_CHECKING:
 def save_landscape(landscape: Landscape, directory: str | os.PathLike[str]) -> list[Path]:
     """Write landscape.json, the certificates, landscape.png and landscape.svg to a directory.
 
-    All are made in memory first, and each replaces its predecessor in one move, so that an
-    interruption leaves the old file or the new one.
+    Each is made in memory first and replaces its predecessor in one move, so that an interruption
+    leaves the old file or the new one; the picture comes last.
 
     Args:
         landscape: what `benign.analyze` returned.
         directory: made if it does not exist.
 
     Returns:
-        The paths, in the order above.
+        The paths, in the order above, the manifest last.
 
     Raises:
-        OutputError: the directory cannot be made or written; nothing is left half written.
+        OutputError: the directory cannot be made or written, or holds the results of another problem;
+            nothing is left half written.
     """
     contents: dict[str, str | bytes] = {"landscape.json": to_text(landscape_document(landscape))}
     if landscape.certificate is not None:
@@ -37,10 +39,14 @@ def save_landscape(landscape: Landscape, directory: str | os.PathLike[str]) -> l
         for number, point in enumerate(landscape.minimizers, start=1):
             if point.certificate is not None:
                 contents[f"certificate-{number}.json"] = to_text(point.certificate)
-    folder = make_directory(directory)
-    if (figure := landscape.plot()) is not None:
-        contents |= {f"landscape.{suffix}": data for suffix, data in render(figure).items()}
-    return [write_atomically(folder / name, content) for name, content in contents.items()]
+
+    def pictures() -> dict[str, bytes]:
+        figure = landscape.plot()
+        if figure is None:
+            return {}
+        return {f"landscape.{suffix}": data for suffix, data in render(figure).items()}
+
+    return save_all(directory, about_landscape(landscape.problem), contents, pictures)
 
 
 def render(figure: Figure) -> dict[str, bytes]:

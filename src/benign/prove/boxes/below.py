@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -17,7 +19,15 @@ from benign.certificates.gains import require_well_posed
 from benign.certificates.infeasible_tree import SLOPED, TREE
 from benign.certificates.reading import Refused
 from benign.clock import NO_LIMIT, Clock
-from benign.errors import Cause, ClaimError, InfeasibleError, ProblemError
+from benign.errors import (
+    Cause,
+    ClaimError,
+    FileFormatError,
+    InfeasibleError,
+    OutputError,
+    OutputWarning,
+    ProblemError,
+)
 from benign.exact import globality
 from benign.exact.problem import Plant, Problem
 from benign.exact.range import Balanced, balanced, require_range
@@ -110,7 +120,8 @@ def prove(
         seeds: gains (m, n) near which minimisers are known or supposed to be.
         budget: seconds after which no further box is tested; what is left then lowers the level.
         clock: the time there is for all; a proof that is not set up by then is none.
-        checkpoint: a file in which the state of an unfinished proof is kept, and from which it goes on.
+        checkpoint: a file in which the state of the proof is kept, and from which it goes on. When the
+            result is saved, `state.discard` removes it.
         observed: what a search met, for the result.
         progress: called now and then.
 
@@ -124,6 +135,7 @@ def prove(
         ProblemError: a level that is not positive, or below every minimum; a number out of range
             (`benign.exact.range`).
         BudgetError: time is over, or sure to be, before the first box of gains can be tested.
+        FileFormatError: the checkpoint is none, is damaged, or is that of another proof.
     """
     if reason := applies(problem):
         raise ClaimError(reason)
@@ -137,29 +149,21 @@ def prove(
     stated, problem = problem, scale.problem
     require_range(problem)
     witnesses = [optimal_gain(task.g) for task in _timed(problem.tasks, clock)]
-    frame, bounded = _frame(problem, [*witnesses, *seeds])
+    kept = None
+    if checkpoint is not None and os.path.lexists(checkpoint):
+        kept = state.read(checkpoint, problem)
+    frame, bounded = _frame(problem, [*witnesses, *seeds], kept)
     given = [as_fractions(W.tolist()) for W in witnesses]
     pavement = Pavement(problem, frame, np.inf, given, clock)
     pavement.allows_steep = not bounded or is_semicontinuous(problem)
-    _look_for_minimisers(pavement, seeds)
-    if pavement.minimisers:
-        lowest = pavement.minimisers[0].value.hi
-        highest = max(point.value.hi for point in pavement.minimisers)
-        asked = max(TIMES[pavement.p] * lowest, ABOVE * highest)
-        asked = asked if level is None else scale.into(float(level), "level")
-        if asked < lowest:
-            raise ProblemError(
-                f"level: {float(scale.below(asked))!r} is below every minimum that was found; the "
-                f"least is at most {at_most(scale.below(lowest))}"
-            )
-        pavement.set_level(asked)
+    if kept is None:
+        _look_for_minimisers(pavement, seeds)
+        asked = _level(pavement, stated, scale, level, clock)
     else:
-        if (found := conflict(stated, clock)) is not None:
-            raise found
-        asked = np.inf if level is None else scale.into(float(level), "level")
-        pavement.set_level(asked)
-    if checkpoint is not None and checkpoint.exists():
-        state.load(pavement, checkpoint)
+        asked = _kept_level(kept, scale, level)
+    pavement.set_level(asked)
+    if kept is not None:
+        state.restore(pavement, kept)
     _run(pavement, clock.capped(budget - (clock.used - began)), checkpoint, progress)
     if pavement.is_done and not pavement.minimisers:
         raise _nothing(pavement, stated, scale.below(asked), bounded, witnesses)
@@ -190,6 +194,41 @@ def _timed(tasks: Iterable[T], clock: Clock) -> Iterator[T]:
     for task in tasks:
         clock.check("setting up the proof")
         yield task
+
+
+def _level(
+    pavement: Pavement, stated: Problem, scale: Balanced, level: float | None, clock: Clock
+) -> float:
+    """The level of the balanced problem: what was asked for, or what covers the minimisers found."""
+    if not pavement.minimisers:
+        if (found := conflict(stated, clock)) is not None:
+            raise found
+        return np.inf if level is None else scale.into(float(level), "level")
+    lowest = pavement.minimisers[0].value.hi
+    highest = max(point.value.hi for point in pavement.minimisers)
+    if level is None:
+        return max(TIMES[pavement.p] * lowest, ABOVE * highest)
+    asked = scale.into(float(level), "level")
+    if asked < lowest:
+        raise ProblemError(
+            f"level: {float(scale.below(asked))!r} is below every minimum that was found; the "
+            f"least is at most {at_most(scale.below(lowest))}"
+        )
+    return asked
+
+
+def _kept_level(kept: state.Kept, scale: Balanced, level: float | None) -> float:
+    """The level of an unfinished proof, which goes on with its own.
+
+    Raises:
+        FileFormatError: another one was asked for.
+    """
+    if level is not None and scale.into(float(level), "level") != kept.asked:
+        raise FileFormatError(
+            f"{kept.path}: the proof that was kept has the level {float(scale.below(kept.asked))!r}; "
+            "leave it out to go on, or delete the file to begin anew"
+        )
+    return kept.asked
 
 
 def _require_well_posed(problem: Problem) -> None:
@@ -259,12 +298,20 @@ def _run(pavement: Pavement, clock: Clock, checkpoint: Path | None, progress: Pr
     with _interruptible(pavement):
         while not _advanced(pavement, min(clock.left, KEPT_EVERY if checkpoint else np.inf), report):
             if checkpoint is not None:
-                state.save(pavement, checkpoint)
+                _keep(pavement, checkpoint)
             over = clock.late or not len(pavement.waiting)
             if over or pavement.interrupted:
                 return
     if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
+        _keep(pavement, checkpoint)  # until the result is saved: see `state.discard`
+
+
+def _keep(pavement: Pavement, checkpoint: Path) -> None:
+    """Write the state; a proof that cannot be kept goes on, and is told of."""
+    try:
+        state.save(pavement, checkpoint)
+    except OutputError as error:
+        warnings.warn(str(error), OutputWarning, stacklevel=2)
 
 
 def _advanced(pavement: Pavement, seconds: float, report: Callable[[int, int], None]) -> bool:
@@ -320,12 +367,20 @@ def optimal_gain(plant: Plant) -> Floats:
     return np.zeros((plant.m, plant.n))
 
 
-def _frame(problem: Problem, gains: Sequence[Floats]) -> tuple[Frame, bool]:
-    """The root box, and whether it holds all of the domain."""
+def _frame(problem: Problem, gains: Sequence[Floats], kept: state.Kept | None) -> tuple[Frame, bool]:
+    """The root box, that of an unfinished proof if there is one; whether it holds all of the domain.
+
+    Raises:
+        FileFormatError: the unfinished proof has another box than the one that holds the domain.
+    """
     plants = [task.g for task in problem.tasks]
     root = root_frame(plants)
     if root is not None and holds_all(root, plants):
+        if kept is not None and kept.frame != root:
+            raise FileFormatError(f"{kept.path}: an unfinished proof on another box; {state.CURE}")
         return root, True
+    if kept is not None:
+        return kept.frame, False
     points = np.array([np.asarray(W, float).reshape(-1) for W in gains])
     centre = 0.5 * (points.min(axis=0) + points.max(axis=0))
     size = max(float(np.abs(points).max()), 1e-3)

@@ -84,7 +84,7 @@ class Minimisers:
                 break
             if self._is_known(y):
                 continue
-            found = self._enclosed(y)
+            found = self.enclosed(y)
             # Boxes that overlap may hold one point twice.
             if found is not None and not any(_meet(found.y, m.y) for m in self.known):
                 self.known = sorted([*self.known, found], key=lambda point: point.value.lo)
@@ -184,7 +184,7 @@ class Minimisers:
             moving = moving[np.where(better, length > NEAR, cut[moving] > NEAR)]
         return y
 
-    def _enclosed(self, y: Floats) -> Minimiser | None:
+    def enclosed(self, y: Floats) -> Minimiser | None:
         """The box around y on which h is convex, and a tiny one with a stationary point in it."""
         radii = 2.0 ** -np.arange(1.0, WIDEST_CONVEX + 1)
         # Only radii with a few bits, within the root.

@@ -218,8 +218,8 @@ def check_stabilisable(place: Place, A: np.ndarray, B: np.ndarray, discount: np.
     scale = np.abs(np.concatenate([A[task], B[task]], axis=-1)).max(axis=(-1, -2))
     for lost in np.nonzero(~(singular[:, -1] > 100 * n * np.finfo(float).eps * scale))[0].tolist():
         i = int(task[lost])
-        pair = (fractions_of(X[i]) for X in given)
-        if is_stabilisable(*pair, Fraction(float(discount[i]))):
+        exact = [fractions_of(X[i]) for X in given]
+        if is_stabilisable(exact[0], exact[1], Fraction(float(discount[i]))):
             continue
         mode = complex(modes[lost])
         shown = show(mode.real) if mode.imag == 0 else f"{mode:.4g}"

@@ -61,7 +61,7 @@ def _analysed(hard: families.Hard, counts: Counter[str], tally: Tally) -> list[s
         counts["own certificates refused"] += 1
         tally.refused.append(f"{hard}: {reason}")
     wrong = list(judgement.wrong)
-    if hard.seed % 8 == 0 and 0 < landscape.epsilon.lo and landscape.epsilon.hi < math.inf:
+    if hard.seed % 8 == 0 and landscape.epsilon.lo > 0 and landscape.epsilon.hi < math.inf:
         # ε asked about where it is told from the truth by rounding alone.
         second = analyze(hard.problem, epsilon=landscape.epsilon.mid)
         wrong += [sentence for sentence in judge(second, hard.hints).wrong if sentence not in wrong]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import inf
+from typing import Any
 
 import numpy as np
 import oracle_gradient
@@ -109,11 +110,17 @@ def _nothing_missing(landscape: LineLandscape, found: Found) -> list[str]:
 def _nothing_too_much(landscape: LineLandscape, found: Found, h: Objective) -> list[str]:
     """Where the oracle's list is not complete, signs of h' at both ends of each enclosure."""
     wrong = []
+    jumps = [p.at for p in landscape.stationary_points if p.limits is not None]
+
+    def beside(x: float) -> Any:
+        # An end within a jump may lie on its other side, where h' is that of another piece.
+        return None if any(at.lo <= x <= at.hi for at in jumps) else h.at(arb(x))
+
     for point in landscape.stationary_points:
         if point.kind not in (Kind.MINIMUM, Kind.MAXIMUM):
             continue
         rise = 1 if point.kind is Kind.MINIMUM else -1
-        left, right = h.at(arb(point.at.lo)), h.at(arb(point.at.hi))
+        left, right = beside(point.at.lo), beside(point.at.hi)
         if (left is not None and left[1] * rise > 0) or (right is not None and right[1] * rise < 0):
             wrong.append(f"{point.kind} at {point.at}: h' does not change sign as it should")
         middle = h.at(arb(point.at.mid))

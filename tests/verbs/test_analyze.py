@@ -119,7 +119,7 @@ def test_a_state_on_disk_goes_on_where_it_stopped(tmp_path, spurious, monkeypatc
             def progress(done, waiting):
                 nonlocal count
                 count += 1
-                self.interrupted = count >= 3
+                self.request.number = 2 * (count >= 3)
 
             settings = {**settings, "progress": progress}
         return run(self, **settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +11,20 @@ import typer
 from benign.cli.bars import counting
 from benign.cli.began import DRAWING, TELLING
 from benign.cli.began import clock as clock_of
-from benign.cli.common import app, place, read, save_and_tell, tell_json
+from benign.cli.common import (
+    UNFINISHED,
+    app,
+    discard,
+    kept_sweep,
+    place,
+    read,
+    save_and_tell,
+    tell_json,
+)
 from benign.cli.options import FamilyArgument, JsonOption, ShotsOption, StepOption
 from benign.cli.ranges import FORMS, step_sizes, tell_spacing
 from benign.cli.screen import Screen
+from benign.interrupts import keeping
 from benign.text import clean_lines
 
 
@@ -43,9 +54,21 @@ def bifurcate(
     from benign.sweeps.bifurcation import bifurcation_document
 
     kind, number = steps[0].kind, steps[0].shots
-    with place(out, lambda: about_sweep("bifurcation", file.family, kind, number)):
+    unfinished = None if out is None else out / UNFINISHED
+    with (
+        keeping(partial(kept_sweep, unfinished)),
+        place(out, lambda: about_sweep("bifurcation", file.family, kind, number)),
+    ):
         with counting("landscapes") as report:
-            found = run(file.family, sizes, step=kind, shots=number, budget=clock, progress=report)
+            found = run(
+                file.family,
+                sizes,
+                step=kind,
+                shots=number,
+                budget=clock,
+                checkpoint=unfinished,
+                progress=report,
+            )
         if json:
             tell_json(bifurcation_document(found))
         else:
@@ -54,3 +77,4 @@ def bifurcate(
             tell_spacing(eta)
             screen.explain()
         save_and_tell(found, out, quiet=json)
+        discard(unfinished)

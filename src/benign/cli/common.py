@@ -150,6 +150,25 @@ def place(out: Path | None, about: Callable[[], About] | None = None) -> Abstrac
     return claimed(out, None if about is None else about())
 
 
+UNFINISHED = "unfinished-sweep.json"
+"""The file of a directory in which a sweep that is not done is kept."""
+
+
+def kept_sweep(unfinished: Path | None) -> str:
+    """What an interrupt leaves of a sweep, and how to go on."""
+    if unfinished is None:
+        return "nothing was to be kept; with --out the same command goes on from where it was"
+    if not unfinished.exists():
+        return "nothing was done yet; the same command begins anew"
+    return f"what was done so far is in {unfinished}; the same command goes on from there"
+
+
+def discard(unfinished: Path | None) -> None:
+    """Remove what was kept of a sweep that is done, and saved."""
+    if unfinished is not None:
+        unfinished.unlink(missing_ok=True)
+
+
 def save_and_tell(result: Any, out: Path | None, *, quiet: bool) -> None:
     """Save a result that was shown already, and say where.
 

@@ -6,12 +6,14 @@ Status 1 is kept for an assertion that failed; what the machine or the caller la
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from benign import interrupts
 from benign.cli.streams import prepare
 from benign.errors import (
     BenignError,
@@ -24,7 +26,7 @@ from benign.errors import (
 from benign.opening import cause_of
 from benign.text import clean_lines
 
-USAGE, UNDECIDED, BROKEN = 2, 3, 130
+USAGE, UNDECIDED = 2, 3
 
 
 LEAST = 0.3
@@ -54,6 +56,7 @@ def require_memory(gigabytes: float) -> None:
 
 def guarded(run: Callable[[], Any]) -> NoReturn:
     """Run the command; every failure becomes one message, and the process ends."""
+    interrupts.take_over()
     stdout = prepare()
     warnings.showwarning = _note(warnings.showwarning)
     status = _status(run)
@@ -64,6 +67,8 @@ def guarded(run: Callable[[], Any]) -> NoReturn:
     if stdout is not None and stdout.lost is not None and not stdout.gone:
         # Nobody saw the result; what was to be saved is saved.
         status = status or _told(f"standard output cannot be written ({cause_of(stdout.lost)})")
+    if number := interrupts.requested():
+        interrupts.leave(number)
     clock = sys.modules.get("benign.clock")
     if clock is not None and clock.unfinished():
         # A compiler is still at work in this process, and would not let it end.
@@ -78,9 +83,8 @@ def _status(run: Callable[[], Any]) -> int:
         run()
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 0 if error.code is None else USAGE
-    except KeyboardInterrupt:
-        print("benign: interrupted", file=sys.stderr)
-        return BROKEN
+    except KeyboardInterrupt:  # of a thread that is not the main one, or from before we took over
+        return 128 + signal.SIGINT
     except InfeasibleError as error:
         if error.certificate is None:
             return _told(str(error))

@@ -16,6 +16,7 @@ from benign.cli.bars import searching
 from benign.cli.began import DRAWING, TELLING
 from benign.cli.common import USAGE, is_proved, kept_proof, save, tell_written
 from benign.errors import BudgetError, OutputError, ProblemError
+from benign.interrupts import keeping
 from benign.text import clean_lines
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def run(
     ways = zip(problems, _means(problems, proof), names, places, strict=True)
     for number, (problem, how, name, where) in enumerate(ways):
         checkpoint = None if where is None else where / "unfinished-proof.npz"
-        with _alone(where, problem):
+        with _alone(where, problem), keeping(partial(_kept, done, checkpoint)):
             try:
                 with searching() as report:
                     found: Any = analyze(
@@ -151,6 +152,17 @@ def _keep(
         done.unsaved.append(str(error))
     if checkpoint is not None and exists(checkpoint):
         done.written.append(checkpoint)
+
+
+def _kept(done: Outcome, checkpoint: Path | None) -> str:
+    """What an interrupt leaves behind, and how to go on."""
+    if checkpoint is None:
+        return "nothing was to be kept; with --out a proof goes on from where it was"
+    finished = len(done.results)
+    saved = f"{finished} of the step sizes are saved, and " if finished else ""
+    if checkpoint.exists():
+        return f"{saved}the proof so far is in {checkpoint}; the same command goes on from there"
+    return f"{saved}no proof was under way; the same command begins {'the rest' if saved else 'anew'}"
 
 
 def _give_up(error: ProblemError | BudgetError, done: Outcome, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,11 +11,22 @@ import typer
 from benign.cli.bars import naming
 from benign.cli.began import clock as clock_of
 from benign.cli.choices import VARIANTS, some_of
-from benign.cli.common import app, place, read, save_and_tell, set_up_jax, tell_json
+from benign.cli.common import (
+    UNFINISHED,
+    app,
+    discard,
+    kept_sweep,
+    place,
+    read,
+    save_and_tell,
+    set_up_jax,
+    tell_json,
+)
 from benign.cli.options import FamilyArgument, JsonOption, ShotsOption
 from benign.cli.ranges import FORMS, one_step_size, step_sizes, tell_spacing
 from benign.cli.screen import Screen
 from benign.errors import ProblemError
+from benign.interrupts import keeping
 
 if TYPE_CHECKING:
     from benign.sweeps.recommendation import Recommendation
@@ -84,7 +96,11 @@ def recommend(
     file, steps = read(family, eta or "1", None, shots, clock)
     from benign.results.documents import about_sweep
 
-    with place(out, lambda: about_sweep("recommendation", file.family, "gradient", steps[0].shots)):
+    unfinished = None if out is None else out / UNFINISHED
+    with (
+        keeping(partial(kept_sweep, unfinished)),
+        place(out, lambda: about_sweep("recommendation", file.family, "gradient", steps[0].shots)),
+    ):
         found = recommended(
             file,
             eta=eta,
@@ -94,9 +110,11 @@ def recommend(
             starts=starts,
             seed=seed,
             budget=clock if budget is not None else None,
+            checkpoint=unfinished,
         )
         _show(found, file.title or Path(family).stem, etas, as_json=json)
         save_and_tell(found, out, quiet=json)
+        discard(unfinished)
 
 
 def _show(found: Recommendation, title: str, etas: str | None, *, as_json: bool) -> None:

@@ -124,9 +124,6 @@ def leave(problems: Sequence[Problem], results: Sequence[Any], *, asserted: bool
         reason = next(filter(None, map(applies, problems)))
         print(f"benign: no proof, an observation: {reason}", file=sys.stderr)
         raise typer.Exit(UNDECIDED)
-    if any(getattr(result, "interrupted", False) for result in results):
-        print("benign: interrupted; the same command with --out goes on from here", file=sys.stderr)
-        raise typer.Exit(UNDECIDED)
     statuses = {
         result.verdict.status.value for result, seen in zip(results, observed, strict=True) if not seen
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,7 @@ from benign.cli.options import (
 from benign.cli.ranges import one_step_size
 from benign.cli.screen import Screen
 from benign.errors import InfeasibleError, ProblemError
+from benign.interrupts import keeping
 from benign.text import clean_lines
 
 if TYPE_CHECKING:
@@ -99,6 +101,9 @@ OutOption = Annotated[
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on from the checkpoint in --out, if there is one.")
 ]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Replace the run that --out holds, and its checkpoint.")
+]
 CacheOption = Annotated[
     Path | None,
     typer.Option(help="Directory where compiled code is kept for the next run.", envvar="BENIGN_CACHE"),
@@ -130,6 +135,7 @@ def train(
     budget: SecondsOption = None,
     out: OutOption = None,
     resume: ResumeOption = False,
+    force: ForceOption = False,
     cache: CacheOption = None,
     normalize_costs: NormalizeOption = False,
     json: JsonOption = False,
@@ -144,6 +150,8 @@ def train(
         raise ProblemError("--resume needs --out, the directory that holds the checkpoint")
     clock = clock_of(budget)
     clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
+    if out is not None:
+        _require_free(out, resume=resume, force=force)
     begin = _start(start)
     file, found = read(family, eta, step, shots, clock)
     from benign.searches.coming import require_time
@@ -157,7 +165,7 @@ def train(
         "batch": batch, "every": every, "start": begin, "seed": seed, "tolerance": tolerance,
         "gap": gap, "budget": clock, "resume": resume, **_adaptation(found[0], algorithm),
     }  # fmt: skip
-    with place(out):
+    with keeping(partial(_kept, out)), place(out):
         result = _run(file.family, algorithm, settings, out, as_json=json)
         _show(result, as_json=json)
         save_and_tell(result, out, quiet=json)
@@ -167,6 +175,35 @@ def train(
 
 # --- details ---------------------------------------------------------------------------------
 
+CHECKPOINT = "checkpoint.npz"
+
+
+def _require_free(out: Path, *, resume: bool, force: bool) -> None:
+    """Refuse to replace a run unasked.
+
+    Raises:
+        ProblemError: there is one, and neither --resume nor --force.
+    """
+    from benign.folders import clear
+    from benign.opening import exists
+
+    if resume or not any(exists(out / name) for name in (CHECKPOINT, "training.json")):
+        return
+    if not force:
+        raise ProblemError(
+            f"{out}: it holds a run; --resume goes on with it, --force replaces it, or name another"
+        )
+    clear(out)
+
+
+def _kept(out: Path | None) -> str:
+    """What an interrupt leaves behind, and how to go on."""
+    if out is None:
+        return "nothing was to be kept; with --out a run goes on from where it was"
+    if not (out / CHECKPOINT).exists():
+        return "no meta-step was taken; the same command begins anew"
+    return f"the run so far is in {out}; the same command with --resume goes on"
+
 
 def _run(
     family: Family, algorithm: str, settings: dict[str, Any], out: Path | None, *, as_json: bool
@@ -174,7 +211,7 @@ def _run(
     """The result; its checkpoint is in the directory."""
     from benign.training.train import train as run
 
-    checkpoint = None if out is None else out / "checkpoint.npz"
+    checkpoint = None if out is None else out / CHECKPOINT
     try:
         with bars.Training(algorithm, settings["steps"]) as progress:
             return run(family, algorithm, checkpoint=checkpoint, progress=progress, **settings)

@@ -54,6 +54,7 @@ class Stop(IntEnum):
     STEPS = 3
     TIME = 4
     STUCK = 5
+    INTERRUPTED = 6
 
     @property
     def message(self) -> str:
@@ -67,6 +68,7 @@ _MESSAGES = {
     Stop.GAP: "the gap to the optimum is within the tolerance",
     Stop.STEPS: "all meta-steps were taken",
     Stop.TIME: "the time is up",
+    Stop.INTERRUPTED: "it was interrupted",
     Stop.STUCK: "no step, however short, is feasible and lowers the objective enough: a rim or a jump",
 }
 

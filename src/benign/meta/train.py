@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int
 
 from benign.clock import NO_LIMIT, Clock, beside
 from benign.errors import BudgetError, ProblemError
+from benign.interrupts import deferred
 from benign.linalg import in_float64
 from benign.meta.algorithms import Algorithm, Contribution
 from benign.meta.optimizers import make_rule
@@ -294,42 +295,45 @@ class Course:
         rows = [] if resume is None else [resume.rows]
         target = floor + gap_tolerance if gap is not None else -float("inf")
         reason = Stop(int(state.reason))
-        while reason is Stop.RUNNING:
-            before = int(state.step)
-            if before >= steps:
-                reason = Stop.STEPS
-                break
-            try:
-                state, found = self._segment(state, steps, tolerance, target, before, clock)
-            except BudgetError:
-                if before < 0:
-                    raise
-                reason = Stop.TIME
-                break
-            after, reason = int(state.step), Stop(int(state.reason))
-            if after < 0:
-                raise InfeasibleStartError(
-                    "start: some task is infeasible there, before or after adaptation; give another "
-                    "start, or a smaller eta"
-                )
-            first = (before + 1) % SEGMENT
-            taken = slice(first + (before < 0), first + after - before)
-            rows.append(np.stack([np.asarray(x, float) for x in found])[:, taken])
-            if reason is Stop.GAP and gap is not None:
-                if not gap(self.layout.unravel(state.W)) <= gap_tolerance:
-                    # The bound in floating point was too hopeful: ask again a little further down.
-                    target -= 0.1 * abs(gap_tolerance)
-                    reason = Stop.RUNNING
-                    state = eqx.tree_at(lambda s: s.reason, state, jnp.zeros((), jnp.int32))
-            elif reason is Stop.RUNNING and not self.rule.exact and tolerance > 0:
-                reason = Stop.GRADIENT if self.summary(state.W)[1] <= tolerance else reason
-            if progress is not None and rows[-1].size:
-                value, norm = rows[-1][:2, -1]
-                progress(after, float(value), float(norm), int(state.backtracks))
-            if save is not None:
-                save(_snapshot(state, rows))
-            if reason is Stop.RUNNING and clock.late:
-                reason = Stop.TIME
+        with deferred() as request:
+            while reason is Stop.RUNNING:
+                before = int(state.step)
+                if before >= steps:
+                    reason = Stop.STEPS
+                    break
+                try:
+                    state, found = self._segment(state, steps, tolerance, target, before, clock)
+                except BudgetError:
+                    if before < 0:
+                        raise
+                    reason = Stop.TIME
+                    break
+                after, reason = int(state.step), Stop(int(state.reason))
+                if after < 0:
+                    raise InfeasibleStartError(
+                        "start: some task is infeasible there, before or after adaptation; give "
+                        "another start, or a smaller eta"
+                    )
+                first = (before + 1) % SEGMENT
+                taken = slice(first + (before < 0), first + after - before)
+                rows.append(np.stack([np.asarray(x, float) for x in found])[:, taken])
+                if reason is Stop.GAP and gap is not None:
+                    if not gap(self.layout.unravel(state.W)) <= gap_tolerance:
+                        # The bound in floating point was too hopeful: ask again a little further down.
+                        target -= 0.1 * abs(gap_tolerance)
+                        reason = Stop.RUNNING
+                        state = eqx.tree_at(lambda s: s.reason, state, jnp.zeros((), jnp.int32))
+                elif reason is Stop.RUNNING and not self.rule.exact and tolerance > 0:
+                    reason = Stop.GRADIENT if self.summary(state.W)[1] <= tolerance else reason
+                if progress is not None and rows[-1].size:
+                    value, norm = rows[-1][:2, -1]
+                    progress(after, float(value), float(norm), int(state.backtracks))
+                if save is not None:
+                    save(_snapshot(state, rows))
+                if reason is Stop.RUNNING and clock.late:
+                    reason = Stop.TIME
+                if reason is Stop.RUNNING and request:
+                    reason = Stop.INTERRUPTED
         return self._ended(state, rows, reason, time.perf_counter() - began)
 
     def _segment(

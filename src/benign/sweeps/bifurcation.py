@@ -15,17 +15,38 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from benign.clock import clock_of
-from benign.errors import BudgetError, Cause, InfeasibleError, ProblemError
-from benign.exact.problem import Family, Problem, make_step
+from benign.errors import (
+    BenignError,
+    BudgetError,
+    Cause,
+    FileFormatError,
+    InfeasibleError,
+    ProblemError,
+)
+from benign.exact.problem import (
+    Family,
+    Problem,
+    Step,
+    make_step,
+    problem_from_json,
+    problem_to_json,
+)
 from benign.exact.rounding import at_least, at_most, named
 from benign.folders import require_place
 from benign.meta.given import settings_of
 from benign.prove.line.enumeration import analyze
-from benign.results.documents import about_sweep
+from benign.results.documents import (
+    about_sweep,
+    from_json,
+    landscape_document,
+    landscape_from_document,
+    to_json,
+)
 from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind
 from benign.results.line import LineLandscape, StationaryPoint
 from benign.results.shown import Shown
+from benign.sweeps.journal import Journal
 from benign.tasks.given import as_exact_family, require_callable, several
 
 if TYPE_CHECKING:
@@ -35,7 +56,7 @@ if TYPE_CHECKING:
 
     from benign.exact.problem import StepKind
 
-VERSION = 1
+VERSION = 2
 
 RESOLUTION = 1e-3
 """Births and deaths are enclosed to this share of the range of η."""
@@ -175,6 +196,7 @@ def bifurcate(
     shots: Any = None,
     budget: Any = None,
     out: str | os.PathLike[str] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Bifurcation:
     """The minimisers of h(W; η) over a range of η, joined to branches.
@@ -189,6 +211,7 @@ def bifurcate(
             births and deaths stay enclosed as they are, and what of the range was not reached is told.
             With it the answer depends on the machine.
         out: a directory, made if need be, that the result is saved to.
+        checkpoint: a file in which the landscapes that are proved are kept, and from which it goes on.
         progress: called with the number of landscapes proved so far.
 
     Raises:
@@ -209,9 +232,13 @@ def bifurcate(
     if len(steps) < 2:
         raise ProblemError("eta: give at least two different step sizes")
 
+    question = problem_to_json(Problem(exact, make_step(kind, 1, shots)))
+    journal = Journal(checkpoint, ["bifurcation", question])
     known: dict[Fraction, Sample] = {}
 
     def look(eta: Fraction) -> Sample:
+        if eta not in known and str(eta) in journal.entries:
+            known[eta] = _known(journal, exact, make_step(kind, eta, shots))
         if eta not in known:
             try:
                 landscape = analyze(Problem(exact, make_step(kind, eta, shots)), clock=clock)
@@ -220,6 +247,7 @@ def bifurcate(
                     raise
                 landscape = None
             known[eta] = Sample(eta, landscape)
+            journal.add(str(eta), _sample_document(known[eta]))
             if progress is not None:
                 progress(len(known))
         return known[eta]
@@ -242,6 +270,7 @@ def bifurcate(
     except BudgetError:
         if len(known) < 2:
             raise
+    journal.keep()
     samples = tuple(known[eta] for eta in sorted(known))
     if all(sample.landscape is None for sample in samples):
         raise ProblemError("eta: no gain is feasible at any of these step sizes; give smaller ones")
@@ -365,8 +394,6 @@ def _stretches(samples: tuple[Sample, ...]) -> list[str]:
 
 def bifurcation_document(found: Bifurcation) -> dict[str, Any]:
     """A bifurcation diagram as a JSON document."""
-    from benign.exact.problem import problem_to_json
-    from benign.results.documents import to_json
     from benign.version import __version__
 
     problem = Problem(found.family, make_step(found.kind, found.samples[0].eta, found.shots))
@@ -383,6 +410,7 @@ def bifurcation_document(found: Bifurcation) -> dict[str, Any]:
                 else sample.landscape.verdict.status.value,
                 "complete": sample.decided,
                 "epsilon": None if sample.landscape is None else to_json(sample.landscape.epsilon),
+                "landscape": _sample_document(sample),
             }
             for sample in found.samples
         ],
@@ -409,3 +437,57 @@ def bifurcation_document(found: Bifurcation) -> dict[str, Any]:
             for event in found.events
         ],
     }
+
+
+def bifurcation_from(document: dict[str, Any]) -> Bifurcation:
+    """What `bifurcation_document` wrote, nothing computed again; without the certificates."""
+    problem = problem_from_json(document["problem"])
+    kind, shots = problem.step.kind, problem.step.shots
+    samples = tuple(
+        _sample(entry["landscape"], problem.family, make_step(kind, entry["eta"], shots))
+        for entry in document["samples"]
+    )
+    branches = tuple(
+        tuple(
+            BranchPoint(
+                int(point["sample"]),
+                from_json(point["W"]),
+                from_json(point["value"]),
+                Kind(point["kind"]),
+                bool(point["spurious"]),
+            )
+            for point in branch
+        )
+        for branch in document["branches"]
+    )
+    events = tuple(
+        Event(e["event"] == "birth", (float(e["eta"][0]), float(e["eta"][1])), e["W"], e["branch"])
+        for e in document["events"]
+    )
+    return Bifurcation(problem.family, kind, shots, samples, branches, events)
+
+
+def _sample_document(sample: Sample) -> dict[str, Any] | None:
+    """A landscape without its problem, which all samples share but for η, and its certificate."""
+    if sample.landscape is None:
+        return None
+    document = landscape_document(sample.landscape)
+    return {key: document[key] for key in document if key not in ("problem", "certificates")}
+
+
+def _sample(document: Any, family: Family, step: Step) -> Sample:
+    if document is None:
+        return Sample(step.eta, None)
+    whole = {**document, "problem": problem_to_json(Problem(family, step)), "certificates": []}
+    landscape = landscape_from_document(whole, lambda *_: None)
+    assert isinstance(landscape, LineLandscape)
+    return Sample(step.eta, landscape)
+
+
+def _known(journal: Journal, family: Family, step: Step) -> Sample:
+    try:
+        return _sample(journal.entries[str(step.eta)], family, step)
+    except (BenignError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise FileFormatError(
+            f"{journal.path}: the landscape at eta = {step.eta} is none; remove the file to begin anew"
+        ) from error

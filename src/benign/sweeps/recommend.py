@@ -14,8 +14,23 @@ import numpy as np
 from jaxtyping import Float
 
 from benign.clock import Clock, beside, clock_of
-from benign.errors import BenignError, BudgetError, Cause, InfeasibleError, ProblemError
-from benign.exact.problem import Family, Problem, Task, make_step, seed_of, starts_of
+from benign.errors import (
+    BenignError,
+    BudgetError,
+    Cause,
+    FileFormatError,
+    InfeasibleError,
+    ProblemError,
+)
+from benign.exact.problem import (
+    Family,
+    Problem,
+    Task,
+    make_step,
+    problem_to_json,
+    seed_of,
+    starts_of,
+)
 from benign.exact.rounding import at_least
 from benign.folders import require_place
 from benign.linalg import in_float64
@@ -31,7 +46,16 @@ from benign.searches.sampling import make_sampler
 from benign.searches.search import search
 from benign.sweeps.advice import decide
 from benign.sweeps.gradient_descent import follow
-from benign.sweeps.recommendation import Cell, Recommendation, Variant, Word, variant_problem
+from benign.sweeps.journal import Journal
+from benign.sweeps.recommendation import (
+    Cell,
+    Recommendation,
+    Variant,
+    Word,
+    cell_document,
+    cell_from,
+    variant_problem,
+)
 from benign.tasks.given import as_exact_family, require_callable, several
 from benign.tasks.normalizing import measure, normalize
 from benign.training.starts import largest_eta, largest_feasible_eta
@@ -91,6 +115,7 @@ def recommend(
     starts: Any = STARTS,
     seed: Any = 0,
     out: str | os.PathLike[str] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Recommendation:
     """Which variant, which step size: ε, attained cost and share of good starts over a grid.
@@ -124,6 +149,7 @@ def recommend(
         starts: random starts in each cell.
         seed: of the starts and of the searches.
         out: a directory, made if need be, that the result is saved to.
+        checkpoint: a file in which the cells that are done are kept, and from which it goes on.
         progress: called before every cell.
 
     Raises:
@@ -147,7 +173,9 @@ def recommend(
     exact = as_exact_family(family, "recommend")
     if out is not None:
         require_place(out, about_sweep("recommendation", exact, "gradient", shots))
-    found = _recommended(exact, eta, etas, variants, shots, clock, starts, seed, progress)
+    tasks = problem_to_json(Problem(exact, make_step("gradient", 1, shots)))
+    journal = Journal(checkpoint, ["recommendation", tasks, starts, seed])
+    found = _recommended(exact, eta, etas, variants, shots, clock, starts, seed, journal, progress)
     if out is not None:
         found.save(out)
     return found
@@ -162,6 +190,7 @@ def _recommended(
     clock: Clock,
     starts: int,
     seed: int,
+    journal: Journal,
     progress: Progress | None,
 ) -> Recommendation:
     _require_time(exact, clock)
@@ -172,7 +201,7 @@ def _recommended(
     if not clock.limited and not exact.is_scalar:
         clock = Clock(BUDGET)
     grid, missed = _grid(exact, chosen, etas, present, shots, seed, clock)
-    cells, more = _cells(exact, grid, shots, starts, seed, clock, progress)
+    cells, more = _cells(exact, grid, shots, starts, seed, clock, journal, progress)
     missed += more
     if all(cell.word is Word.INFEASIBLE for cell in cells):
         raise _infeasible(exact, grid, shots, seed, missed, clock)
@@ -211,12 +240,17 @@ def _cells(
     starts: int,
     seed: int,
     clock: Clock,
+    journal: Journal,
     progress: Progress | None,
 ) -> tuple[list[Cell], int]:
     """The cells that there was time for, and how many there was none for."""
     cells: list[Cell] = []
     kinds: set[bool] = set()
     for i, (variant, size) in enumerate(grid):
+        name = f"{variant.value} {size}"
+        if name in journal.entries:
+            cells.append(_known(journal, name))
+            continue
         if clock.late:
             break
         if progress is not None:
@@ -230,9 +264,21 @@ def _cells(
         except BudgetError:
             if clock.late and not cells:
                 raise
+        else:
+            journal.add(name, cell_document(cells[-1]))
+    journal.keep()
     if not cells:
         raise BudgetError("budget: no cell of the grid was done in the time given; give more")
     return cells, len(grid) - len(cells)
+
+
+def _known(journal: Journal, name: str) -> Cell:
+    try:
+        return cell_from(journal.entries[name])
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileFormatError(
+            f"{journal.path}: the cell {name!r} is none; remove the file to begin anew"
+        ) from error
 
 
 # --- the grid --------------------------------------------------------------------------------

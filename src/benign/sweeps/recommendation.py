@@ -230,7 +230,6 @@ def variant_problem(family: Family, variant: Variant, eta: Fraction, shots: int)
 def recommendation_document(found: Recommendation) -> dict[str, Any]:
     """A recommendation as a JSON document."""
     from benign.exact.problem import problem_to_json
-    from benign.results.documents import to_json
     from benign.version import __version__
 
     place = {id(cell): i for i, cell in enumerate(found.cells)}
@@ -246,27 +245,74 @@ def recommendation_document(found: Recommendation) -> dict[str, Any]:
         "present": None if found.present is None else place[id(found.present)],
         "optimum": _number(found.optimum),
         "missed": found.missed,
-        "cells": [
-            {
-                "variant": cell.variant.value,
-                "eta": str(cell.eta),
-                "epsilon_is": cell.word.value,
-                "of": cell.scope,
-                "epsilon": to_json(cell.epsilon),
-                "minimum": to_json(cell.minimum),
-                "W": cell.W.tolist(),
-                "best": _number(cell.best),
-                "worst": _number(cell.worst),
-                "starts": cell.starts,
-                "reached": cell.reached,
-                "interval": list(cell.interval),
-            }
-            for cell in found.cells
-        ],
+        "cells": [cell_document(cell) for cell in found.cells],
         "tasks": tasks,
         "shots": found.shots,
     }
 
 
+def cell_document(cell: Cell) -> dict[str, Any]:
+    """A cell as a JSON document."""
+    from benign.results.documents import to_json
+
+    return {
+        "variant": cell.variant.value,
+        "eta": str(cell.eta),
+        "epsilon_is": cell.word.value,
+        "of": cell.scope,
+        "epsilon": to_json(cell.epsilon),
+        "minimum": to_json(cell.minimum),
+        "W": cell.W.tolist(),
+        "best": _number(cell.best),
+        "worst": _number(cell.worst),
+        "starts": cell.starts,
+        "reached": cell.reached,
+        "interval": list(cell.interval),
+    }
+
+
+def cell_from(document: Any) -> Cell:
+    """What `cell_document` wrote."""
+    from benign.results.documents import from_json
+
+    return Cell(
+        variant=Variant(document["variant"]),
+        eta=Fraction(document["eta"]),
+        word=Word(document["epsilon_is"]),
+        scope=str(document["of"]),
+        epsilon=from_json(document["epsilon"]),
+        minimum=from_json(document["minimum"]),
+        W=np.array(document["W"], float),
+        best=_from_number(document["best"]),
+        worst=_from_number(document["worst"]),
+        starts=int(document["starts"]),
+        reached=int(document["reached"]),
+    )
+
+
+def recommendation_from(document: dict[str, Any]) -> Recommendation:
+    """What `recommendation_document` wrote, nothing computed again."""
+    from benign.exact.problem import problem_from_json
+
+    cells = tuple(cell_from(entry) for entry in document["cells"])
+    step = {"kind": "gradient", "eta": document["cells"][0]["eta"], "shots": document["shots"]}
+    present = document["present"]
+    return Recommendation(
+        family=problem_from_json({"tasks": document["tasks"], "step": step}).family,
+        shots=int(document["shots"]),
+        cells=cells,
+        present=None if present is None else cells[present],
+        advice=Advice(document["advice"]),
+        chosen=cells[document["chosen"]],
+        reason=str(document["reason"]),
+        optimum=_from_number(document["optimum"]),
+        missed=int(document["missed"]),
+    )
+
+
 def _number(x: float) -> float | None:
     return x if isfinite(x) else None
+
+
+def _from_number(x: float | None) -> float:
+    return inf if x is None else float(x)

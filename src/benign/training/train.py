@@ -23,7 +23,7 @@ from benign.meta.adaptation import AdaptationStep
 from benign.meta.algorithms import Algorithm, NormalizedMAML, make_algorithm
 from benign.meta.given import is_objective, require_alone, settings_of
 from benign.meta.objective import MetaObjective
-from benign.meta.ticks import InfeasibleStartError
+from benign.meta.ticks import InfeasibleStartError, Stop
 from benign.meta.train import Course, Ended, Sampler
 from benign.opening import exists, path_of
 from benign.prove.certify import certify
@@ -204,7 +204,9 @@ def train(
     if path is not None:
         write_checkpoint(path, ended.snapshot, digest)
     certificates, remark = (), "no certificate was asked for"
-    if certified and clock.late:
+    if ended.stop is Stop.INTERRUPTED:
+        remark = "the run was interrupted before its end"
+    elif certified and clock.late:
         remark = "there was no time for a certificate; `certify` makes it"
     elif certified and certifier is not None:
         certificates, remark = certifier(ended.W)

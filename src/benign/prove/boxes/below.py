@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
@@ -36,6 +34,7 @@ from benign.floats.fractions_of_gain import Frame, cost_polynomials
 from benign.floats.frames import frame_of, holds_all, root_frame
 from benign.floats.rim import as_fractions
 from benign.floats.taylor import Floats
+from benign.interrupts import deferred
 from benign.prove.boxes import state as state
 from benign.prove.boxes.branch_and_bound import MOST_TASKS, Minimiser, Pavement
 from benign.prove.documents import (
@@ -51,7 +50,6 @@ from benign.verdict import Status
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import FrameType
 
     from benign.results.observed import ObservedLandscape
 
@@ -295,12 +293,12 @@ def _run(pavement: Pavement, clock: Clock, checkpoint: Path | None, progress: Pr
         if progress is not None:
             progress(done, waiting, len(pavement.minimisers))
 
-    with _interruptible(pavement):
+    with deferred() as pavement.request:
         while not _advanced(pavement, min(clock.left, KEPT_EVERY if checkpoint else np.inf), report):
             if checkpoint is not None:
                 _keep(pavement, checkpoint)
             over = clock.late or not len(pavement.waiting)
-            if over or pavement.interrupted:
+            if over or pavement.request:
                 return
     if checkpoint is not None:
         _keep(pavement, checkpoint)  # until the result is saved: see `state.discard`
@@ -319,26 +317,8 @@ def _advanced(pavement: Pavement, seconds: float, report: Callable[[int, int], N
     try:
         return pavement.run(seconds=seconds, progress=report)
     except KeyboardInterrupt:
-        pavement.interrupted = True
+        pavement.request.number = signal.SIGINT
         return False
-
-
-@contextmanager
-def _interruptible(pavement: Pavement) -> Iterator[None]:
-    """Ctrl-C ends the proof between two batches of boxes; a second one is the usual interrupt."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread only
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
-        pavement.interrupted = True
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _look_for_minimisers(pavement: Pavement, seeds: Sequence[Floats]) -> None:
@@ -444,7 +424,7 @@ def _result(
         left=left,
         certificate=certificate,
         observed=observed,
-        interrupted=pavement.interrupted,
+        interrupted=bool(pavement.request),
         facts={"seconds": seconds, **{f"leaves {k}": float(v) for k, v in pavement.leaves().items()}},
     )
 

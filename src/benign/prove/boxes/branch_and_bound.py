@@ -38,6 +38,7 @@ from benign.floats.boxes import Adapted, BoxObjective
 from benign.floats.fractions_of_gain import Frame
 from benign.floats.rim import Rim, least_costs
 from benign.floats.taylor import GROWN, TINY, UNIT, Floats, Model
+from benign.interrupts import Request
 from benign.prove.boxes.minimisers import Minimiser, Minimisers
 from benign.prove.boxes.tree import LEAF_TAGS, Boxes, Tree
 
@@ -114,7 +115,7 @@ class Pavement:
         floor: a lower bound of h anywhere.
         allows_steep: whether boxes may be excluded by s∇h ≠ 0, across the rim of the domain.
         around: the nodes with tag m, and the minimiser in whose convex box they lie.
-        interrupted: set from outside, it ends a run after the boxes that are being tested.
+        request: made from outside, it ends a run after the boxes that are being tested.
     """
 
     def __init__(
@@ -143,7 +144,7 @@ class Pavement:
         self.boxes = 0
         self.floor = everywhere
         self.allows_steep = False
-        self.interrupted = False
+        self.request = Request()
 
     def set_level(self, level: float) -> None:
         """Another level, before anything was tested."""
@@ -359,7 +360,7 @@ class Pavement:
         seconds: float = np.inf,
         progress: Callable[[int, int], None] | None = None,
     ) -> bool:
-        """Go on until nothing waits, the time is up or `interrupted` is set; whether all is done.
+        """Go on until nothing waits, the time is up or there is a `request`; whether all is done.
 
         The boxes with the lowest bounds come first. An interrupt leaves a state that can go on.
         """
@@ -387,7 +388,7 @@ class Pavement:
         done: list[Boxes] = []
         start, stuck = 0, len(self.stuck)
         try:
-            while start < len(batch) and not self.interrupted and time.perf_counter() <= end:
+            while start < len(batch) and not self.request and time.perf_counter() <= end:
                 ends = [min(start + (i + 1) * size, len(batch)) for i in range(threads)]
                 starts = [start, *ends[:-1]]
                 chunks = [batch[np.arange(a, b)] for a, b in zip(starts, ends, strict=True) if a < b]

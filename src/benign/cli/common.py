@@ -34,6 +34,8 @@ app = typer.Typer(
 )
 
 
+READING = "reading the family"
+
 A_BYTE = 1.5e-6
 """Seconds to read a byte of a family file, on an idle machine: 1.5 to 4 millionths, the most for many
 small tasks."""
@@ -51,15 +53,14 @@ def read(
     Raises:
         BudgetError: the file is so large that it would not be read in time.
     """
+    from benign.clock import NO_LIMIT, beside
     from benign.exact.problem import make_step
     from benign.tasks.files import MAX_BYTES, load
 
-    path = _path(family)
-    if clock is not None and clock.limited and path.is_file():
-        clock.require(A_BYTE * min(path.stat().st_size, MAX_BYTES), "reading the family")
-    file = load(path)
-    if clock is not None:
-        clock.check("reading the family")
+    path, clock = _path(family), clock or NO_LIMIT
+    if clock.limited and path.is_file():
+        clock.require(A_BYTE * min(path.stat().st_size, MAX_BYTES), READING)
+    file = beside(clock, READING, lambda: load(path))
     for remark in file.remarks:
         print(f"benign: note: {remark}", file=sys.stderr)
     suggested = file.step
@@ -142,8 +143,15 @@ def tell_written(paths: Sequence[Path]) -> None:
         print("\nWritten:", *(f"  {clean(str(path))}" for path in paths), sep="\n")
 
 
-def set_up_jax(cache: Path | None = None) -> None:
-    """Double precision, and where compiled code is kept."""
+def set_up_jax(cache: Path | None = None, clock: Clock | None = None) -> None:
+    """Double precision, and where compiled code is kept.
+
+    Raises:
+        BudgetError: JAX was not loaded in time.
+    """
+    from benign.clock import NO_LIMIT, loaded
+
+    loaded(clock or NO_LIMIT, "jax")
     import jax
 
     jax.config.update("jax_enable_x64", True)

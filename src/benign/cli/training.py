@@ -135,10 +135,12 @@ def train(
     clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
     begin = _start(start)
     file, found = read(family, eta, step, shots, clock)
+    from benign.clock import loaded
     from benign.searches.coming import require_time
 
     require_time(file.family, clock, "training")
-    set_up_jax(cache)
+    set_up_jax(cache, clock)
+    loaded(clock, "benign.training.train")
     if normalize_costs:
         file = normalized(file)
     settings = {

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 _IMPORTED = time.perf_counter()
 
-TELLING, DRAWING = 0.3, 2.0
-"""Seconds of a budget that are left for showing results, and for drawing and saving them as well."""
+TELLING, DRAWING, AT_MOST = 0.3, 2.0, 0.2
+"""Seconds of a budget that are left for showing results, and for drawing and saving them as well; the
+latter no more than this share of it."""
 
 _SLOWEST = 30.0
 """Seconds from the start of a process to the import of this, at most; more is another clock's."""
@@ -40,3 +41,9 @@ def clock(budget: str | None) -> Clock:
     from benign.durations import parse_duration
 
     return Clock() if budget is None else Clock(parse_duration(budget, "budget"), began=began())
+
+
+def working(clock: Clock, *, draws: bool) -> Clock:
+    """The clock of a verb, which leaves time to show its result, and to draw and save it."""
+    rest = min(DRAWING, AT_MOST * max(clock.left, 0.0)) if draws else TELLING
+    return clock.capped(clock.left - rest)

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from benign.cli.bars import counting
-from benign.cli.began import DRAWING, TELLING
 from benign.cli.began import clock as clock_of
+from benign.cli.began import working
 from benign.cli.common import app, read, tell_written
 from benign.cli.options import FamilyArgument, JsonOption, ShotsOption, StepOption
 from benign.cli.ranges import FORMS, step_sizes, tell_spacing
@@ -36,7 +36,7 @@ def bifurcate(
 ) -> None:
     """Follow the minimisers of h as the step size grows, with proof at each step size looked at."""
     clock = clock_of(budget)
-    clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
+    clock = working(clock, draws=out is not None)
     sizes = step_sizes(eta)
     file, steps = read(family, "1", step, shots, clock)
     from benign.sweeps.bifurcation import bifurcate as run

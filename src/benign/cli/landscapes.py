@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from benign.cli.bars import searching
-from benign.cli.began import DRAWING, TELLING
+from benign.cli.began import working
 from benign.cli.common import USAGE, is_proved, kept_proof, tell_written
 from benign.errors import BudgetError, ProblemError
 from benign.text import clean_lines
@@ -54,8 +54,8 @@ def run(
     """The results for the step sizes; a step size that will not do costs the others nothing."""
     from benign.verbs.analyze import analyze
 
-    done = Outcome()
-    clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
+    done, whole = Outcome(), clock
+    clock = working(clock, draws=out is not None)
     ways = zip(problems, _means(problems, proof), _names(problems), strict=True)
     for number, (problem, how, name) in enumerate(ways):
         where = out if out is None or len(problems) == 1 else out / f"eta-{name}"
@@ -80,7 +80,7 @@ def run(
             continue
         done.results.append(found)
         if where is not None:  # at once: who interrupts the next step size keeps this one
-            done.written += found.save(where)
+            done.written += _saved(found, where, whole)
         if getattr(found, "interrupted", False):
             break
     if not done.results:
@@ -89,6 +89,17 @@ def run(
         kind = BudgetError if done.late else ProblemError
         raise kind(causes.pop() if len(causes) == 1 else f"no step size will do{done.reasons}")
     return done
+
+
+def _saved(found: Any, where: Path, clock: Clock) -> list[Path]:
+    """The files of a result; the picture among them if there is time to draw it."""
+    from benign.views.save import save_landscape
+
+    written = save_landscape(found, where, clock)
+    if clock.late:
+        name = clean_lines(str(where))
+        print(f"benign: note: no time was left to draw {name}; a longer --budget does", file=sys.stderr)
+    return written
 
 
 def _share(clock: Clock, among: int) -> Clock:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benign.cli import bars
-from benign.cli.began import DRAWING, TELLING
 from benign.cli.began import clock as clock_of
+from benign.cli.began import working
 from benign.cli.choices import ALGORITHMS, OPTIMIZERS, STARTS, choose, listed, one_of
 from benign.cli.common import FAILED, app, kept_proof, normalized, read, set_up_jax, tell_written
 from benign.cli.options import (
@@ -132,7 +132,7 @@ def train(
     if resume and out is None:
         raise ProblemError("--resume needs --out, the directory that holds the checkpoint")
     clock = clock_of(budget)
-    clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
+    clock = working(clock, draws=out is not None)
     begin = _start(start)
     file, found = read(family, eta, step, shots, clock)
     from benign.clock import loaded

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benign.clock import NO_LIMIT, Clock, beside
+from benign.errors import BudgetError
 from benign.files import make_directory, to_text, write_atomically
 from benign.results.documents import landscape_document
 from benign.results.landscape import Landscape
@@ -14,7 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def save_landscape(landscape: Landscape, directory: str | os.PathLike[str]) -> list[Path]:
+def save_landscape(
+    landscape: Landscape, directory: str | os.PathLike[str], clock: Clock = NO_LIMIT
+) -> list[Path]:
     """Write landscape.json, the certificates, landscape.png and landscape.svg to a directory.
 
     All are made in memory first, and each replaces its predecessor in one move, so that an
@@ -23,6 +28,7 @@ def save_landscape(landscape: Landscape, directory: str | os.PathLike[str]) -> l
     Args:
         landscape: what `benign.analyze` returned.
         directory: made if it does not exist.
+        clock: the time there is for the picture; without enough of it there is none.
 
     Returns:
         The paths, in the order above.
@@ -38,9 +44,15 @@ def save_landscape(landscape: Landscape, directory: str | os.PathLike[str]) -> l
             if point.certificate is not None:
                 contents[f"certificate-{number}.json"] = to_text(point.certificate)
     folder = make_directory(directory)
-    if (figure := landscape.plot()) is not None:
-        contents |= {f"landscape.{suffix}": data for suffix, data in render(figure).items()}
+    with suppress(BudgetError):
+        contents |= beside(clock, "the picture", lambda: _pictures(landscape))
     return [write_atomically(folder / name, content) for name, content in contents.items()]
+
+
+def _pictures(landscape: Landscape) -> dict[str, bytes]:
+    figure = landscape.plot()
+    made = {} if figure is None else render(figure)
+    return {f"landscape.{suffix}": data for suffix, data in made.items()}
 
 
 def render(figure: Figure) -> dict[str, bytes]:

@@ -31,7 +31,7 @@ def began() -> float:
     return started if 0 <= _IMPORTED - started <= _SLOWEST else _IMPORTED
 
 
-def clock(budget: str | None) -> Clock:
+def clock(budget: str | None, name: str = "budget") -> Clock:
     """The clock of the command: no limit, or the budget from the start of the process on.
 
     Raises:
@@ -40,7 +40,7 @@ def clock(budget: str | None) -> Clock:
     from benign.clock import Clock
     from benign.durations import parse_duration
 
-    return Clock() if budget is None else Clock(parse_duration(budget, "budget"), began=began())
+    return Clock() if budget is None else Clock(parse_duration(budget, name), began=began())
 
 
 def working(clock: Clock, *, draws: bool) -> Clock:

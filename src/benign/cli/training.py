@@ -75,7 +75,6 @@ GapOption = Annotated[
 SecondsOption = Annotated[
     str | None,
     typer.Option(
-        "--budget",
         "--seconds",
         help="Time for the whole command, e.g. 30s; a number is seconds.",
         show_default="no limit",
@@ -116,7 +115,7 @@ def train(
     seed: SeedOption = 0,
     tolerance: ToleranceOption = 1e-8,
     gap: GapOption = None,
-    budget: SecondsOption = None,
+    seconds: SecondsOption = None,
     out: OutOption = None,
     resume: ResumeOption = False,
     cache: CacheOption = None,
@@ -131,7 +130,7 @@ def train(
         one_step_size("train", eta)
     if resume and out is None:
         raise ProblemError("--resume needs --out, the directory that holds the checkpoint")
-    clock = clock_of(budget)
+    clock = clock_of(seconds, "seconds")
     clock = working(clock, draws=out is not None)
     begin = _start(start)
     file, found = read(family, eta, step, shots, clock)

@@ -95,7 +95,7 @@ def first_words(told: str, errors: str) -> str:
         if head in ("PROVED", "REFUTED", "UNDECIDED", "OBSERVED", "proved", "observed"):
             return head.lower()
     for line in errors.splitlines():
-        if line.startswith("benign: error:") and "budget" not in line:
+        if line.startswith("benign: error:") and "budget" not in errors:
             return line.removeprefix("benign: error: ")[:60]
     return "too little time" if "budget" in errors else "done"
 
@@ -140,7 +140,9 @@ def regimes(where: Path) -> list[tuple[str, list[str], str]]:
         ("train, eight parameters",
          ["train", "boeing-747-ten", *small, "--steps", "100000000", "--beta", "1e-12"]),
     ]  # fmt: skip
-    return [(what, command, "--budget") for what, command in table]
+    return [
+        (what, command, "--seconds" if command[0] == "train" else "--budget") for what, command in table
+    ]
 
 
 def budgets(which: list[float]) -> bool:

@@ -268,7 +268,7 @@ def test_a_proof_that_is_required_and_not_reached_has_status_3(tmp_path):
         "analyze", "four-masses", "--eta", "0.01", "--proof", "required", "--budget", "0s", "--out", out
     )
     assert done.returncode == 3
-    assert "budget: 0 s were used up by setting up the proof; give more" in done.stderr
+    assert re.search("budget: .* 0 s are left; give more, such as", done.stderr)
     assert not done.stdout
 
 
@@ -280,7 +280,7 @@ def test_proof_and_budget_of_a_search():
     assert "32 starts" in searched.stdout
     nothing = benign("analyze", "four-masses", "--eta", "0.01", "--budget", "0s", "--proof", "off")
     assert nothing.returncode == 3
-    assert "budget: a search, which is compiled first, would take about" in nothing.stderr
+    assert re.search("budget: .* 0 s are left; give more, such as", nothing.stderr)
     assert not nothing.stdout
 
 

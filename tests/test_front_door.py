@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import benign
-from benign.errors import BenignError, FileFormatError, ProblemError, UsageError
+from benign.errors import BenignError, BudgetError, FileFormatError, ProblemError, UsageError
 from benign.exact.problem import Problem, make_step
 from benign.tasks.files import bundled_path, load, loads
 from benign.tasks.given import as_exact_family, as_task_family
@@ -215,7 +215,10 @@ def test_a_trained_gain_meets_a_family_of_any_form():
 def test_bifurcate_takes_an_objective_and_a_budget(tmp_path):
     h = benign.MetaObjective(NAME, "normalized", eta=1, shots=1)
     found = benign.bifurcate(h, [np.float64(0.05), "0.3"], budget="1m", out=tmp_path)
-    assert (found.kind, len(found.samples)) == ("normalized", 2)
+    assert found.kind == "normalized"
+    assert {float(sample.eta) for sample in found.samples} >= {0.05, 0.3}
+    with pytest.raises(BudgetError, match="give more"):
+        benign.bifurcate(h, ["0.05", "0.3"], budget=0)
     assert (tmp_path / "bifurcation.json").exists()
 
 

@@ -19,7 +19,7 @@ import benign
 family = benign.TaskFamily([benign.LQR(0.9, 1, 1, 1), benign.LQR(np.eye(1), [[0.5]], 1, 1)])
 h = benign.MetaObjective(family, benign.GradientStep(0.05))
 other = benign.MetaObjective("cruise-control", eta="0.05", shots=2)
-landscape = benign.analyze(h, budget=10)
+landscape = benign.analyze(h, budget="30s")
 best: float = float(landscape.minimum)
 for point in landscape.minimizers:
     print(point.W.shape, point.value.lo, point.kind.is_minimum, point.gap)

@@ -128,7 +128,7 @@ assert not jax.config.jax_enable_x64
 two = benign.TaskFamily(
     [benign.LQR([[0.9, s], [0, 0.8]], [0, 1], [[1, 0], [0, 1]], 1) for s in (0.1, 0.2)]
 )
-found = benign.analyze(two, eta=0.01, budget=5, starts=32)
+found = benign.analyze(two, eta=0.01, budget="1m", starts=32)
 assert len(found.minimizers) >= 1
 assert benign.train(fleet, eta=0.05, steps=50).verdict.startswith("proved")
 assert h.hessian(0.4).dtype == car.optimum().W.dtype == "float64"

@@ -8,10 +8,12 @@ waited for beyond the time (`beside`).
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from importlib import import_module
 from typing import Any, TypeVar
 
 from benign.durations import parse_duration
@@ -187,6 +189,17 @@ def beside(clock: Clock, what: str, work: Callable[[], T]) -> T:
             return future.result()
     clock.check(what)
     raise BudgetError(f"budget: {what} was not done in time")
+
+
+def loaded(clock: Clock, *modules: str) -> None:
+    """Load modules, JAX with them for the most part, and do not wait for them beyond the time.
+
+    Raises:
+        BudgetError: time ran out.
+    """
+    missing = [name for name in modules if name not in sys.modules]
+    if missing:
+        beside(clock, "loading JAX", lambda: [import_module(name) for name in missing])
 
 
 def unfinished() -> bool:

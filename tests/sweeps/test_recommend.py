@@ -274,7 +274,7 @@ def test_two_parameters_are_observed_unless_there_is_time_for_a_proof():
     B = [[0.0], [1.0]]
     tasks = [LQR([[1, 0.2], [0, a]], B, np.eye(2), [[1.0]], name=f"a{a}") for a in (0.9, 1.0)]
     found = recommend(
-        TaskFamily(tasks), eta="0.02", etas=["0.02"], variants=["gradient"], starts=8, budget=2
+        TaskFamily(tasks), eta="0.02", etas=["0.02"], variants=["gradient"], starts=8, budget="40s"
     )
     (only,) = found.cells
     assert found.advice is Advice.KEEP

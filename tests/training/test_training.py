@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benign.certificates.check import check
-from benign.errors import FileFormatError, ProblemError
+from benign.errors import BudgetError, FileFormatError, ProblemError
 from benign.meta.adaptation import GradientStep
 from benign.meta.objective import MetaObjective
 from benign.meta.ticks import InfeasibleStartError, Stop
@@ -109,9 +109,14 @@ def test_a_random_start_is_feasible_and_the_seed_decides():
 
 
 def test_time_ends_a_run():
-    result = train(family_3b(), eta="0.05", beta=1e-9, steps=10**9, budget=0.3, tolerance=0)
+    slow = {"eta": "0.05", "beta": 1e-9, "tolerance": 0}
+    train(family_3b(), steps=1, **slow)  # compiles
+    result = train(family_3b(), steps=10**9, budget="3s", **slow)
     assert result.stop is Stop.TIME
     assert 0 < result.steps < 10**9
+    assert result.seconds < 15  # on a machine that others use as well
+    with pytest.raises(BudgetError, match="give more"):
+        train(family_3b(), steps=10**9, budget=0, **slow)
 
 
 def test_a_jump_that_nothing_descends_from_is_called_stuck():

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 _IMPORTED = time.perf_counter()
 
-TELLING, DRAWING = 0.3, 2.0
-"""Seconds of a budget that are left for showing results, and for drawing and saving them as well."""
+TELLING, DRAWING, AT_MOST = 0.3, 2.0, 0.2
+"""Seconds of a budget that are left for showing results, and for drawing and saving them as well; the
+latter no more than this share of it."""
 
 _SLOWEST = 30.0
 """Seconds from the start of a process to the import of this, at most; more is another clock's."""
@@ -30,7 +31,7 @@ def began() -> float:
     return started if 0 <= _IMPORTED - started <= _SLOWEST else _IMPORTED
 
 
-def clock(budget: str | None) -> Clock:
+def clock(budget: str | None, name: str = "budget") -> Clock:
     """The clock of the command: no limit, or the budget from the start of the process on.
 
     Raises:
@@ -39,4 +40,10 @@ def clock(budget: str | None) -> Clock:
     from benign.clock import Clock
     from benign.durations import parse_duration
 
-    return Clock() if budget is None else Clock(parse_duration(budget, "budget"), began=began())
+    return Clock() if budget is None else Clock(parse_duration(budget, name), began=began())
+
+
+def working(clock: Clock, *, draws: bool) -> Clock:
+    """The clock of a verb, which leaves time to show its result, and to draw and save it."""
+    rest = min(DRAWING, AT_MOST * max(clock.left, 0.0)) if draws else TELLING
+    return clock.capped(clock.left - rest)

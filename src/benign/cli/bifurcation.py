@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from benign.cli.bars import counting
-from benign.cli.began import DRAWING, TELLING
 from benign.cli.began import clock as clock_of
+from benign.cli.began import working
 from benign.cli.common import (
     UNFINISHED,
     app,
@@ -46,7 +46,7 @@ def bifurcate(
 ) -> None:
     """Follow the minimisers of h as the step size grows, with proof at each step size looked at."""
     clock = clock_of(budget)
-    clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
+    clock = working(clock, draws=out is not None)
     sizes = step_sizes(eta)
     file, steps = read(family, "1", step, shots, clock)
     from benign.results.documents import about_sweep

@@ -41,6 +41,8 @@ app = typer.Typer(
 )
 
 
+READING = "reading the family"
+
 A_BYTE = 1.5e-6
 """Seconds to read a byte of a family file, on an idle machine: 1.5 to 4 millionths, the most for many
 small tasks."""
@@ -58,15 +60,14 @@ def read(
     Raises:
         BudgetError: the file is so large that it would not be read in time.
     """
+    from benign.clock import NO_LIMIT, beside
     from benign.exact.problem import make_step
     from benign.tasks.files import MAX_BYTES, load
 
-    path = _path(family)
-    if clock is not None and clock.limited and path.is_file():
-        clock.require(A_BYTE * min(path.stat().st_size, MAX_BYTES), "reading the family")
-    file = load(path)
-    if clock is not None:
-        clock.check("reading the family")
+    path, clock = _path(family), clock or NO_LIMIT
+    if clock.limited and path.is_file():
+        clock.require(A_BYTE * min(path.stat().st_size, MAX_BYTES), READING)
+    file = beside(clock, READING, lambda: load(path))
     for remark in file.remarks:
         print(f"benign: note: {remark}", file=sys.stderr)
     suggested = file.step
@@ -187,15 +188,22 @@ def save_and_tell(result: Any, out: Path | None, *, quiet: bool) -> None:
         tell_written(written)
 
 
-def save(result: Any, where: Path) -> list[Path]:
+def save(result: Any, where: Path, clock: Clock | None = None) -> list[Path]:
     """A result saved, or what could not be saved there to a directory for temporary files.
 
     Raises:
         OutputError: not all of it is where it was to be; the message says where it is, or how to have
             it again.
     """
+    def write(directory: Any) -> list[Path]:
+        if clock is None:
+            return result.save(directory)
+        from benign.views.save import save_landscape
+
+        return save_landscape(result, directory, clock)
+
     try:
-        return result.save(where)
+        return write(where)
     except OutputError as error:
         import shutil
         import tempfile
@@ -203,7 +211,7 @@ def save(result: Any, where: Path) -> list[Path]:
         spare = None
         try:
             spare = tempfile.mkdtemp(prefix="benign-")
-            written = result.save(spare)
+            written = write(spare)
         except (OSError, ValueError):
             if spare is not None:
                 shutil.rmtree(spare, ignore_errors=True)
@@ -249,9 +257,16 @@ def tell_written(paths: Sequence[Path]) -> None:
         print("\nWritten:", *(f"  {clean(str(path))}" for path in paths), sep="\n")
 
 
-def set_up_jax(cache: Path | None = None) -> None:
-    """Double precision, and where compiled code is kept."""
+def set_up_jax(cache: Path | None = None, clock: Clock | None = None) -> None:
+    """Double precision, and where compiled code is kept.
+
+    Raises:
+        BudgetError: JAX was not loaded in time.
+    """
     require_memory(LEAST_WITH_JAX)
+    from benign.clock import NO_LIMIT, loaded
+
+    loaded(clock or NO_LIMIT, "jax")
     import jax
 
     jax.config.update("jax_enable_x64", True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from benign.cli.bars import searching
-from benign.cli.began import DRAWING, TELLING
+from benign.cli.began import working
 from benign.cli.common import USAGE, is_proved, kept_proof, save, tell_written
 from benign.errors import BudgetError, OutputError, ProblemError
 from benign.interrupts import keeping
@@ -60,11 +60,11 @@ def run(
     """The results for the step sizes, each told and then saved; one that will not do costs no other."""
     from benign.verbs.analyze import analyze
 
-    done = Outcome()
+    done, whole = Outcome(), clock
     names = _names(problems)
     places = [out if out is None or len(problems) == 1 else out / f"eta-{name}" for name in names]
     _require(out, places, problems)
-    clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
+    clock = working(clock, draws=out is not None)
     ways = zip(problems, _means(problems, proof), names, places, strict=True)
     for number, (problem, how, name, where) in enumerate(ways):
         checkpoint = None if where is None else where / "unfinished-proof.npz"
@@ -91,7 +91,7 @@ def run(
             tell(found)
             if where is not None:  # at once: who interrupts the next step size keeps this one
                 left = getattr(found, "left", 0)
-                _keep(partial(save, found, where), done, checkpoint, unfinished=bool(left))
+                _keep(partial(_saved, found, where, whole), done, checkpoint, unfinished=bool(left))
         if getattr(found, "interrupted", False):
             break
     if not done.results:
@@ -100,6 +100,26 @@ def run(
         kind = BudgetError if done.late else ProblemError
         raise kind(causes.pop() if len(causes) == 1 else f"no step size will do{done.reasons}")
     return done
+
+
+def _saved(found: Any, where: Path, clock: Clock) -> list[Path]:
+    """The files of a result; the picture among them if there is time to draw it."""
+    from benign.views.save import save_landscape
+
+    written = save_landscape(found, where, clock)
+    if clock.late:
+        name = clean_lines(str(where))
+        print(f"benign: note: no time was left to draw {name}; a longer --budget does", file=sys.stderr)
+    return written
+
+
+def _saved(found: Any, where: Path, clock: Clock) -> list[Path]:
+    """The files of a result; the picture among them if there is time to draw it."""
+    written = save(found, where, clock)
+    if clock.late:
+        name = clean_lines(str(where))
+        print(f"benign: note: no time was left to draw {name}; a longer --budget does", file=sys.stderr)
+    return written
 
 
 def _share(clock: Clock, among: int) -> Clock:

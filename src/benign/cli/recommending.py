@@ -143,7 +143,13 @@ def recommended(
 
     Without `eta` the one in use is the first that the file suggests, if `own_eta`.
     """
-    set_up_jax()
+    from benign.clock import NO_LIMIT, loaded
+    from benign.searches.coming import require_time
+
+    clock = settings.get("budget") or NO_LIMIT
+    require_time(file.family, clock, "a recommendation")
+    set_up_jax(clock=clock)
+    loaded(clock, "benign.sweeps.recommend")
     from benign.sweeps.recommend import recommend as run
 
     suggested = file.step

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benign.cli import bars
-from benign.cli.began import DRAWING, TELLING
 from benign.cli.began import clock as clock_of
+from benign.cli.began import working
 from benign.cli.choices import ALGORITHMS, OPTIMIZERS, STARTS, choose, listed, one_of
 from benign.cli.common import (
     FAILED,
@@ -88,7 +88,6 @@ GapOption = Annotated[
 SecondsOption = Annotated[
     str | None,
     typer.Option(
-        "--budget",
         "--seconds",
         help="Time for the whole command, e.g. 30s; a number is seconds.",
         show_default="no limit",
@@ -132,7 +131,7 @@ def train(
     seed: SeedOption = 0,
     tolerance: ToleranceOption = 1e-8,
     gap: GapOption = None,
-    budget: SecondsOption = None,
+    seconds: SecondsOption = None,
     out: OutOption = None,
     resume: ResumeOption = False,
     force: ForceOption = False,
@@ -148,16 +147,17 @@ def train(
         one_step_size("train", eta)
     if resume and out is None:
         raise ProblemError("--resume needs --out, the directory that holds the checkpoint")
-    clock = clock_of(budget)
-    clock = clock.capped(clock.left - (DRAWING if out is not None else TELLING))
+    clock = working(clock_of(seconds, "seconds"), draws=out is not None)
     if out is not None:
         _require_free(out, resume=resume, force=force)
     begin = _start(start)
     file, found = read(family, eta, step, shots, clock)
+    from benign.clock import loaded
     from benign.searches.coming import require_time
 
     require_time(file.family, clock, "training")
-    set_up_jax(cache)
+    set_up_jax(cache, clock)
+    loaded(clock, "benign.training.train")
     if normalize_costs:
         file = normalized(file)
     settings = {

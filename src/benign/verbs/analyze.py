@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from benign.certificates.check import check, cost
-from benign.clock import Clock, clock_of
+from benign.clock import Clock, clock_of, loaded
 from benign.errors import BudgetError, InfeasibleError, ProblemError
 from benign.exact.problem import Problem, real, seed_of, starts_of
 from benign.folders import require_place
@@ -226,6 +226,7 @@ def _searched(
     progress: Progress | None,
 ) -> ObservedLandscape:
     require_time(objective, clock)
+    loaded(clock, "benign.searches.search")
     from benign.searches.search import certified, search
 
     def report(done: int, most: int) -> None:

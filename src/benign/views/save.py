@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benign.clock import NO_LIMIT, Clock, beside
+from benign.errors import BudgetError
 from benign.files import to_text
 from benign.folders import save_all
 from benign.results.documents import about_landscape, landscape_document
@@ -15,7 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def save_landscape(landscape: Landscape, directory: str | os.PathLike[str]) -> list[Path]:
+def save_landscape(
+    landscape: Landscape, directory: str | os.PathLike[str], clock: Clock = NO_LIMIT
+) -> list[Path]:
     """Write landscape.json, the certificates, landscape.png and landscape.svg to a directory.
 
     Each is made in memory first and replaces its predecessor in one move, so that an interruption
@@ -24,6 +29,7 @@ def save_landscape(landscape: Landscape, directory: str | os.PathLike[str]) -> l
     Args:
         landscape: what `benign.analyze` returned.
         directory: made if it does not exist.
+        clock: the time there is for the picture; without enough of it there is none.
 
     Returns:
         The paths, in the order above, the manifest last.
@@ -41,12 +47,17 @@ def save_landscape(landscape: Landscape, directory: str | os.PathLike[str]) -> l
                 contents[f"certificate-{number}.json"] = to_text(point.certificate)
 
     def pictures() -> dict[str, bytes]:
-        figure = landscape.plot()
-        if figure is None:
-            return {}
-        return {f"landscape.{suffix}": data for suffix, data in render(figure).items()}
+        with suppress(BudgetError):
+            return beside(clock, "the picture", lambda: _pictures(landscape))
+        return {}
 
     return save_all(directory, about_landscape(landscape.problem), contents, pictures)
+
+
+def _pictures(landscape: Landscape) -> dict[str, bytes]:
+    figure = landscape.plot()
+    made = {} if figure is None else render(figure)
+    return {f"landscape.{suffix}": data for suffix, data in made.items()}
 
 
 def render(figure: Figure) -> dict[str, bytes]:

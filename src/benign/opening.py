@@ -34,6 +34,10 @@ def path_of(value: Any, call: str) -> str:
     path = os.fspath(value)
     if not isinstance(path, str):
         raise UsageError(f"{call}: expected a path of text, got one of {type(path).__name__}")
+    try:
+        os.fsencode(path)
+    except UnicodeError:
+        raise UsageError(f"{call}: no file can have the name {clean(path, 60)}") from None
     return path
 
 

@@ -29,7 +29,7 @@ from benign.searches.search import search
 from benign.sweeps.advice import decide
 from benign.sweeps.gradient_descent import follow
 from benign.sweeps.recommendation import Cell, Recommendation, Variant, Word, variant_problem
-from benign.tasks.given import as_exact_family, require_callable, several
+from benign.tasks.given import as_exact_family, described, require_callable, several
 from benign.tasks.normalizing import measure, normalize
 from benign.training.starts import largest_eta, largest_feasible_eta
 
@@ -194,11 +194,12 @@ def _recommended(
 
 def _variants(family: Family, asked: Sequence[Variant | str] | None) -> list[Variant]:
     if asked is not None:
-        try:
-            found = [Variant(name) for name in asked]
-        except ValueError:
-            known = ", ".join(Variant)
-            raise ProblemError(f"variants: expected some of {known}, got {list(asked)}") from None
+        known = {variant.value for variant in Variant}
+        if not all(isinstance(name, str) and name in known for name in asked):
+            raise ProblemError(
+                f"variants: expected some of {', '.join(Variant)}, got {described(asked)}"
+            )
+        found = [Variant(name) for name in asked]
         if not found:
             raise ProblemError("variants: give at least one")
         if Variant.COSTS in found:

@@ -40,6 +40,8 @@ def require_directory(directory: str | os.PathLike[str]) -> Path:
     shown = shortened(path)
     if any(len(os.fsencode(part)) > LONGEST_NAME for part in place.parts):
         raise OutputError(f"{shown}: a name in it has more than {LONGEST_NAME} bytes; {ANOTHER}")
+    if "\0" in str(path):
+        raise OutputError(f"{shown}: no name holds a null character; {ANOTHER}")
     try:
         while not os.path.lexists(place):
             place = place.parent

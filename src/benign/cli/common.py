@@ -218,10 +218,9 @@ def set_up_jax(cache: Path | None = None) -> None:
 
     jax.config.update("jax_enable_x64", True)
     if cache is not None:
-        try:
-            cache.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileFormatError(f"{cache}: cannot hold compiled code ({error.strerror})") from error
+        from benign.files import make_directory
+
+        make_directory(cache)
         jax.config.update("jax_compilation_cache_dir", str(cache))
         # By default JAX keeps nothing that compiled in less than a second: here that is everything.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -122,6 +122,7 @@ def recommend(
     require_callable(progress, "recommend", "progress")
     if budget is not None and not budget > 0:
         raise ProblemError(f"budget: a positive number of seconds is needed, got {budget}")
+    variants = None if variants is None else several(variants, "variants", "recommend")
     family, used = settings_of(objective, "recommend")
     if used is not None and used.kind == "gradient" and eta is None:
         eta = used.eta if variants is None or Variant.GRADIENT in variants else None
@@ -147,7 +148,7 @@ def _recommended(
     began: float,
     progress: Progress | None,
 ) -> Recommendation:
-    chosen = _variants(exact, None if variants is None else several(variants, "variants", "recommend"))
+    chosen = _variants(exact, variants)
     present = None if eta is None else make_step("gradient", eta, shots).eta
     if present is not None and Variant.GRADIENT not in chosen:
         raise ProblemError('eta: it is that of the gradient step; add "gradient" to the variants')

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FAILED, USAGE, UNDECIDED = 1, 2, 3
 
-NARROWEST = 40
+NARROWEST = 80
 """Columns that are written at least; a narrower terminal breaks the lines itself."""
 
 app = typer.Typer(

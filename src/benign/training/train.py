@@ -126,10 +126,10 @@ def train(
     steps = whole(steps, "steps", 0, MOST_STEPS, "the trace of all of them is kept in memory")
     batch = None if batch is None else whole(batch, "batch", 1, MOST_BATCH, "they are drawn at once")
     tolerance, delta = _positive(tolerance, "tolerance", zero=True), _positive(delta, "delta")
-    beta, gap, lam = (
-        None if x is None else _positive(x, name)
-        for x, name in ((beta, "beta"), (gap, "gap"), (lam, "lam"))
+    beta, gap = (
+        None if x is None else _positive(x, name) for x, name in ((beta, "beta"), (gap, "gap"))
     )
+    lam = None if lam is None else real(lam, "lam")  # whether it goes with the algorithm, that says
     budget = None if budget is None else seconds_of(budget)
     require_callable(progress, "train", "progress")
     for name, flag in (("armijo", armijo), ("certified", certified), ("resume", resume)):

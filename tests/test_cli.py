@@ -59,7 +59,7 @@ def test_analyze_says_the_verdict_first_and_writes_what_it_says(family, tmp_path
     assert done.stdout.lower().index("refuted") < done.stdout.index("light")
     assert "0.3277" in done.stdout
     assert {path.name for path in out.iterdir()} == {
-        "landscape.json", "landscape.png", "landscape.svg", "certificate.json",
+        "landscape.json", "landscape.png", "landscape.svg", "certificate.json", "manifest.json",
     }  # fmt: skip
     assert (out / "landscape.png").read_bytes().startswith(b"\x89PNG")
     checked = benign("check", out / "certificate.json")
@@ -258,7 +258,7 @@ def test_a_plant_of_two_states_is_proved_below_a_level(tmp_path):
     assert "REFUTED" in done.stdout
     assert "Complete below h" in done.stdout
     assert sorted(path.name for path in out.iterdir()) == [
-        "certificate.json", "landscape.json", "landscape.png", "landscape.svg",
+        "certificate.json", "landscape.json", "landscape.png", "landscape.svg", "manifest.json",
     ]  # fmt: skip
 
 

@@ -30,6 +30,7 @@ def test_the_advice_comes_first_and_every_cell_is_listed(run):
     assert max(map(len, lines)) <= 80
     assert {path.name for path in out.iterdir()} == {
         "recommendation.json", "recommendation.png", "recommendation.svg", "family.toml",
+        "manifest.json",
     }  # fmt: skip
 
 

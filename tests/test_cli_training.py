@@ -27,6 +27,7 @@ def test_train_says_the_verdict_first_and_writes_what_it_says(run):
     assert document["verdict"] == text.splitlines()[0]
     assert {path.name for path in out.iterdir()} == {
         "training.json", "checkpoint.npz", "certificate-1.json", "training.png", "training.svg",
+        "manifest.json",
     }  # fmt: skip
     status, text, _ = benign("check", out / "certificate-1.json")
     assert status == 0

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benign.errors import OutputError
-from benign.opening import LONGEST_NAME, cause_of, kind_of, path_of, shortened
+from benign.opening import LONGEST_NAME, cause_of, kind_of, path_of, shown
 from benign.text import clean_json
 
 PROBE = 4096
@@ -37,24 +37,26 @@ def require_directory(directory: str | os.PathLike[str]) -> Path:
     """
     path = Path(path_of(directory, "out"))
     place = path.absolute()
-    shown = shortened(path)
+    name = shown(path)
     if any(len(os.fsencode(part)) > LONGEST_NAME for part in place.parts):
-        raise OutputError(f"{shown}: a name in it has more than {LONGEST_NAME} bytes; {ANOTHER}")
+        raise OutputError(f"{name}: a name in it has more than {LONGEST_NAME} bytes; {ANOTHER}")
+    if "\0" in str(path):
+        raise OutputError(f"{name}: no name holds a null character; {ANOTHER}")
     try:
         while not os.path.lexists(place):
             place = place.parent
         mode = os.stat(place).st_mode
         if not stat.S_ISDIR(mode):
             if place == path.absolute():
-                raise OutputError(f"{shown}: {kind_of(mode)} of that name is in the way; {ANOTHER}")
-            raise OutputError(f"{shown}: a part of this path is {kind_of(mode)}; {ANOTHER}")
+                raise OutputError(f"{name}: {kind_of(mode)} of that name is in the way; {ANOTHER}")
+            raise OutputError(f"{name}: a part of this path is {kind_of(mode)}; {ANOTHER}")
         _probe(place)
     except OutputError:
         raise
     except FileNotFoundError:
-        raise OutputError(f"{shown}: a link in it leads nowhere; {ANOTHER}") from None
+        raise OutputError(f"{name}: a link in it leads nowhere; {ANOTHER}") from None
     except (OSError, ValueError) as error:
-        raise OutputError(f"{shown}: cannot be written to ({said(error)})") from error
+        raise OutputError(f"{name}: cannot be written to ({said(error)})") from error
     return path
 
 
@@ -67,13 +69,13 @@ def require_file(path: str | os.PathLike[str]) -> Path:
     place = Path(path_of(path, "out"))
     require_directory(place.parent)
     if os.path.isdir(place):
-        raise OutputError(f"{shortened(place)}: this is a directory; give the name of a file in it")
+        raise OutputError(f"{shown(place)}: this is a directory; give the name of a file in it")
     if len(os.fsencode(place.name)) > LONGEST_NAME:
-        raise OutputError(f"{shortened(place)}: its name has more than {LONGEST_NAME} bytes")
+        raise OutputError(f"{shown(place)}: its name has more than {LONGEST_NAME} bytes")
     require_regular(place)
     if os.path.lexists(place) and not _says_it_is_ours(place):
         raise OutputError(
-            f"{shortened(place)}: a file of that name is there, and not one that this library wrote; "
+            f"{shown(place)}: a file of that name is there, and not one that this library wrote; "
             "name another"
         )
     return place
@@ -135,7 +137,7 @@ def write_atomically(path: str | os.PathLike[str], content: Content) -> Path:
     except OutputError:
         raise
     except (OSError, ValueError) as error:
-        raise OutputError(f"{shortened(path)}: cannot be written ({said(error)})") from error
+        raise OutputError(f"{shown(path)}: cannot be written ({said(error)})") from error
     finally:
         # Where even this fails, the directory itself is gone: nothing of ours is left in it.
         with contextlib.suppress(OSError, ValueError):
@@ -169,11 +171,9 @@ def require_regular(path: Path) -> None:
     except (OSError, ValueError):  # nothing there, or what writing will say
         return
     if stat.S_ISLNK(mode):
-        raise OutputError(f"{shortened(path)}: this is a link; name the file itself")
+        raise OutputError(f"{shown(path)}: this is a link; name the file itself")
     if not stat.S_ISREG(mode):
-        raise OutputError(
-            f"{shortened(path)}: {kind_of(mode)} of that name is in the way; name another"
-        )
+        raise OutputError(f"{shown(path)}: {kind_of(mode)} of that name is in the way; name another")
 
 
 _OURS = re.compile(rb'(?m)^[\s{]*"?benign"?\s*[:=]')

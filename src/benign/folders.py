@@ -31,7 +31,7 @@ from benign.files import (
     to_text,
     write_atomically,
 )
-from benign.opening import path_of, read_json, shortened
+from benign.opening import path_of, read_json, shown
 from benign.text import clean
 from benign.version import __version__
 
@@ -166,7 +166,7 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
     files, keys = found.get("files"), ("what", "problem", "about")
     named = isinstance(files, dict) and all(isinstance(found.get(key), str) for key in keys)
     if found.get("benign") != "results" or not named or not all(map(_is_plain, files or ())):
-        raise OutputError(f"{shortened(path)}: is no manifest of results; {ANOTHER}")
+        raise OutputError(f"{shown(path)}: is no manifest of results; {ANOTHER}")
     return found
 
 
@@ -181,7 +181,7 @@ def _require_same(folder: Path, manifest: dict[str, Any] | None, about: About) -
     names = [*sorted(manifest["files"]), MANIFEST]
     listed = ", ".join(clean(name, 40) for name in names[:8]) + (" …" if len(names) > 8 else "")
     raise OutputError(
-        f"{shortened(folder)}: holds the results of another problem ({clean(manifest['what'], 40)}: "
+        f"{shown(folder)}: holds the results of another problem ({clean(manifest['what'], 40)}: "
         f"{clean(manifest['about'], 160)}); {ANOTHER}, or remove these files: {listed}"
     )
 
@@ -216,7 +216,7 @@ def announce(
         require_regular(folder / name)
         if os.path.lexists(folder / name) and name not in listed and name not in own:
             raise OutputError(
-                f"{shortened(folder / name)}: a file of that name is there, and not one of these "
+                f"{shown(folder / name)}: a file of that name is there, and not one of these "
                 f"results; {ANOTHER}, or move it"
             )
     _write_manifest(folder, about, {**listed, **dict.fromkeys(names)}, complete=False)

@@ -34,13 +34,22 @@ def path_of(value: Any, call: str) -> str:
     path = os.fspath(value)
     if not isinstance(path, str):
         raise UsageError(f"{call}: expected a path of text, got one of {type(path).__name__}")
+    try:
+        os.fsencode(path)
+    except UnicodeError:
+        raise UsageError(f"{call}: no file can have the name {clean(path, 60)}") from None
     return path
 
 
-def shortened(path: PathLike) -> str:
+def shortened(path: PathLike, most: int = _SHORT_NAME) -> str:
     """A path in a message: printable, its end where it is long."""
     name = clean(os.fspath(path))
-    return name if len(name) <= _SHORT_NAME else "…" + name[-_SHORT_NAME + 1 :]
+    return name if len(name) <= most else "…" + name[-most + 1 :]
+
+
+def shown(path: PathLike) -> str:
+    """A path that a result goes to, as long as paths usually are."""
+    return shortened(path, LONGEST_NAME)
 
 
 def exists(path: PathLike) -> bool:

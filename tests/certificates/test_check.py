@@ -397,9 +397,9 @@ def test_files_that_are_no_certificates_are_named(tmp_path):
         path.write_text(text)
         with pytest.raises(CertificateError):
             check(path)
-    with pytest.raises(CertificateError, match="is a directory"):
+    with pytest.raises(CertificateError, match="a directory"):
         check(tmp_path)
-    with pytest.raises(CertificateError, match="cannot be read"):
+    with pytest.raises(CertificateError, match="no such file"):
         check(tmp_path / "missing.json")
 
 

@@ -299,7 +299,7 @@ def test_it_says_observed_and_saves_itself(planar_landscape, tmp_path):
     assert len(text.splitlines()) <= 18
     assert not {"proved", "refuted"} & set(text.split())
     path, *pictures = planar_landscape.save(tmp_path / "new")
-    assert [picture.name for picture in pictures] == ["landscape.png", "landscape.svg"]
+    assert [picture.name for picture in pictures] == ["landscape.png", "landscape.svg", "manifest.json"]
     document = json.loads(path.read_text())
     assert document["benign"] == "landscape"
     assert document["verdict"]["statement"] == planar_landscape.verdict.statement

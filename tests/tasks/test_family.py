@@ -127,7 +127,7 @@ def test_of_many_tasks_the_wrong_one_is_named():
         (lambda: TaskFamily(three_tasks(), [1, np.nan, 1]), "task 1 `task1`: its weight: .*finite"),
         (lambda: TaskFamily.stack(np.ones((2, 2)), 1.0, 1.0, 1.0), r"`A` must have shape \(k"),
         (lambda: TaskFamily.stack(np.ones(3), np.ones(2), 1.0, 1.0), r"`B` must have shape \(3"),
-        (lambda: TaskFamily.stack(["x"], 1.0, 1.0, 1.0), "`A` must be an array of floats"),
+        (lambda: TaskFamily.stack(["x"], 1.0, 1.0, 1.0), "`A`: expected real numbers, got list"),
         (lambda: TaskFamily.stack(np.ones(3), 1.0, 1.0, 1.0, names=["a"]), "1 names for 3 tasks"),
         (lambda: TaskFamily.stack(np.ones(3), 1.0, 1.0, 1.0,
                                   adaptation=TaskFamily(three_tasks()[:2])), "`adaptation` holds"),

@@ -273,6 +273,7 @@ def test_what_is_saved_can_be_read(tmp_path):
     paths = result.save(tmp_path)
     assert {path.name for path in paths} == {
         "training.json", "checkpoint.npz", "certificate-1.json", "training.png", "training.svg",
+        "manifest.json",
     }  # fmt: skip
     trained = read_training(tmp_path / "training.json")
     np.testing.assert_array_equal(trained.W, result.W)

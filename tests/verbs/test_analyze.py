@@ -247,7 +247,7 @@ def test_search_meets_nothing_that_the_proof_lacks(spurious):
 def test_files_and_words(tmp_path, spurious):
     paths = spurious.save(tmp_path)
     assert {path.name for path in paths} == {
-        "landscape.json", "certificate.json", "landscape.png", "landscape.svg",
+        "landscape.json", "certificate.json", "landscape.png", "landscape.svg", "manifest.json",
     }  # fmt: skip
     document = json.loads((tmp_path / "landscape.json").read_text())
     assert document == json.loads(json.dumps(landscape_document(spurious)))

@@ -246,5 +246,7 @@ def test_saving_writes_the_picture_and_leaves_matplotlib_alone(observed, tmp_pat
 
     before = dict(matplotlib.rcParams)
     observed["two inputs"].save(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == ["landscape.json", "landscape.png", "landscape.svg"]
+    assert sorted(os.listdir(tmp_path)) == [
+        "landscape.json", "landscape.png", "landscape.svg", "manifest.json",
+    ]  # fmt: skip
     assert dict(matplotlib.rcParams) == before

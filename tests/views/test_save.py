@@ -11,9 +11,9 @@ from benign.results.documents import landscape_document, read_landscape
 from benign.views import save_landscape
 
 
-def test_four_files_are_written_and_nothing_else(landscapes, tmp_path):
+def test_four_files_are_written_with_their_manifest_and_nothing_else(landscapes, tmp_path):
     written = save_landscape(landscapes["one task"], tmp_path / "a" / "b")
-    names = ["landscape.json", "certificate.json", "landscape.png", "landscape.svg"]
+    names = ["landscape.json", "certificate.json", "landscape.png", "landscape.svg", "manifest.json"]
     assert [path.name for path in written] == names
     assert sorted(os.listdir(tmp_path / "a" / "b")) == sorted(names)
     assert json.loads(written[1].read_text()) == landscapes["one task"].certificate
@@ -100,5 +100,5 @@ def test_what_is_no_landscape_is_refused(tmp_path, text):
 
 
 def test_a_missing_landscape_is_refused(tmp_path):
-    with pytest.raises(FileFormatError, match="cannot be read"):
+    with pytest.raises(FileFormatError, match="no such file"):
         read_landscape(tmp_path / "none.json")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FAILED, USAGE, UNDECIDED = 1, 2, 3
 
-NARROWEST = 40
+NARROWEST = 80
 """Columns that are written at least; a narrower terminal breaks the lines itself."""
 
 app = typer.Typer(
@@ -195,6 +195,7 @@ def save(result: Any, where: Path, clock: Clock | None = None) -> list[Path]:
         OutputError: not all of it is where it was to be; the message says where it is, or how to have
             it again.
     """
+
     def write(directory: Any) -> list[Path]:
         if clock is None:
             return result.save(directory)
@@ -271,10 +272,9 @@ def set_up_jax(cache: Path | None = None, clock: Clock | None = None) -> None:
 
     jax.config.update("jax_enable_x64", True)
     if cache is not None:
-        try:
-            cache.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileFormatError(f"{cache}: cannot hold compiled code ({error.strerror})") from error
+        from benign.files import make_directory
+
+        make_directory(cache)
         jax.config.update("jax_compilation_cache_dir", str(cache))
         # By default JAX keeps nothing that compiled in less than a second: here that is everything.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -76,6 +76,9 @@ class Method:
 
 
 def _outside(callback: Callable[..., Any]) -> Callable[..., Any]:
+    if not callable(callback):
+        return callback  # the verb says so
+
     @wraps(callback)
     def called(*args: Any) -> Any:
         with jax.enable_x64(False):

@@ -26,6 +26,7 @@ from benign.linalg import in_float64
 from benign.linalg.powers import lanes
 from benign.meta.kernels import doubling, small
 from benign.meta.kernels.order import Order, Tasks
+from benign.tasks.numbers import floats_of
 
 if TYPE_CHECKING:
     from benign.meta.objective import MetaObjective
@@ -137,7 +138,7 @@ def _fetch(pending: Any, found: np.ndarray, rest: np.ndarray) -> None:
 
 def _batch(ready: Ready, gains: Any, what: str) -> np.ndarray:
     m, n = ready.m, ready.n
-    array = np.asarray(gains, float)
+    array = floats_of(gains, f"`{what}`")
     if m == n == 1 and array.ndim == 1:
         array = array[:, None, None]
     if array.ndim == 3 and array.shape[1:] == (m, n):

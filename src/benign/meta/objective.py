@@ -22,6 +22,7 @@ from benign.meta.given import as_rule
 from benign.tasks.family import TaskFamily
 from benign.tasks.given import as_task_family, opened
 from benign.tasks.lqr import as_gain
+from benign.tasks.numbers import require_plain
 from benign.tasks.regulator import ClosedLoop, Regulator
 
 
@@ -123,6 +124,8 @@ class MetaObjective(eqx.Module):
 
         While JAX traces, it is that `vmap`.
         """
+        if not isinstance(gains, Tracer):
+            require_plain(gains, "`gains`")
         if _traced(self, gains):
             return jax.vmap(self.value)(jnp.asarray(gains))
         return batched.values(self, gains)
@@ -132,6 +135,8 @@ class MetaObjective(eqx.Module):
         self, gains: ArrayLike
     ) -> tuple[Float[np.ndarray | Array, " N"], Float[np.ndarray | Array, "N ..."]]:
         """h(W) and ∇h(W) for a batch of gains, (N, m, n) or (N,); `meta.batched` has more."""
+        if not isinstance(gains, Tracer):
+            require_plain(gains, "`gains`")
         if _traced(self, gains):
             return jax.vmap(lambda W: (self.value(W), self.gradient(W)))(jnp.asarray(gains))
         return batched.value_and_gradient(self, gains)

@@ -60,8 +60,9 @@ def certify(objective: Any, W: Any, claim: str | None = None) -> dict[str, Any]:
     the regret bound and the quantitative form are ours.
     """
     problem: Problem = objective if isinstance(objective, Problem) else objective.problem
-    if claim is not None and claim not in CLAIMS:
-        raise ClaimError(f"unknown claim {claim!r}; there are: {', '.join(CLAIMS)}")
+    if claim is not None and (not isinstance(claim, str) or claim not in CLAIMS):
+        named = repr(claim[:40]) if isinstance(claim, str) else f"of type {type(claim).__name__}"
+        raise ClaimError(f"unknown claim {named}; there are: {', '.join(CLAIMS)}")
     document = problem_to_json(problem)
     problem = problem_from_json(document)  # as the checker will read it
     if problem.family.is_scalar and claim != QUANTITATIVE:
@@ -106,11 +107,23 @@ def _about_rows(problem: Problem, W: Any, claim: str) -> dict[str, Any]:
     return {"claim": claim, "W": [list(row) for row in rows], "gap": gap}
 
 
+DEEPEST = 3
+"""Lists around a scalar gain, at most."""
+
+
+def _listed(W: Any) -> Any:
+    """An array as lists; masked numbers are none."""
+    if hasattr(W, "mask"):
+        raise ClaimError("W: a masked array; give numbers for what is masked (W.filled(...))")
+    return W.tolist() if hasattr(W, "tolist") else W
+
+
 def _number(W: Any) -> float:
     """A scalar gain, also as an array or rows that hold just one number."""
-    value = W.tolist() if hasattr(W, "tolist") else W
-    while isinstance(value, (list, tuple)) and len(value) == 1:
-        value = value[0]
+    value = _listed(W)
+    for _ in range(DEEPEST):
+        if isinstance(value, (list, tuple)) and len(value) == 1:
+            value = value[0]
     try:
         return float(exact(value))
     except ProblemError:
@@ -120,7 +133,7 @@ def _number(W: Any) -> float:
 def _rows(problem: Problem, W: Any) -> Any:
     """A gain as rows of floats, from rows or a flat list of numbers of any kind; else as it is."""
     m, n = problem.family.m, problem.family.n
-    given = W.tolist() if hasattr(W, "tolist") else W
+    given = _listed(W)
     if not isinstance(given, (list, tuple)):
         given = [given]
     if len(given) == m * n and not any(isinstance(row, (list, tuple)) for row in given):

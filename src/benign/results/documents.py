@@ -44,6 +44,11 @@ VERSION = 2
 
 Document = dict[str, Any]
 
+_MALFORMED = (
+    BenignError, KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError,
+)  # fmt: skip
+"""What reading raises over a document that is not what it was; a huge integer overflows."""
+
 
 def landscape_document(landscape: Landscape) -> Document:
     """All of a landscape but its certificates, as a JSON document."""
@@ -132,7 +137,7 @@ def read_landscape(
         return landscape_from_document(document, found)
     except FileFormatError:
         raise
-    except (BenignError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except _MALFORMED as error:
         what = f"{type(error).__name__}: {error}"
         raise FileFormatError(f"{path}: not a landscape written by this library ({what})") from error
 

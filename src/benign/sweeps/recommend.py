@@ -56,7 +56,7 @@ from benign.sweeps.recommendation import (
     cell_from,
     variant_problem,
 )
-from benign.tasks.given import as_exact_family, require_callable, several
+from benign.tasks.given import as_exact_family, described, require_callable, several
 from benign.tasks.normalizing import measure, normalize
 from benign.training.starts import largest_eta, largest_feasible_eta
 
@@ -166,6 +166,7 @@ def recommend(
     require_callable(progress, "recommend", "progress")
     if not clock.total > 0:
         raise ProblemError(f"budget: a positive number of seconds is needed, got {budget}")
+    variants = None if variants is None else several(variants, "variants", "recommend")
     family, used = settings_of(objective, "recommend")
     if used is not None and used.kind == "gradient" and eta is None:
         eta = used.eta if variants is None or Variant.GRADIENT in variants else None
@@ -194,7 +195,7 @@ def _recommended(
     progress: Progress | None,
 ) -> Recommendation:
     _require_time(exact, clock)
-    chosen = _variants(exact, None if variants is None else several(variants, "variants", "recommend"))
+    chosen = _variants(exact, variants)
     present = None if eta is None else make_step("gradient", eta, shots).eta
     if present is not None and Variant.GRADIENT not in chosen:
         raise ProblemError('eta: it is that of the gradient step; add "gradient" to the variants')
@@ -286,11 +287,12 @@ def _known(journal: Journal, name: str) -> Cell:
 
 def _variants(family: Family, asked: Sequence[Variant | str] | None) -> list[Variant]:
     if asked is not None:
-        try:
-            found = [Variant(name) for name in asked]
-        except ValueError:
-            known = ", ".join(Variant)
-            raise ProblemError(f"variants: expected some of {known}, got {list(asked)}") from None
+        known = {variant.value for variant in Variant}
+        if not all(isinstance(name, str) and name in known for name in asked):
+            raise ProblemError(
+                f"variants: expected some of {', '.join(Variant)}, got {described(asked)}"
+            )
+        found = [Variant(name) for name in asked]
         if not found:
             raise ProblemError("variants: give at least one")
         if Variant.COSTS in found:

@@ -8,7 +8,7 @@ from typing import Any
 
 from benign.errors import UsageError
 from benign.exact.problem import Step
-from benign.files import require_file, write_own
+from benign.files import write_own
 from benign.opening import path_of
 from benign.tasks.files import FamilyFile, Format, SuggestedStep, dumps, format_of
 from benign.tasks.given import as_exact_family, described, opened
@@ -45,7 +45,7 @@ def save_family(
             or a name or a text is none that a file may hold (a line break in a name).
         OutputError: the file cannot be written, or a file that is no family file is in the way.
     """
-    target = require_file(path_of(path, "save_family"))
+    target = Path(path_of(path, "save_family"))
     texts = {"title": title, "source": source, "licence": licence, "notes": notes}
     text = family_text(family, format_of(target), **texts, step=step)
     return write_own(target, text)
@@ -66,9 +66,10 @@ def family_text(
         family = opened(family)
     own = family if isinstance(family, FamilyFile) else None
     given = {"title": title, "source": source, "licence": licence, "notes": notes}
-    texts = {
-        key: getattr(own, key, "") if value is None else str(value) for key, value in given.items()
-    }
+    for key, value in given.items():
+        if not (value is None or isinstance(value, str)):
+            raise UsageError(f"save_family: {key}: expected text, got {described(value)}")
+    texts = {key: getattr(own, key, "") if value is None else value for key, value in given.items()}
     suggested = _suggested(step) if step is not None else own and own.step
     return dumps(as_exact_family(family, "save_family"), format, **texts, step=suggested)
 

@@ -28,7 +28,7 @@ from benign.meta.train import Course, Ended, Sampler
 from benign.opening import exists, path_of
 from benign.prove.certify import certify
 from benign.tasks.family import TaskFamily
-from benign.tasks.given import FAMILIES, as_task_family, described, is_family, require_callable
+from benign.tasks.given import FAMILIES, as_task_family, described, is_family, require_callable, several
 from benign.tasks.numbers import floats_of
 from benign.tasks.stack import TaskStack
 from benign.training.checkpoint import digest_of, is_checkpoint, read_checkpoint, write_checkpoint
@@ -131,10 +131,10 @@ def train(
     steps = whole(steps, "steps", 0, MOST_STEPS, "the trace of all of them is kept in memory")
     batch = None if batch is None else whole(batch, "batch", 1, MOST_BATCH, "they are drawn at once")
     tolerance, delta = _positive(tolerance, "tolerance", zero=True), _positive(delta, "delta")
-    beta, gap, lam = (
-        None if x is None else _positive(x, name)
-        for x, name in ((beta, "beta"), (gap, "gap"), (lam, "lam"))
+    beta, gap = (
+        None if x is None else _positive(x, name) for x, name in ((beta, "beta"), (gap, "gap"))
     )
+    lam = None if lam is None else real(lam, "lam")  # whether it goes with the algorithm, that says
     budget = None if budget is None else seconds_of(budget)
     require_callable(progress, "train", "progress")
     for name, flag in (("armijo", armijo), ("certified", certified), ("resume", resume)):
@@ -286,6 +286,8 @@ def _pieces(
         objective, used = settings_of(objective, "train")
     if isinstance(step, AdaptationStep):
         step = step.exact()
+    if not (step is None or isinstance(step, (str, Step))):
+        raise UsageError(f"train: step: expected a step or its kind, got {described(step)}")
     if isinstance(step, Step):
         return objective, step.eta, step.kind, step.shots
     if used is not None:
@@ -298,7 +300,7 @@ def _pieces(
 def _tasks(tasks: Any, seed: int) -> tuple[Sampler | None, TaskStack, TaskFamily | None]:
     """The sampler, if it is one; the tasks; and the family, if they are plain LQR tasks."""
     sampler = None
-    if callable(tasks) and not isinstance(tasks, (TaskFamily, TaskStack)):
+    if callable(tasks) and not isinstance(tasks, (TaskFamily, TaskStack, type)):
         sampler = tasks
         # A stream of its own, so that the batches do not depend on the size of the reference family.
         tasks = tasks(np.random.default_rng([seed, 2**31]), REFERENCE)
@@ -310,7 +312,7 @@ def _tasks(tasks: Any, seed: int) -> tuple[Sampler | None, TaskStack, TaskFamily
                 f"train: expected an objective, a family or tasks, got {described(tasks)}; "
                 f"give {FAMILIES}"
             )
-        tasks = TaskStack(list(tasks))
+        tasks = TaskStack(several(tasks, "tasks", "train"))
     family = tasks if isinstance(tasks, TaskFamily) else None
     return sampler, TaskStack.of(tasks), family
 

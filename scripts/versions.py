@@ -2,9 +2,9 @@
 
     python scripts/versions.py [lowest-direct|highest …]
 
-Each is a fresh environment with the wheel and nothing else, made by uv: the oldest on the interpreter that
-runs this, the newest on the newest Python found (or NEWEST_PYTHON). Nothing of constraints.txt holds here; that is the
-point.
+Each is a fresh environment with the wheel and nothing else, made by uv: the oldest on the interpreter
+that runs this, the newest on the newest Python found (or NEWEST_PYTHON). What constraints.txt pins does
+not hold here; that is the point.
 """
 
 import os

@@ -1,9 +1,9 @@
 """Interrupts from outside: what a verb may finish before it goes, and what is said of it.
 
 In a user's own Python, Ctrl-C is Python's KeyboardInterrupt, but in what `deferred` surrounds, which
-ends by itself with what it has. In the command (`take_over`) SIGINT and SIGTERM end the process at once,
-wherever it is, in a compiler as well: nothing is unwound, so that nothing can crash on the way. That
-loses nothing, since files are written aside and then renamed.
+ends by itself with what it has. In the command (`take_over`) SIGINT and SIGTERM end the process at
+once, wherever it is, in a compiler as well: nothing is unwound, so that nothing can crash on the way.
+No file is lost by that, since each is written aside and then renamed.
 """
 
 from __future__ import annotations

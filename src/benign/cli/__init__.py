@@ -2,8 +2,8 @@
 
 Results go to stdout, progress and errors to stderr. Exit status: 0 done, 1 an assertion that the user
 asked for failed, 2 wrong usage or bad input (also: no gain is feasible, proved or not), 3 undecided
-where a proof was required, or nothing to tell when the time given was over. What is heavy is imported
-by the verb that needs it, when it runs.
+where a proof was required, or nothing to tell when the time given was over, 130 and 143 interrupted by
+SIGINT and SIGTERM. What is heavy is imported by the verb that needs it, when it runs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command; every error becomes one message and exit status 2."""
+    from benign.interrupts import take_over
+
+    take_over()  # first of all: an interrupt of an import is one as well
     from benign.cli.guard import guarded
 
     guarded(_run)

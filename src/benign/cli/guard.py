@@ -56,7 +56,6 @@ def require_memory(gigabytes: float) -> None:
 
 def guarded(run: Callable[[], Any]) -> NoReturn:
     """Run the command; every failure becomes one message, and the process ends."""
-    interrupts.take_over()
     stdout = prepare()
     warnings.showwarning = _note(warnings.showwarning)
     status = _status(run)

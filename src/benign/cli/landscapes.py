@@ -178,8 +178,8 @@ def _kept(done: Outcome, checkpoint: Path | None) -> str:
     """What an interrupt leaves behind, and how to go on."""
     if checkpoint is None:
         return "nothing was to be kept; with --out a proof goes on from where it was"
-    finished = len(done.results)
-    saved = f"{finished} of the step sizes are saved, and " if finished else ""
+    finished = sum(not getattr(result, "interrupted", False) for result in done.results)
+    saved = f"results of other step sizes are saved ({finished}), and " if finished else ""
     if checkpoint.exists():
         return f"{saved}the proof so far is in {checkpoint}; the same command goes on from there"
     return f"{saved}no proof was under way; the same command begins {'the rest' if saved else 'anew'}"

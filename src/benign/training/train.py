@@ -16,7 +16,7 @@ from benign.certificates.quantitative import QUANTITATIVE
 from benign.clock import Clock, clock_of
 from benign.errors import BenignError, BudgetError, OutputError, ProblemError, UsageError
 from benign.exact.likeness import is_one_task
-from benign.exact.problem import Step, real, seconds_of, seed_of, whole
+from benign.exact.problem import Step, real, seed_of, whole
 from benign.folders import require_place
 from benign.linalg import in_float64
 from benign.meta.adaptation import AdaptationStep
@@ -135,7 +135,6 @@ def train(
         None if x is None else _positive(x, name) for x, name in ((beta, "beta"), (gap, "gap"))
     )
     lam = None if lam is None else real(lam, "lam")  # whether it goes with the algorithm, that says
-    budget = None if budget is None else seconds_of(budget)
     require_callable(progress, "train", "progress")
     for name, flag in (("armijo", armijo), ("certified", certified), ("resume", resume)):
         if not isinstance(flag, (bool, np.bool_)) and not (name == "armijo" and flag is None):

@@ -209,6 +209,8 @@ def confirmed(found: Proved, clock: Clock) -> Proved:
     """
     document = found.certificate
     seconds = max(clock.left, 0.0) if clock.limited else AT_ONCE
+    if getattr(found, "interrupted", False):
+        seconds = 0.0  # who interrupts does not want to wait
     if document is None or cost(document, found.problem).seconds > seconds:
         return found
     verdict = check(document)

@@ -467,12 +467,16 @@ def bifurcation_from(document: dict[str, Any]) -> Bifurcation:
     return Bifurcation(problem.family, kind, shots, samples, branches, events)
 
 
+SAMPLED = ("verdict", "minimum", "epsilon", "checked", "facts", "coverage")
+"""What is kept of a landscape: its problem is that of all samples but for η, its certificate is large,
+and the rest follows."""
+
+
 def _sample_document(sample: Sample) -> dict[str, Any] | None:
-    """A landscape without its problem, which all samples share but for η, and its certificate."""
     if sample.landscape is None:
         return None
     document = landscape_document(sample.landscape)
-    return {key: document[key] for key in document if key not in ("problem", "certificates")}
+    return {key: document[key] for key in SAMPLED}
 
 
 def _sample(document: Any, family: Family, step: Step) -> Sample:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float
@@ -29,6 +30,16 @@ SCALARS = 6
 
 WRITTEN_OUT = 3
 """Shots up to which those of one and two states are written out."""
+
+
+@cache
+def available() -> bool:
+    """Whether code can be compiled here at all; tried once, on something small."""
+    try:
+        function_of(Order(1, 1, "gradient", True, "value", 1))
+    except (ImportError, OSError, RuntimeError):
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benign.kernels.lanes import LANES, Cell, Code, Int, Place, Vector
+from benign.kernels.lanes import INT, LANES, Cell, Code, Int, Place, Vector
 from benign.kernels.matrices import (
     ADD,
     MOST_POWERS,
@@ -103,8 +103,6 @@ class Doubling:
     def _steps(self, q: Place) -> Int:
         """How many powers of L there are: a whole number where others are vectors."""
         code = q.code
-        from benign.kernels.lanes import INT
-
         where = code.builder.bitcast((q + self.places["steps"]).value, INT.as_pointer())
         return Int(code, code.builder.load(where))
 
@@ -114,8 +112,6 @@ class Doubling:
         """Everything at the gain of a slot; of the lanes alive those that are stable."""
 
         def write(code: Code, p: Place, units: Place, q: Place, alive: Int, t: Place) -> Int:
-            from benign.kernels.lanes import INT
-
             n, plant = self.n, self._plant(p, units)
             W, L, P = self._get(q, "W", "L", "P")
             copy(code, L.place, plant.A)

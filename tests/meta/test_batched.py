@@ -1,4 +1,4 @@
-"""Batches of gains, by both routes: against `MetaObjective` and dense Kronecker systems; rims, memory."""
+"""Batches of gains, both routes: against `MetaObjective` and dense Kronecker systems; rims, memory."""
 
 import jax
 import jax.numpy as jnp

@@ -1,7 +1,8 @@
 """h, ∇h and ∇²h for whole batches of gains, by code compiled for this processor and without XLA.
 
-Compiled are a size (n, m), the kind of step and what is wanted of h, each within a second and once for a
-machine (`machine`); tasks, shots and gains are numbers. One thread, without the interpreter's lock.
+What is compiled is a size (n, m), a kind of step and what is wanted of h, within a second or two and
+once for a machine (`machine`). Tasks, shots and gains are numbers to it. It runs in one thread, without
+the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -87,7 +88,9 @@ class Batched:
         for costs in (self.f, self.f if self.g is None else self.g):
             rows = costs.rows
             if not in_registers(self.n, self.m):
-                rows = np.concatenate([rows, squared_ratios(costs.A, costs.B, costs.Q, costs.R)], axis=1)
+                rows = np.concatenate(
+                    [rows, squared_ratios(costs.A, costs.B, costs.Q, costs.R)], axis=1
+                )
             self._rows.append(np.ascontiguousarray(rows))
 
     @property

@@ -291,5 +291,3 @@ def _weight(code: Code, weights: Place, start: Int, task: Int, stride: Int) -> V
     with code.when(stride.compared("!=", 0)):
         cell.set(weights.numbers_on(start * stride + task).gathered(stride))
     return cell.get()
-
-

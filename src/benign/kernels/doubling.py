@@ -1,6 +1,6 @@
 """h, its gradient and its Hessian for three and more states.
 
-With L = A − BW, G = (R + B'PB)W − B'PA, M = R + B'PB, and E a direction (a dot is the derivative along it):
+With L = A − BW, M = R + B'PB, G = M W − B'PA, and E a direction (a dot is the derivative along it):
 
     ∇C = 2 G Σ                                    P = L'PL + Q + W'RW,     Σ = LΣL' + S0,
     ∇²C[E] = 2 (Ġ Σ + G Σ̇),                       Ṗ = L'ṖL + E'G + G'E,    Ġ = M E − B'ṖL,
@@ -108,12 +108,14 @@ class Doubling:
 
     # a closed loop
 
-    def at(self, code: Code, p: Place, units: Place, q: Place, alive: Int, t: Place, *, whole: bool) -> Int:
+    def at(
+        self, code: Code, p: Place, units: Place, q: Place, alive: Int, t: Place, *, whole: bool
+    ) -> Int:
         """Everything at the gain of a slot; of the lanes alive those that are stable."""
 
         def write(code: Code, p: Place, units: Place, q: Place, alive: Int, t: Place) -> Int:
             n, plant = self.n, self._plant(p, units)
-            W, L, P = self._get(q, "W", "L", "P")
+            W, L = self._get(q, "W", "L")
             copy(code, L.place, plant.A)
             product(code, L, plant.B, W, SUBTRACT)
             steps = powers(code, L.place, units, alive, t, t + 3, n)
@@ -326,7 +328,7 @@ class Doubling:
 def evaluate(code: Code, order: Order) -> None:
     """The kernel: see `order.ARGUMENTS`."""
     d = Doubling(order)
-    n, m, gain, results = d.n, d.m, d.gain, order.results
+    n, gain, results = d.n, d.gain, order.results
     count, rest = (gain if results == "hessian" else 1), order.rest
     N, k, shots, eta_, stride, f_, g_, omega_, W_, E_, values, out, room = code.given
     eta = eta_.number()
@@ -369,8 +371,9 @@ def evaluate(code: Code, order: Order) -> None:
                         for e in each(code, gain):
                             total.store(total.load(e) + omega * v.load(e), e)
                     else:
-                        _along_directions(code, order, d, f, g, (q0, last, shots), total, dv, eta, omega,
-                                          E_.numbers_on(start * gain), t)  # fmt: skip
+                        E = E_.numbers_on(start * gain)
+                        slots = (q0, last, shots)
+                        _along_directions(code, order, d, f, g, slots, total, dv, eta, omega, E, t)
             task.set(task.get() + 1)
         found = alive.get().flags().choose(value.get(), float("inf"))
         fine = found < float("inf")

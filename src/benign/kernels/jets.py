@@ -112,7 +112,9 @@ def transpose(X: Scalars) -> Scalars:
 
 def combine(f: Callable[..., Any], *matrices: Scalars) -> Scalars:
     """The function of corresponding entries."""
-    return [[f(*entries) for entries in zip(*rows, strict=True)] for rows in zip(*matrices, strict=True)]
+    return [
+        [f(*entries) for entries in zip(*rows, strict=True)] for rows in zip(*matrices, strict=True)
+    ]
 
 
 def flat(X: Scalars) -> list[Any]:

@@ -3,8 +3,8 @@
     X = Σ Lᵏ S L'ᵏ   by   X ← X + L^(2^j) X L'^(2^j),   L^(2^(j+1)) = (L^(2^j))²,
 
 the powers kept, since all equations of one loop share them. Whether ρ(L) < 1 they tell as well: see
-`linalg.is_stable`. A norm is asked of a loop in balanced units (`linalg.balance`): in those of its task,
-and, if they leave a doubt, in units of its own.
+`linalg.is_stable`. A norm is asked of a loop in balanced units (`linalg.balance`): in those of its
+task, and, if they leave a doubt, in units of its own.
 """
 
 from __future__ import annotations
@@ -52,9 +52,7 @@ class Matrix:
     @property
     def T(self) -> Matrix:
         """The transpose, which is another way to read it."""
-        return replace(
-            self, rows=self.columns, columns=self.rows, row=self.column, column=self.row
-        )
+        return replace(self, rows=self.columns, columns=self.rows, row=self.column, column=self.row)
 
     def entry(self, i: Int | int, j: Int | int) -> Vector:
         """In every lane its own."""
@@ -79,7 +77,9 @@ def matrix(place: Place, rows: int, columns: int, *, same: bool = False) -> Matr
 # --- products ---------------------------------------------------------------------------------
 
 
-def product(code: Code, Z: Matrix, X: Matrix, Y: Matrix, how: str = SET, *, upper: bool = False) -> None:
+def product(
+    code: Code, Z: Matrix, X: Matrix, Y: Matrix, how: str = SET, *, upper: bool = False
+) -> None:
     """Z = X Y, Z + X Y or Z − X Y; a symmetric Z from the entries above its diagonal, if `upper`."""
     name = f"product {how} {Z.shape} = {X.shape} * {Y.shape}{' upper' if upper else ''}"
     large = X.rows * X.columns * Y.columns > 8
@@ -327,10 +327,8 @@ def _own_units(code: Code, L: Place, units: Place, e: Place, n: int) -> None:
         units.store(e.load(i) / e.load(j), i * n + j)
 
 
-def powers(
-    code: Code, L: Place, units: Place, alive: Int, flags: Place, room: Place, n: int
-) -> Int:
-    """The powers of L behind it; the stable lanes at `flags`, as bits. Returns how many powers there are.
+def powers(code: Code, L: Place, units: Place, alive: Int, flags: Place, room: Place, n: int) -> Int:
+    """The powers of L behind it, and 1 at `flags` in the stable lanes. Returns how many there are.
 
     Args:
         code: where this goes.
@@ -348,9 +346,7 @@ def powers(
     def own(code: Code, L: Place, units: Place, e: Place) -> Value | None:
         return _own_units(code, L, units, e, n)
 
-    def write(
-        code: Code, L: Place, units: Place, alive: Int, flags: Place, room: Place
-    ) -> Int:
+    def write(code: Code, L: Place, units: Place, alive: Int, flags: Place, room: Place) -> Int:
         copy(code, room, matrix(L, n, n))
         steps = Cell(code, code.call(f"powers {n}", first, L, units, flags))
         doubtful = (flags.load(1) > 0.5).bits() & alive

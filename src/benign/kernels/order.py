@@ -38,12 +38,13 @@ class Order:
     @property
     def name(self) -> str:
         """Of the compiled function."""
-        return f"h_{self.n}_{self.m}_{self.kind}_{'same' if self.same else 'two'}_{self.results}_{self.unrolled}"
+        costs = "same" if self.same else "two"
+        return f"h_{self.n}_{self.m}_{self.kind}_{costs}_{self.results}_{self.unrolled}"
 
 
 ARGUMENTS = (
-    "gains", "tasks", "shots", "eta", "stride of weights", "f", "g", "weights", "W", "E", "values", "rest",
-    "room",
+    "gains", "tasks", "shots", "eta", "stride of weights", "f", "g", "weights", "W", "E", "values",
+    "rest", "room",
 )  # fmt: skip
 """Whole numbers and addresses. Gains come in multiples of LANES; `stride of weights` is the number of
 tasks where every gain has weights of its own, else 0."""

@@ -1,8 +1,8 @@
 """h, ∇h and ∇²h for whole batches of gains: by `benign.kernels` on a CPU, by XLA elsewhere.
 
-The kernels need no XLA, so that nobody waits for it, and are faster. XLA's (`by_xla`) are for a GPU, for
-matrices that are too large for the others, and for a machine where those cannot be made. What is asked
-of an objective's attributes is asked once, for a call is to cost little besides its arithmetic.
+The kernels need no XLA, so that nobody waits for it, and are faster. XLA's (`by_xla`) are for a GPU,
+for matrices that are too large for the others, and for a machine where those cannot be made. What is
+asked of an objective's attributes is asked once, for a call is to cost little besides its arithmetic.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from benign.errors import ProblemError
+from benign.kernels import plain
 from benign.kernels.batch import Batched, available
 from benign.linalg import in_float64
 from benign.meta import by_xla
@@ -88,6 +89,14 @@ def hessians(h: MetaObjective, gains: Any) -> Float[np.ndarray, "N ..."]:
     """
     shape = np.shape(gains)
     return _run(h, "hessian", gains)[1].reshape(shape + shape[1:])
+
+
+@in_float64
+def adapted(h: MetaObjective, W: np.ndarray) -> Float[np.ndarray, "k m n"]:
+    """F_τ(W), task by task, of one gain (m, n), if every gain on the way stabilises."""
+    ready = _ready(h)
+    compiled = ready.compiled(h)
+    return np.asarray(h.adapted(W)) if compiled is None else plain.adapted(compiled, W)
 
 
 def _run(

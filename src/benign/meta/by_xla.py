@@ -2,9 +2,9 @@
 
 The second route, and the first one on a GPU and for very large matrices; see `batched`. A chunk has a
 fixed number of gains, and how many of them are padding is a number to the kernel and not a shape. So a
-kernel is compiled once for a shape of family, a rule, a number of shots and a size of chunk, whatever the
-numbers and the batch are, and never holds more than its inputs, its results and the intermediate numbers
-of one tile of gains and tasks.
+kernel is compiled once for a shape of family, a rule, a number of shots and a size of chunk, whatever
+the numbers and the batch are, and never holds more than its inputs, its results and the intermediate
+numbers of one tile of gains and tasks.
 """
 
 from __future__ import annotations

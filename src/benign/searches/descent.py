@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float
 
 from benign.meta import batched
 from benign.meta.objective import MetaObjective
+from benign.tasks.undiscounted import costs_of
 
 LONGEST_STEP = 1.0
 """Steps are cut to this multiple of the family's length, lest a descent skip over a whole piece."""
@@ -102,12 +103,12 @@ class Field:
         error of a solution of a Lyapunov equation grows like that; 1 where ρ is 1 to rounding.
         """
         tasks, m, n = self.objective.family.tasks, self.objective.family.m, self.objective.family.n
-        f, g = tasks.regulator, tasks.g.regulator
+        f, g = costs_of(tasks), costs_of(tasks.g)
         found = np.empty(len(x))
         for i, one in enumerate(x):
             W = one.reshape(m, n)
             before = np.asarray(g.A) - np.asarray(g.B) @ W
-            after = np.asarray(f.A) - np.asarray(f.B) @ np.asarray(self.objective.adapted(W))
+            after = np.asarray(f.A) - np.asarray(f.B) @ batched.adapted(self.objective, W)
             loops = np.concatenate([before, after])
             radius = np.max(np.abs(np.linalg.eigvals(loops[np.isfinite(loops).all(axis=(1, 2))])))
             found[i] = min(1.0, UNIT / max(1 - float(radius), 1e-300))

@@ -23,6 +23,7 @@ from benign.meta.objective import MetaObjective
 from benign.prove.infeasible import conflict
 from benign.searches.descent import Field, descend
 from benign.tasks.lqr import LQR
+from benign.tasks.optima import optima as task_optima
 
 GRID = 16
 """Gains tried on a line; a piece thinner than the gap between two of them is met by luck only."""
@@ -154,19 +155,19 @@ def make_sampler(
             there is none; otherwise that is what a search found.
     """
     family, p = objective.family, objective.family.m * objective.family.n
-    optima, costs = _optima(objective)
-    length = float(np.max(np.linalg.norm(optima, axis=1)))
+    optimal, costs = _optima(objective)
+    length = float(np.max(np.linalg.norm(optimal, axis=1)))
     if not length > 0:
         length = 1 / max(float(np.max(np.abs(np.asarray(family.tasks.B)))), 1e-300)
     level = float(np.sum(np.asarray(family.weights) * np.where(np.isfinite(costs), costs, 0.0)))
     field = Field(objective, length, level, stop_descents=stop_descents, stop=stop)
-    candidates = _candidates(optima, key)
+    candidates = _candidates(optimal, key)
     fine = field.feasible(candidates)
     if not fine.any() and (proved := conflict(objective.problem)) is not None:
         raise proved
     anchors = candidates[fine] if fine.any() else _reach(field, candidates)
     if anchors is None:
-        raise _why_not(field, optima, candidates)
+        raise _why_not(field, optimal, candidates)
     values, _ = field.probe(anchors)
     if not level > 0:  # nothing costs anything at the optima: take what h is where we begin
         field.level = max(float(np.median(values)), np.finfo(float).tiny)
@@ -177,7 +178,7 @@ def make_sampler(
         size = np.maximum(np.abs(lam), 1e-6 * np.max(np.abs(lam)))
         if size.all():
             shape = (vec / np.sqrt(size)) @ vec.T
-    return Sampler(field, optima, anchors, shape)
+    return Sampler(field, optimal, anchors, shape)
 
 
 def _optima(objective: MetaObjective) -> tuple[Float[np.ndarray, "k p"], Float[np.ndarray, " k"]]:
@@ -187,11 +188,10 @@ def _optima(objective: MetaObjective) -> tuple[Float[np.ndarray, "k p"], Float[n
     within what the Riccati solver can tell, and a gain that stabilises is all that is wanted here.
     """
     tasks = objective.family.tasks
-    found = tasks.optimum()
-    W, costs = np.asarray(found.W), np.asarray(found.cost)
+    W, costs = task_optima(tasks)
     lost = ~np.isfinite(costs)
     if lost.any():
-        other = np.asarray(_priced(tasks).optimum().W)
+        other = task_optima(_priced(tasks))[0]
         W = np.where(lost[:, None, None], other, W)
     return W.reshape(len(costs), -1), costs
 
@@ -200,7 +200,8 @@ def _priced(tasks: LQR) -> LQR:
     """The same dynamics with Q, R and S0 the identity: coercive, whatever the tasks' prices are."""
     n, m = tasks.n, tasks.m
     k = tasks.A.shape[0]
-    eye = {field: jnp.tile(jnp.eye(size), (k, 1, 1)) for field, size in (("Q", n), ("R", m), ("S0", n))}
+    sizes = {"Q": n, "R": m, "S0": n}
+    eye = {field: jnp.asarray(np.tile(np.eye(size), (k, 1, 1))) for field, size in sizes.items()}
     return eqx.tree_at(lambda t: (t.Q, t.R, t.S0), tasks, (eye["Q"], eye["R"], eye["S0"]))
 
 

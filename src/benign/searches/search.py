@@ -30,6 +30,7 @@ from benign.results.observed import (
 )
 from benign.searches.descent import NOISY, Field, Polished, descend, polish, signs
 from benign.searches.sampling import Sampler, make_sampler
+from benign.tasks.optima import optima
 
 ROUND = 32
 """Starts between two looks at the missing mass."""
@@ -362,7 +363,7 @@ def _points(
         eigenvalues = np.array(hunt.eigenvalues)
     rounding = hunt.h.rounding(x)
     sign = signs(hunt.h, eigenvalues, np.array(hunt.value), rounding)
-    costs = np.asarray(family.tasks.optimum().cost)
+    _, costs = optima(family.tasks)
     best = float(np.sum(np.asarray(family.weights) * np.where(np.isfinite(costs), costs, 0.0)))
     by_value = sorted(range(len(x)), key=lambda i: hunt.value[i])
     points = tuple(

@@ -2,7 +2,7 @@
 
     √γ(A, B) and S0 + γ/(1 − γ) N,
 
-the arithmetic of `LQR.regulator` without JAX, which would compile a program for each of these operations.
+the arithmetic of `LQR.regulator` without JAX, which would compile a program for each operation of it.
 """
 
 from __future__ import annotations

@@ -17,9 +17,7 @@ from benign.meta.objective import MetaObjective
 from benign.searches.descent import Field
 from benign.searches.sampling import make_sampler
 from benign.tasks.family import TaskFamily
-
-FEW = 64
-"""Up to so many tasks the Riccati equations are solved by SciPy: JAX would compile longer."""
+from benign.tasks.optima import optima
 
 BISECTIONS = 40
 """Halvings of the interval of η in which the largest feasible one is sought."""
@@ -28,34 +26,7 @@ BISECTIONS = 40
 @in_float64
 def mean_of_optima(family: TaskFamily) -> Float[np.ndarray, "m n"]:
     """Σ ω_τ W*_τ."""
-    return np.tensordot(np.asarray(family.weights), optima(family)[0], 1)
-
-
-@in_float64
-def optima(family: TaskFamily) -> tuple[Float[np.ndarray, "k m n"], Float[np.ndarray, " k"]]:
-    """W*_τ and f*_τ task by task; zero and +∞ for a task whose Riccati equation has no solution."""
-    if len(family) > FEW:
-        found = family.tasks.optimum()
-        return np.asarray(found.W), np.asarray(found.cost)
-    from scipy.linalg import solve_discrete_are
-
-    regulator = jax.tree.map(np.asarray, family.tasks)
-    root = np.sqrt(regulator.discount)[:, None, None]
-    A, B, Q, R = root * regulator.A, root * regulator.B, regulator.Q, regulator.R
-    S0 = np.array(regulator.S0)
-    if regulator.noise is not None:
-        room = np.where(regulator.discount < 1, 1 - regulator.discount, np.inf)
-        S0 = S0 + (regulator.discount / room)[:, None, None] * regulator.noise
-    gains, costs = [], []
-    for a, b, q, r, s in zip(A, B, Q, R, S0, strict=True):
-        try:
-            P = solve_discrete_are(a, b, q, r)
-            gains.append(np.linalg.solve(r + b.T @ P @ b, b.T @ P @ a))
-            costs.append(float(np.sum(P * s)))
-        except (np.linalg.LinAlgError, ValueError):
-            gains.append(np.zeros((family.m, family.n)))
-            costs.append(np.inf)
-    return np.array(gains), np.array(costs)
+    return np.tensordot(np.asarray(family.weights), optima(family.tasks)[0], 1)
 
 
 @in_float64

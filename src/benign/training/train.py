@@ -26,10 +26,11 @@ from benign.meta.train import Course, Ended, Sampler
 from benign.prove.certify import certify
 from benign.tasks.family import TaskFamily
 from benign.tasks.given import FAMILIES, as_task_family, described, is_family
+from benign.tasks.optima import optima
 from benign.tasks.stack import TaskStack
 from benign.training.checkpoint import digest_of, read_checkpoint, write_checkpoint
 from benign.training.result import TrainingResult, numbers
-from benign.training.starts import mean_of_optima, optima, random_start
+from benign.training.starts import mean_of_optima, random_start
 
 CHECKPOINT_SECONDS = 1.0
 """A checkpoint is written after the first segment, then at most this often, and at the end."""
@@ -176,7 +177,7 @@ def train(
     certificates, remark = (), "no certificate was asked for"
     if certified and certifier is not None:
         certificates, remark = certifier(ended.W)
-    best = optima(family)[1] if family is not None else _known_optima(stack)
+    best = optima(family.tasks)[1] if family is not None else _known_optima(stack)
     settings["steps"] = steps
     found = _result(ended, rule, settings, W, stack, certificates, remark, digest, best, began)
     if out is not None:
@@ -370,7 +371,7 @@ def _gap_settings(gap: float | None, family: TaskFamily | None, certifier: Any) 
         raise ProblemError(f"gap: must be positive, got {gap}")
     if not isinstance(certifier, _Certifier) or family is None:
         raise ProblemError(f"gap: it cannot be certified here: {certifier(None)[1]}")
-    floor = float(np.asarray(family.weights) @ optima(family)[1])
+    floor = float(np.asarray(family.weights) @ optima(family.tasks)[1])
     return {"gap": certifier.gap, "floor": floor, "gap_tolerance": float(gap)}
 
 

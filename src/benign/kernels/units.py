@@ -45,9 +45,10 @@ def _typical_gain(A: np.ndarray, B: np.ndarray, Q: np.ndarray, R: np.ndarray) ->
     """The optimum of a task, or zero where there is none."""
     from scipy.linalg import solve_discrete_are
 
-    try:
-        P = solve_discrete_are(A, B, Q, R)
-        gain = np.linalg.solve(R + B.T @ P @ B, B.T @ P @ A)
-    except (np.linalg.LinAlgError, ValueError):
-        return np.zeros(B.T.shape)
+    with np.errstate(all="ignore"):
+        try:
+            P = solve_discrete_are(A, B, Q, R)
+            gain = np.linalg.solve(R + B.T @ P @ B, B.T @ P @ A)
+        except (np.linalg.LinAlgError, ValueError):
+            return np.zeros(B.T.shape)
     return gain if np.isfinite(gain).all() else np.zeros(B.T.shape)

@@ -39,6 +39,12 @@ class Peer:
 CPLUSPLUS = "C++"
 
 COLUMNS: dict[str, tuple[str, dict[int, int], dict[int, float], bool]] = {
+    "through XLA": (
+        "xla_kernels",
+        {1: 4096, 2: 4096, 4: 2048, 8: 512, 16: 128, 32: 32},
+        {},
+        True,
+    ),
     "NumPy doubling": (
         "numpy_batched",
         {1: 4096, 2: 1024, 4: 512, 8: 256, 16: 64, 32: 16},

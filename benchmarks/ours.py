@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.problems import Bench
-from benign.meta import batched
+from benign.meta import by_xla
 from benign.meta.adaptation import GradientStep
 from benign.meta.objective import MetaObjective
 from benign.tasks.family import TaskFamily
@@ -31,7 +31,7 @@ def values(h: MetaObjective, gains: np.ndarray) -> np.ndarray:
 
 def temporary_bytes(h: MetaObjective, gains: np.ndarray) -> int:
     """What XLA sets aside for value and gradient of a batch: that of one chunk."""
-    order, chunk, kernel = batched.plan(h, "gradient", len(gains))
+    order, chunk, kernel = by_xla.plan(h, "gradient", len(gains))
     W = np.zeros((chunk, *gains.shape[1:]))
     tasks = kernel.lay_out(order, h)
     compiled = kernel.run.lower(order, tasks, None, W, None, chunk).compile()

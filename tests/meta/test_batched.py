@@ -1,4 +1,4 @@
-"""Batches of gains: against `MetaObjective` and dense Kronecker systems; rims, chunks, memory."""
+"""Batches of gains, both routes: against `MetaObjective` and dense Kronecker systems; rims, memory."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benign.errors import ProblemError
-from benign.meta import batched
+from benign.meta import batched, by_xla
 from benign.meta.adaptation import GradientStep, NormalizedStep
 from benign.meta.objective import MetaObjective
 from benign.tasks.family import TaskFamily
@@ -41,6 +41,32 @@ def gains(n: int, m: int, N: int, seed: int = 1) -> np.ndarray:
     return W
 
 
+class Compiled:
+    """The route that a CPU takes."""
+
+    @staticmethod
+    def run(h, results, W, E=None, own=None):
+        ready = batched._ready(h).compiled(h)
+        assert ready is not None
+        return ready.run(results, W, E, own)
+
+
+class Xla:
+    """The other one."""
+
+    @staticmethod
+    def run(h, results, W, E=None, own=None):
+        return by_xla.run(h, results, W, E, own)
+
+
+both = pytest.mark.parametrize("route", [Compiled, Xla])
+
+
+def slopes_of(route, h, W):
+    values, gradients = route.run(h, "gradient", W)
+    return values, gradients.reshape(W.shape)
+
+
 def close(actual, expected, relative):
     scale = np.abs(expected).max()
     assert scale > 0
@@ -62,23 +88,30 @@ CASES = [
 """n, m, tasks, rule, f ≠ g: every kernel and layout, both rules, one to three shots."""
 
 
+def test_a_batch_takes_the_compiled_route():
+    h = MetaObjective(family(3, 1, 2), GradientStep(0.01))
+    W = gains(3, 1, 6)
+    np.testing.assert_array_equal(h.values(W), Compiled.run(h, "value", W)[0])
+
+
+@both
 @pytest.mark.parametrize(("n", "m", "k", "step", "split"), CASES)
-def test_they_are_those_of_the_objective(n, m, k, step, split):
+def test_they_are_those_of_the_objective(route, n, m, k, step, split):
     h = MetaObjective(family(n, m, k, split=split), step)
     W = gains(n, m, 10)
-    values, gradients = h.value_and_gradient(W)
+    values, gradients = slopes_of(route, h, W)
     expected = np.asarray(jax.vmap(h.value)(W))
     inside = np.isfinite(expected)
     assert 4 <= inside.sum() <= 8
     assert (np.isfinite(values) == inside).all()
     assert np.isposinf(values[~inside]).all()
     close(values[inside], expected[inside], 1e-12)
-    close(h.values(W)[inside], expected[inside], 1e-12)
+    close(route.run(h, "value", W)[0][inside], expected[inside], 1e-12)
     close(gradients, np.asarray(jax.vmap(h.gradient)(W)), 1e-10)
     assert (gradients[~inside] == 0).all()
 
 
-@pytest.mark.parametrize(("n", "m", "k", "step", "split"), [CASES[i] for i in (0, 3, 5)])
+@pytest.mark.parametrize(("n", "m", "k", "step", "split"), [CASES[i] for i in (0, 3, 5, 6)])
 def test_second_derivatives(n, m, k, step, split):
     h = MetaObjective(family(n, m, k, split=split), step)
     W, E = gains(n, m, 5), np.random.default_rng(2).normal(size=(5, m, n))
@@ -88,6 +121,10 @@ def test_second_derivatives(n, m, k, step, split):
     assert dense.shape == (5, m, n, m, n)
     close(np.einsum("nijkl,nkl->nij", dense, E), products, 1e-12)
     assert (dense[3:] == 0).all()
+    # And those of XLA, which differentiates its own gradient.
+    for results, found, given in (("hessian", dense, None), ("product", products, E)):
+        other = Xla.run(h, results, W, given)[1].reshape(found.shape)
+        close(found, other, 1e-11)
 
 
 def kron_value(h: MetaObjective, W: jax.Array) -> jax.Array:
@@ -109,40 +146,43 @@ def kron_value(h: MetaObjective, W: jax.Array) -> jax.Array:
     return jnp.dot(h.family.weights, jax.vmap(one)(f, g))
 
 
+@both
 @pytest.mark.parametrize(("n", "m", "k", "step", "split"), [CASES[2], CASES[5], CASES[7]])
-def test_they_are_those_of_dense_systems(n, m, k, step, split):
+def test_they_are_those_of_dense_systems(route, n, m, k, step, split):
     h = MetaObjective(family(n, m, k, split=split), step)
     W = gains(n, m, 3)
-    values, gradients = h.value_and_gradient(W)
+    values, gradients = slopes_of(route, h, W)
     reference = jax.jit(jax.vmap(jax.value_and_grad(lambda W: kron_value(h, W))))
     expected, slopes = reference(W)
     close(values, np.asarray(expected), 1e-11)
     close(gradients, np.asarray(slopes), 1e-9)
 
 
+@both
 @pytest.mark.parametrize(("n", "m", "N"), [(1, 1, 4097), (2, 1, 300), (3, 1, 259)])
-def test_a_gain_does_not_mind_its_neighbours(n, m, N):
+def test_a_gain_does_not_mind_its_neighbours(route, n, m, N):
     """Remainders of chunks and tiles, and orders: each gain's answer is its own."""
     h = MetaObjective(family(n, m, 5), GradientStep(0.01))
     W = gains(n, m, N)
-    values, gradients = h.value_and_gradient(W)
+    values, gradients = slopes_of(route, h, W)
     turned = np.random.default_rng(3).permutation(N)[: N - 7]
-    other, slopes = h.value_and_gradient(W[turned])
+    other, slopes = slopes_of(route, h, W[turned])
     inside = np.isfinite(values)
     assert (np.isfinite(other) == inside[turned]).all()
     fine = inside[turned]
     assert np.abs(other / np.where(fine, values[turned], 1.0) - 1)[fine].max() < 1e-12
     size = np.abs(gradients[turned]).max(axis=(1, 2)) + 1e-6 * np.abs(gradients).max()
     assert (np.abs(slopes - gradients[turned]).max(axis=(1, 2)) < 1e-10 * size).all()
-    assert h.values(W[:0]).shape == (0,)
+    assert route.run(h, "value", W[:0])[0].shape == (0,)
 
 
+@both
 @pytest.mark.parametrize(("n", "k"), [(1, 1500), (2, 700), (3, 300)])
-def test_few_gains_and_many_tasks(n, k):
+def test_few_gains_and_many_tasks(route, n, k):
     """Tasks side by side, the last tile filled up."""
     h = MetaObjective(family(n, 1, k), GradientStep(0.005))
     W = gains(n, 1, 4)[[0, 3]]
-    values, gradients = h.value_and_gradient(W)
+    values, gradients = slopes_of(route, h, W)
     assert np.isposinf(values[1])
     assert (gradients[1] == 0).all()
     assert values[0] == pytest.approx(float(h.value(W[0])), rel=1e-12)
@@ -162,8 +202,9 @@ def test_weights_of_their_own(n):
     close(total, h.value_and_gradient(W[:1])[1][0], 1e-12)
 
 
+@both
 @pytest.mark.parametrize("gap", [1e-3, 1e-6, 1e-9])
-def test_next_to_the_rim(gap):
+def test_next_to_the_rim(route, gap):
     """A = e₁e₁', B = I, W = gap A: one eigenvalue 1 − gap of A − BW, the others zero; η → 0.
 
     C = (1 + gap²)/(1 − (1 − gap)²) + n − 1 exactly, and ∇C is its derivative times A.
@@ -172,7 +213,8 @@ def test_next_to_the_rim(gap):
         first = np.diag([1.0, 0.0, 0.0][:n])
         tasks = TaskFamily.stack(first[None], np.eye(n), np.eye(n), np.eye(n))
         h = MetaObjective(tasks, GradientStep(1e-60))
-        values, gradients = h.value_and_gradient(np.stack([gap * first, -gap * first, 0 * first]))
+        W = np.stack([gap * first, -gap * first, 0 * first])
+        values, gradients = slopes_of(route, h, W)
         left = gap * (2 - gap)
         assert values[0] == pytest.approx((1 + gap**2) / left + n - 1, rel=3e-15 / gap)
         slope = (2 * gap - (1 + gap**2) * 2 * (1 - gap) / left) / left
@@ -192,16 +234,15 @@ def test_an_intermediate_gain_outside_counts():
 
 def compiled() -> list[int]:
     """How many programs there are of each kernel."""
-    kernels = batched._wide, batched._deep, batched._doubling
+    kernels = by_xla._wide, by_xla._deep, by_xla._doubling
     return [part._cache_size() for kernel in kernels for part in kernel]
 
 
 def test_a_kernel_is_compiled_once():
     def run(seed, eta, N):
         for n in (2, 3):
-            MetaObjective(family(n, 1, 4, seed=seed), GradientStep(eta)).value_and_gradient(
-                gains(n, 1, N)
-            )
+            h = MetaObjective(family(n, 1, 4, seed=seed), GradientStep(eta))
+            Xla.run(h, "gradient", gains(n, 1, N))
 
     run(0, 0.01, 7)
     before = compiled()
@@ -219,7 +260,7 @@ def test_a_single_task_stays_a_loop(n, m, results, N):
     loops = []
     for k in (1, 7):  # seven scalar tasks are two tiles
         h = MetaObjective(family(n, m, k), GradientStep(0.02))
-        order, chunk, kernel = batched.plan(h, results, N)
+        order, chunk, kernel = by_xla.plan(h, results, N)
         program = kernel.run.lower(
             order, kernel.lay_out(order, h), None, np.zeros((chunk, m, n)), None, N
         )
@@ -229,7 +270,7 @@ def test_a_single_task_stays_a_loop(n, m, results, N):
 
 def temporary(h: MetaObjective, results: str, N: int) -> tuple[int, int]:
     """Bytes that XLA sets aside for a chunk, and the gains in it."""
-    order, chunk, kernel = batched.plan(h, results, N)
+    order, chunk, kernel = by_xla.plan(h, results, N)
     W = np.zeros((chunk, h.family.m, h.family.n))
     tasks = kernel.lay_out(order, h)
     program = kernel.run.lower(order, tasks, None, W, None, N).compile()

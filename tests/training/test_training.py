@@ -17,9 +17,10 @@ from benign.meta.objective import MetaObjective
 from benign.meta.ticks import InfeasibleStartError, Stop
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
+from benign.tasks.optima import optima
 from benign.training.checkpoint import digest_of, read_checkpoint, to_bytes
 from benign.training.result import read_training
-from benign.training.starts import mean_of_optima, optima, random_start
+from benign.training.starts import mean_of_optima, random_start
 from benign.training.train import train
 from helpers import paper_problem, scalar_plant, scalar_problem
 
@@ -91,7 +92,7 @@ def test_a_certified_gap_ends_the_run_as_soon_as_it_is_reached():
 
 def test_the_optima_are_those_of_the_tasks():
     family = plane()
-    W, cost = optima(family)
+    W, cost = optima(family.tasks)
     for i, task in enumerate(family):
         best = task.optimum()
         np.testing.assert_allclose(W[i], best.W, rtol=1e-9)

@@ -1,32 +1,26 @@
-"""h, ∇h and ∇²h for whole batches of gains: compiled kernels, chunk by chunk, in bounded memory.
+"""h, ∇h and ∇²h for whole batches of gains: by `benign.kernels` on a CPU, by XLA elsewhere.
 
-A chunk has a fixed number of gains, and how many of them are padding is a number to the kernel and not
-a shape. So a kernel is compiled once for a shape of family, a rule, a number of shots and a size of
-chunk, whatever the numbers and the batch are, and never holds more than its inputs, its results and
-the intermediate numbers of one tile of gains and tasks.
-
-A call is to cost little besides: the tasks are laid out for a kernel once for each objective, and
-what is asked of the objective's attributes is asked once. For (n, m) = (1, 1) and 16 tasks that takes a
-call for one gain from 410 to 210 µs.
+The kernels need no XLA, so that nobody waits for it, and are faster. XLA's (`by_xla`) are for a GPU,
+for matrices that are too large for the others, and for a machine where those cannot be made. What is
+asked of an objective's attributes is asked once, for a call is to cost little besides its arithmetic.
 """
 
 from __future__ import annotations
 
 import weakref
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 from jaxtyping import Array, Float
 
 from benign.errors import ProblemError
-from benign.exact.problem import StepKind
+from benign.kernels import plain
+from benign.kernels.batch import Batched, available
 from benign.linalg import in_float64
-from benign.linalg.powers import lanes
-from benign.meta.kernels import doubling, small
-from benign.meta.kernels.order import Order, Tasks
+from benign.meta import by_xla
 from benign.tasks.numbers import floats_of
+from benign.tasks.undiscounted import costs_of
 
 if TYPE_CHECKING:
     from benign.meta.objective import MetaObjective
@@ -98,10 +92,18 @@ def hessians(h: MetaObjective, gains: Any) -> Float[np.ndarray, "N ..."]:
     return _run(h, "hessian", gains)[1].reshape(shape + shape[1:])
 
 
+@in_float64
+def adapted(h: MetaObjective, W: np.ndarray) -> Float[np.ndarray, "k m n"]:
+    """F_τ(W), task by task, of one gain (m, n), if every gain on the way stabilises."""
+    ready = _ready(h)
+    compiled = ready.compiled(h)
+    return np.asarray(h.adapted(W)) if compiled is None else plain.adapted(compiled, W)
+
+
 def _run(
     h: MetaObjective, results: Any, gains: Any, E: Any = None, weights: Any = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values (N,) and further results (N, r) of one of the kernels, a chunk at a time."""
+    """Values (N,) and further results (N, r)."""
     ready = _ready(h)
     W = _batch(ready, gains, "gains")
     directions = None if E is None else _batch(ready, E, "E")
@@ -113,27 +115,9 @@ def _run(
         raise ProblemError(
             f"`weights`: expected shape {(N, ready.k)}, got {own.shape}; a row for each gain"
         )
-    order, chunk, kernel = plan(h, results, N)
-    tasks = ready.tasks(h, order, kernel)
-    found, rest = np.empty(N), np.empty((N, order.rest(W.shape[1:])))
-    pending = []
-    for i in range(0, N, chunk):
-        part = slice(i, i + chunk)
-        count = len(W[part])
-        w = None if own is None else _padded(own[part], chunk)
-        e = None if directions is None else _padded(directions[part], chunk)
-        pending.append((part, count, kernel.run(order, tasks, w, _padded(W[part], chunk), e, count)))
-        if len(pending) > 1:  # one chunk computes while the one before it is fetched
-            _fetch(pending.pop(0), found, rest)
-    for one in pending:
-        _fetch(one, found, rest)
-    return found, rest
-
-
-def _fetch(pending: Any, found: np.ndarray, rest: np.ndarray) -> None:
-    part, count, (value, more) = pending
-    found[part] = np.asarray(value)[:count]
-    rest[part] = np.asarray(more)[:count]
+    if (compiled := ready.compiled(h)) is not None:
+        return compiled.run(results, W, directions, own)
+    return by_xla.run(h, results, W, directions, own)
 
 
 def _batch(ready: Ready, gains: Any, what: str) -> np.ndarray:
@@ -149,40 +133,31 @@ def _batch(ready: Ready, gains: Any, what: str) -> np.ndarray:
     )
 
 
-def _padded(rows: np.ndarray, size: int) -> np.ndarray:
-    if len(rows) == size:
-        return rows
-    full = np.zeros((size, *rows.shape[1:]))
-    full[: len(rows)] = rows
-    return full
-
-
 # --- an objective, made ready -----------------------------------------------------------------
 
 
-class Kernel(NamedTuple):
-    """How a kernel wants its tasks, and what it does with them, both compiled; see `kernels`."""
-
-    lay_out: Any
-    run: Any
-
-
 class Ready:
-    """What the kernels ask of an objective, and its tasks as they want them, once they want them."""
+    """What is asked of an objective, and its tasks as the kernels want them, once they want them."""
 
     def __init__(self, h: MetaObjective):
-        family, step = h.family, h.step
-        self.n, self.m, self.k = family.n, family.m, len(family)
-        self.kind: StepKind = step.kind
-        self.shots = step.shots
-        self._tasks: dict[tuple[Kernel, int], Tasks] = {}
+        self.n, self.m, self.k = h.family.n, h.family.m, len(h.family)
+        self._compiled: Batched | None = None
+        self._suited: bool | None = None
 
-    def tasks(self, h: MetaObjective, order: Order, kernel: Kernel) -> Tasks:
-        """The tasks of h, whose own this is."""
-        key = kernel, order.tile
-        if key not in self._tasks:
-            self._tasks[key] = kernel.lay_out(order, h)
-        return self._tasks[key]
+    def compiled(self, h: MetaObjective) -> Batched | None:
+        """The kernels for h, whose own this is; None where XLA is to do it."""
+        if self._suited is None:
+            self._suited = available() and jax.default_backend() == "cpu"
+            self._compiled = _compiled(h) if self._suited else None
+        return self._compiled
+
+
+def _compiled(h: MetaObjective) -> Batched | None:
+    tasks, step = h.family.tasks, h.step
+    f = costs_of(tasks)
+    g = None if tasks.adaptation is None else costs_of(tasks.adaptation)
+    found = Batched(f, g, np.array(h.family.weights, float), step.kind, float(step.eta), step.shots)
+    return found if found.fits else None
 
 
 _known: dict[int, tuple[weakref.ref, Ready]] = {}
@@ -198,62 +173,3 @@ def _ready(h: MetaObjective) -> Ready:
     if not any(isinstance(x, np.ndarray) and x.flags.writeable for x in jax.tree.leaves(h)):
         _known[key] = weakref.ref(h, lambda _: _known.pop(key, None)), ready
     return ready
-
-
-# --- which kernel -----------------------------------------------------------------------------
-
-
-def plan(h: MetaObjective, results: Any, N: int) -> tuple[Order, int, Kernel]:
-    """The order, the size of a chunk and the kernel for N gains.
-
-    A kernel is compiled for a few sizes of chunk at most, so that few gains do not cost what many do.
-    """
-    ready = _ready(h)
-    n, m, k = ready.n, ready.m, ready.k
-    on_cpu = jax.default_backend() == "cpu"
-
-    def order(tile: int) -> Order:
-        return Order(ready.kind, ready.shots, results, tile, barriers=on_cpu)
-
-    if n <= 2 and m * n <= SCALARS:
-        if k >= DEEP and k >= N * DEEP:
-            return order(DEEP), CHUNKS[0], _deep
-        fits = [size for size in CHUNKS if size >= N] or [CHUNKS[-1]]
-        tile = TILE if on_cpu else CHUNKS[-1]
-        return order(min(tile, fits[0])), fits[0], _wide
-    return order(lanes(n, on_cpu)), doubling.CHUNK, _doubling
-
-
-SCALARS = 6
-"""The most numbers in a gain that are written out as scalars; compiling takes longer with each."""
-
-DEEP = 512
-"""Tasks side by side, if there are at least so many for each gain."""
-
-CHUNKS = (256, 4096, 65536)
-"""Gains in a chunk of a small, a middling and a large batch: padding is copied, if not computed."""
-
-TILE = 1024
-"""Gains side by side. Fewer, and the calls of a loop begin to matter; with more, 300 gains would cost
-what 4,096 do (nanoseconds a pair of (2, 1) at tiles of 512, 1024, 4096: 50, 48, 46)."""
-
-
-OPTIONS = {"xla_cpu_prefer_vector_width": 512}
-"""Where a processor has registers of 512 bits XLA uses half of them unless told to: (2, 1) takes 26 ns
-a pair with all of them and 36 with half, other sizes 3 to 8 % less. Elsewhere it changes nothing."""
-
-
-def _kernel(lay_out: Any, evaluate: Any) -> Kernel:
-    @partial(jax.jit, static_argnums=0)
-    def laid_out(order: Order, h: MetaObjective) -> Tasks:
-        f = h.family.tasks
-        g = None if f.adaptation is None else f.adaptation.regulator
-        return lay_out(order, h.step.eta, f.regulator, g, h.family.weights)
-
-    run = jax.jit(evaluate, static_argnums=0, compiler_options=dict(OPTIONS))
-    return Kernel(laid_out, run)
-
-
-_wide = _kernel(small.lay_out_wide, small.wide)
-_deep = _kernel(small.lay_out_deep, small.deep)
-_doubling = _kernel(doubling.lay_out, doubling.evaluate)

@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float
 from benign.clock import NO_LIMIT, Clock, beside
 from benign.meta import batched
 from benign.meta.objective import MetaObjective
+from benign.tasks.undiscounted import costs_of
 
 T = TypeVar("T")
 
@@ -122,12 +123,12 @@ class Field:
         error of a solution of a Lyapunov equation grows like that; 1 where ρ is 1 to rounding.
         """
         tasks, m, n = self.objective.family.tasks, self.objective.family.m, self.objective.family.n
-        f, g = tasks.regulator, tasks.g.regulator
+        f, g = costs_of(tasks), costs_of(tasks.g)
         found = np.empty(len(x))
         for i, one in enumerate(x):
             W = one.reshape(m, n)
             before = np.asarray(g.A) - np.asarray(g.B) @ W
-            adapted = self._timed("adapted", 1, True, lambda W=W: self.objective.adapted(W))
+            adapted = self._timed("adapted", 1, True, lambda W=W: batched.adapted(self.objective, W))
             after = np.asarray(f.A) - np.asarray(f.B) @ np.asarray(adapted)
             loops = np.concatenate([before, after])
             radius = np.max(np.abs(np.linalg.eigvals(loops[np.isfinite(loops).all(axis=(1, 2))])))

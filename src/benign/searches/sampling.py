@@ -202,7 +202,8 @@ def _priced(tasks: LQR) -> LQR:
     """The same dynamics with Q, R and S0 the identity: coercive, whatever the tasks' prices are."""
     n, m = tasks.n, tasks.m
     k = tasks.A.shape[0]
-    eye = {field: jnp.tile(jnp.eye(size), (k, 1, 1)) for field, size in (("Q", n), ("R", m), ("S0", n))}
+    sizes = {"Q": n, "R": m, "S0": n}
+    eye = {field: jnp.asarray(np.tile(np.eye(size), (k, 1, 1))) for field, size in sizes.items()}
     return eqx.tree_at(lambda t: (t.Q, t.R, t.S0), tasks, (eye["Q"], eye["R"], eye["S0"]))
 
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
-from scipy.linalg import solve_discrete_are
 
 from benign.clock import NO_LIMIT, Clock, beside
+from benign.tasks.undiscounted import costs_of
 
 if TYPE_CHECKING:
+    from benign.kernels.batch import Costs
     from benign.tasks.lqr import LQR
 
 FEW, FIXED = 16384, 64
@@ -18,41 +19,56 @@ FEW, FIXED = 16384, 64
 each for a few states; JAX would compile for 4 to 20 seconds first. From FIXED states on a compiled
 solver is no quicker, whatever the number."""
 
+SOLVED = 1e-8
+"""A residual of the Riccati equation up to this multiple of its terms is rounding."""
+
 WHAT = "the optima of the tasks"
 
 
 def optima(
     tasks: LQR, clock: Clock = NO_LIMIT
 ) -> tuple[Float[np.ndarray, "k m n"], Float[np.ndarray, " k"]]:
-    """W*_τ and f*_τ task by task; zero and +∞ for a task whose Riccati equation has no solution.
+    """W*_τ and f*_τ of stacked tasks; zero and +∞ for one whose Riccati equation has no solution.
+
+    If SciPy cannot do a task, or not well, all are left to `LQR.optimum`, which judges by itself.
 
     Raises:
         BudgetError: time ran out.
     """
-    k = tasks.A.shape[0]
-    if k > FEW and tasks.n < FIXED:
-        found = beside(clock, WHAT, tasks.optimum)
-        return np.asarray(found.W), np.asarray(found.cost)
-    root = np.sqrt(np.asarray(tasks.discount))[:, None, None]
-    A, B, Q, R = (np.asarray(X) for X in (tasks.A, tasks.B, tasks.Q, tasks.R))
-    A, B, S0 = root * A, root * B, _moments(tasks)
-    gains, costs = np.zeros((k, tasks.m, tasks.n)), np.full(k, np.inf)
-    for i in range(k):
+    if (len(tasks.A) <= FEW or tasks.n >= FIXED) and (found := _one_by_one(tasks, clock)):
+        gains, values = zip(*found, strict=True)
+        return np.array(gains), np.array(values)
+    best = beside(clock, WHAT, tasks.optimum)
+    return np.asarray(best.W), np.asarray(best.cost)
+
+
+def _one_by_one(tasks: LQR, clock: Clock) -> list[tuple[np.ndarray, float]]:
+    """The optima of all tasks, or of none."""
+    costs = costs_of(tasks)
+    found = []
+    for i in range(len(costs.A)):
         clock.check(WHAT)
+        if (one := _optimum(costs, i)) is None:
+            return []
+        found.append(one)
+    return found
+
+
+def _optimum(costs: Costs, i: int) -> tuple[np.ndarray, float] | None:
+    """W* and tr(P S0) of one task, or None where its equation is not solved beyond doubt."""
+    from scipy.linalg import solve_discrete_are
+
+    A, B, Q, R, S0 = costs.A[i], costs.B[i], costs.Q[i], costs.R[i], costs.S0[i]
+    with np.errstate(all="ignore"):
         try:
-            P = solve_discrete_are(A[i], B[i], Q[i], R[i])
-            gains[i] = np.linalg.solve(R[i] + B[i].T @ P @ B[i], B[i].T @ P @ A[i])
-            costs[i] = np.sum(P * S0[i])
+            P = solve_discrete_are(A, B, Q, R)
+            W = np.linalg.solve(R + B.T @ P @ B, B.T @ P @ A)
         except (np.linalg.LinAlgError, ValueError):
-            gains[i], costs[i] = 0.0, np.inf
-    return gains, costs
-
-
-def _moments(tasks: LQR) -> Float[np.ndarray, "k n n"]:
-    """S0 + γ/(1 − γ) N."""
-    S0 = np.array(tasks.S0)
-    if tasks.noise is not None:
-        discount = np.asarray(tasks.discount)
-        room = np.where(discount < 1, 1 - discount, np.inf)
-        S0 = S0 + (discount / room)[:, None, None] * np.asarray(tasks.noise)
-    return S0
+            return None
+        L = A - B @ W
+        if not (np.isfinite(L).all() and np.abs(np.linalg.eigvals(L)).max() < 1):
+            return None
+        parts = Q, W.T @ R @ W, L.T @ P @ L, P
+        residual = np.abs(parts[0] + parts[1] + parts[2] - parts[3])
+        size = np.abs(parts[0]) + np.abs(parts[1]) + np.abs(P) + np.abs(L.T) @ np.abs(P) @ np.abs(L)
+        return (W, float(np.sum(P * S0))) if (residual <= SOLVED * size).all() else None

@@ -34,8 +34,10 @@ def values(objective: MetaObjective, W: Floats) -> Floats:
 
 def radius(objective: MetaObjective, W: Floats) -> Floats:
     """max over tasks of √γ ρ(A − BW), for gains of shape (…, m, n): below 1 every task is stable."""
-    tasks = objective.family.tasks.g.regulator
-    A, B = np.asarray(tasks.A), np.asarray(tasks.B)
+    from benign.tasks.undiscounted import costs_of
+
+    costs = costs_of(objective.family.tasks.g)
+    A, B = costs.A, costs.B
     n, m = B.shape[-2:]
     flat = W.reshape(-1, m, n)
     size, found = max(1, ROOM // A.size), []

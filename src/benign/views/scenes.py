@@ -105,8 +105,10 @@ def role_of(value: float, lowest: float) -> Role:
 
 def task_optima(objective: MetaObjective) -> Floats:
     """(k, m, n) the tasks' own optima, those that exist."""
-    found = objective.family.tasks.optimum()
-    return np.asarray(found.W)[np.isfinite(np.asarray(found.cost))]
+    from benign.tasks.optima import optima
+
+    gains, costs = optima(objective.family.tasks)
+    return gains[np.isfinite(costs)]
 
 
 def setting_of(objective: MetaObjective) -> str:

@@ -1,0 +1,27 @@
+"""LQR tasks as the compiled kernels take them: undiscounted, without noise, in NumPy.
+
+    √γ(A, B) and S0 + γ/(1 − γ) N,
+
+the arithmetic of `LQR.regulator` without JAX, which would compile a program for each operation of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benign.kernels.batch import Costs
+from benign.tasks.lqr import LQR
+
+
+def costs_of(tasks: LQR) -> Costs:
+    """Stacked tasks' own costs; those adapted on are `costs_of(tasks.adaptation)`."""
+    A, B, Q, R, S0, discount = (
+        np.asarray(x, float) for x in (tasks.A, tasks.B, tasks.Q, tasks.R, tasks.S0, tasks.discount)
+    )
+    root = np.sqrt(discount)[:, None, None]
+    if tasks.noise is not None:
+        # γ = 1 goes with N = 0 (the constructor sees to that) and must not divide by zero.
+        room = np.where(discount < 1, 1 - discount, 1.0)
+        factor = np.where(discount < 1, discount / room, 0.0)
+        S0 = S0 + factor[:, None, None] * np.asarray(tasks.noise, float)
+    return Costs(root * A, root * B, Q, R, S0)

@@ -104,17 +104,6 @@ def run(
 
 def _saved(found: Any, where: Path, clock: Clock) -> list[Path]:
     """The files of a result; the picture among them if there is time to draw it."""
-    from benign.views.save import save_landscape
-
-    written = save_landscape(found, where, clock)
-    if clock.late:
-        name = clean_lines(str(where))
-        print(f"benign: note: no time was left to draw {name}; a longer --budget does", file=sys.stderr)
-    return written
-
-
-def _saved(found: Any, where: Path, clock: Clock) -> list[Path]:
-    """The files of a result; the picture among them if there is time to draw it."""
     written = save(found, where, clock)
     if clock.late:
         name = clean_lines(str(where))

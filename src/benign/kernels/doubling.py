@@ -84,7 +84,8 @@ class Doubling:
         for rows, columns in ((n, n), (n, m), (n, n), (m, m), (n, n)):
             places.append(matrix(p.numbers_on(at), rows, columns, same=True))
             at += rows * columns
-        return Plant(*places, units)
+        A, B, Q, R, S0 = places
+        return Plant(A, B, Q, R, S0, units)
 
     def _get(self, q: Place, *names: str) -> list[Matrix]:
         n, m = self.n, self.m

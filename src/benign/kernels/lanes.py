@@ -243,8 +243,8 @@ class Code:
 
     def __init__(self, function: Any):
         self.function, self.module = function, function.module
-        self.builder = ir.IRBuilder(function.append_basic_block())
-        self.given = tuple(_wrapped(self, x) for x in function.args)
+        self.builder: Any = ir.IRBuilder(function.append_basic_block())
+        self.given: tuple[Any, ...] = tuple(_wrapped(self, x) for x in function.args)
 
     # numbers
 

@@ -85,8 +85,8 @@ def product(
     large = X.rows * X.columns * Y.columns > 8
 
     def write(code: Code, z: Place, x: Place, y: Place) -> None:
-        here = (replace(M, place=p) for M, p in ((Z, z), (X, x), (Y, y)))
-        _write_product(code, *here, how, upper)
+        one, two, three = (replace(M, place=p) for M, p in ((Z, z), (X, x), (Y, y)))
+        _write_product(code, one, two, three, how, upper)
 
     code.call(name, write, Z.place, X.place, Y.place, apart=large)
 

@@ -28,7 +28,7 @@ def adapted(h: Batched, W: Float[np.ndarray, "m n"]) -> Float[np.ndarray, "k m n
 def _gradient(costs: Costs, W: Float[np.ndarray, "k m n"]) -> Float[np.ndarray, "k m n"]:
     """2 G Σ; no number where W does not stabilise."""
     L = costs.A - costs.B @ W
-    stable = np.isfinite(L).all(axis=(1, 2))
+    stable = np.asarray(np.isfinite(L).all(axis=(1, 2)))
     radius = np.abs(np.linalg.eigvals(np.where(stable[:, None, None], L, 0.0))).max(axis=1)
     stable &= radius < 1
     P, Sigma = costs.Q + W.swapaxes(1, 2) @ costs.R @ W, costs.S0

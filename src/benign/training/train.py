@@ -426,7 +426,7 @@ def _gap_settings(gap: float | None, family: TaskFamily | None, certifier: Any) 
         raise ProblemError(f"gap: must be positive, got {gap}")
     if not isinstance(certifier, _Certifier) or family is None:
         raise ProblemError(f"gap: it cannot be certified here: {certifier(None)[1]}")
-    floor = float(np.asarray(family.weights) @ optima(family.tasks)[1])
+    floor = float(np.asarray(family.weights) @ optima(family)[1])
     return {"gap": certifier.gap, "floor": floor, "gap_tolerance": float(gap)}
 
 

@@ -15,6 +15,7 @@ from benign.errors import BudgetError, FileFormatError, ProblemError
 from benign.meta.adaptation import GradientStep
 from benign.meta.objective import MetaObjective
 from benign.meta.ticks import InfeasibleStartError, Stop
+from benign.prove.line.enumeration import analyze
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
 from benign.tasks.optima import optima
@@ -55,6 +56,17 @@ def test_one_task_of_two_states_gets_a_small_gap():
     assert 0 <= result.gap < 1e-10 * result.value
     assert {d["claim"] for d in result.certificates} == {"regret bound", "quantitative form"}
     assert all(check(document) for document in result.certificates)
+
+
+def test_a_lower_minimum_is_told_of():
+    spurious = train(family_3b(), eta="0.05")
+    h, W = spurious.lower
+    assert h < spurious.value - 0.01
+    assert h == pytest.approx(float(analyze(paper_problem("3b", "0.05")).minimum), rel=1e-9)
+    assert "a lower minimum is there" in str(spurious)
+    best = train(family_3b(), eta="0.05", start=W)
+    assert best.lower is None
+    assert "lower minimum" not in str(best)
 
 
 def test_a_run_does_not_depend_on_the_unit_of_the_cost():

@@ -57,6 +57,7 @@ class TrainingResult(Shown):
         tasks: what was trained on (for a sampler, the reference family).
         certificates: documents that `benign.check` proves, the strongest first; perhaps none.
         remark: why there is no certificate, else empty.
+        lower: (h, W) of a minimum below this one, if a short look found any.
         snapshot: to go on from.
         seconds: the time of this call.
     """
@@ -79,6 +80,7 @@ class TrainingResult(Shown):
     remark: str
     digest: str
     snapshot: Snapshot = field(repr=False)
+    lower: tuple[float, np.ndarray] | None = None
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -139,6 +141,10 @@ class TrainingResult(Shown):
             f"  h = {self.value:.9g} after {self.steps} meta-steps of {self.algorithm.name}, "
             f"update norm {self.norm:.3g}: {self.stop.message}",
         ]
+        if self.lower is not None:
+            h, W = self.lower
+            shown = " ".join(f"{x:.6g}" for x in np.asarray(W).reshape(-1))
+            lines.append(f"  a lower minimum is there: h = {h:.9g} at W = [{shown}]; start there")
         if self.backtracks:
             lines.append(f"  {self.backtracks} times a step was halved")
         if self.skipped:
@@ -168,6 +174,9 @@ def training_document(result: TrainingResult) -> dict[str, Any]:
         "update_norm": _number(result.norm),
         "gap": _number(result.gap),
         "stop": result.stop.name.lower(),
+        "lower": None
+        if result.lower is None
+        else {"value": result.lower[0], "W": result.lower[1].tolist()},
         "steps": result.steps,
         "backtracks": result.backtracks,
         "skipped": result.skipped,

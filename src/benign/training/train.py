@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from benign.tasks.family import TaskFamily
 from benign.tasks.given import FAMILIES, as_task_family, described, is_family, require_callable, several
 from benign.tasks.numbers import floats_of
 from benign.tasks.stack import TaskStack
+from benign.training.another import lower_minimum
 from benign.training.checkpoint import digest_of, is_checkpoint, read_checkpoint, write_checkpoint
 from benign.training.result import TrainingResult, about_run, numbers
 from benign.training.starts import mean_of_optima, optima, random_start
@@ -212,6 +213,8 @@ def train(
     best = _optima_in_time(family, clock) if family is not None else _known_optima(stack)
     settings["steps"] = steps
     found = _result(ended, rule, settings, W, stack, certificates, remark, digest, best, began)
+    if certified and ended.stop is not Stop.INTERRUPTED and not clock.late:
+        found = replace(found, lower=lower_minimum(family, rule, found, clock))
     if out is not None:
         found.save(out)
     return found

@@ -92,7 +92,7 @@ def analyze(
     each minimum. With --epsilon the exit status is 1 if that is refuted and 3 if it is undecided. Where
     it is proved that no gain is feasible, --out gets the certificate, and the status is 2 as for bad
     input. A proof that is interrupted (Ctrl-C) writes what it has to --out, goes on from there when it
-    is called again, and exits with 3. A budget
+    is called again, and exits with 130. A budget
     is shared among the step sizes; where it is used up before there is a result the status is 3.
     """
     if not 0 <= seed < 2**63:

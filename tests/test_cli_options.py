@@ -238,10 +238,10 @@ def test_check_names_the_file_in_every_error(tmp_path):
     path.write_text('{"benign": "family"}')
     status, _, error = benign("check", path, tmp_path / ("x" * 300), tmp_path)
     assert status == 2
-    lines = error.splitlines()
-    assert len(lines) == 3
-    for line in lines:
-        assert line.startswith(f"benign: error: {tmp_path}")
+    first, second, third = error.splitlines()
+    assert first.startswith(f"benign: error: {path}: ")
+    assert second.startswith(f"benign: error: …{'x' * 20}")  # the end of a name that is too long
+    assert third.startswith(f"benign: error: {tmp_path}: ")
 
 
 # --- completion ------------------------------------------------------------------------------

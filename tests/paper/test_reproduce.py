@@ -111,7 +111,7 @@ def test_figures_are_drawn_again_from_stored_results_without_proving(result, mon
     def refuse(*_):
         raise AssertionError("proved again")
 
-    monkeypatch.setattr("benign.paper.figures.analyze", refuse)
+    monkeypatch.setattr("benign.paper.reproduction.analyze", refuse)
     before = (result.directory / "figure-3b.svg").read_bytes()
     redraw("3b", result.directory)
     assert (result.directory / "figure-3b.svg").read_bytes() == before

@@ -240,7 +240,7 @@ def test_check_names_the_file_in_every_error(tmp_path):
     assert status == 2
     first, second, third = error.splitlines()
     assert first.startswith(f"benign: error: {path}: ")
-    assert second.startswith(f"benign: error: …{'x' * 20}")  # the end of a name that is too long
+    assert f"{'x' * 20}: " in second  # the end of a name that is too long
     assert third.startswith(f"benign: error: {tmp_path}: ")
 
 

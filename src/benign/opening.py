@@ -18,7 +18,7 @@ from benign.text import clean
 LONGEST_NAME = 255
 """Bytes of a name in a directory, at most, on all usual systems."""
 
-_SHORT_NAME = 60
+_SHORT_NAME = 160
 
 PathLike = str | os.PathLike[str]
 

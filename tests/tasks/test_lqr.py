@@ -132,7 +132,7 @@ def test_the_cost_is_differentiable_in_the_numbers_of_the_task():
 
         def moved(by, field=field):
             value = getattr(task, field)
-            return eqx.tree_at(lambda t: getattr(t, field), task, value.at[0, 0].add(by))
+            return eqx.tree_at(lambda t: getattr(t, field), task, jnp.asarray(value).at[0, 0].add(by))
 
         difference = (moved(step).cost(W) - moved(-step).cost(W)) / (2 * step)
         assert float(getattr(slope, field)[where]) == pytest.approx(float(difference), rel=1e-6)

@@ -15,7 +15,19 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg
-from jury import MP, Document, NoClaimError, Numbers, Question, judge, mpf, number, pair, verdict_on
+from jury import (
+    MP,
+    Document,
+    NoClaimError,
+    Numbers,
+    Question,
+    judge,
+    mpf,
+    number,
+    pair,
+    text_number,
+    verdict_on,
+)
 from jury import question as read_question
 from jury_line import scalar_regret
 
@@ -353,6 +365,12 @@ def below(d: Document, q: Question) -> str:
     values = [value for _, value in minima if value <= mpf(level) * (1 + MP.mpf(10) ** -12)]
     if not values:
         return "the least of the values listed is above the level"
+    if d["status"] == "refuted":
+        # What is refuted is said of all minima, wherever they lie.
+        gap = max(value for _, value in minima) - min(values)
+        if gap <= mpf(text_number(d["asked"])):
+            return f"status: the minima listed are {float(gap)!r} apart"
+        return verdict_on(_widened({**d, "status": "undecided"}, margin), values, True)
     return verdict_on(_widened(d, margin), values, True)
 
 

@@ -145,7 +145,8 @@ def prove_below(document: Document, problem: Problem, progress: Progress | None 
             problem, objective, points, ceiling, SPARE_HALVINGS + HALVINGS_A_LEAF * len(tree)
         )
     _prove_leaves(tree, points, tests, p, progress)
-    return _conclusion(document, listed, level, bounded)
+    apart = globality.epsilon([point.value for point in points], ())[0] if len(points) > 1 else 0.0
+    return _conclusion(document, listed, apart, level, bounded)
 
 
 def read_frame(value: Any, problem: Problem, p: int) -> Frame:
@@ -279,12 +280,15 @@ def _prove_leaves(
 # --- what follows ----------------------------------------------------------------------------
 
 
-def _conclusion(document: Document, points: list[Point], level: float, bounded: bool) -> str:
+def _conclusion(
+    document: Document, points: list[Point], apart: float, level: float, bounded: bool
+) -> str:
+    """The sentence that is true of the points at or below the level; `apart` is a gap among all."""
     values = [point.value for point in points]
     epsilon = (0.0, 0.0) if len(values) == 1 else globality.epsilon(values, ())
     within(globality.infimum(values, ()), pair(document, "minimum"), "minimum")
     within(epsilon, pair(document, "epsilon"), "epsilon")
-    finding = _finding(document, epsilon, level, bounded)
+    finding = _finding(document, epsilon, apart, level, bounded)
     where = "" if bounded else " in the box of gains that was searched"
     if level == math.inf:
         listed = "local minimiser is" if len(values) == 1 else f"{len(values)} local minimisers are"
@@ -296,18 +300,18 @@ def _conclusion(document: Document, points: list[Point], level: float, bounded: 
     )
 
 
-def _finding(document: Document, epsilon: Bounds, level: float, bounded: bool) -> str:
+def _finding(document: Document, epsilon: Bounds, apart: float, level: float, bounded: bool) -> str:
     asked = read_written(document["asked"]) if isinstance(document["asked"], str) else None
     if asked is None or not 0 <= asked < 2**1000:
         raise Refused("asked: expected a number that is not negative nor huge, as a string")
     status = document["status"]
     if (status == "proved" and not Fraction(epsilon[1]) <= asked) or (
-        status == "refuted" and not Fraction(epsilon[0]) > asked
+        status == "refuted" and not Fraction(apart) > asked
     ):
         raise Refused(f"status: {status!r} does not follow from epsilon in {list(epsilon)}")
     least = "the global one" if bounded else "the lowest one"
     what = f"is {least}" if asked == 0 else f"is within {exactly(asked)} of {least}"
-    # A listed minimiser may lie a little above the level: it refutes no claim about those below.
+    # A listed minimiser may lie above the level: it refutes what is said of all, not of those below.
     whose = "" if level == math.inf or status == "refuted" else f" with h ≤ {named(Fraction(level))}"
     place = "" if bounded else " in that box"
     every = f"every local minimum of h{whose}{place} {what}"

@@ -405,6 +405,9 @@ def _result(
     certificate = None
     if proved:
         status = verdict.status.value
+        if verdict.status is Status.REFUTED:  # its witness may lie above the level that was reached
+            witness = max((p for p in known if scale.above(p.value.hi) <= asked), key=_least_value)
+            named = [p for p in pavement.minimisers if p in named or p is witness]
         certificate = _certificate(
             problem, pavement, level, bounded, named, scale, values, bounds, epsilon, status
         )
@@ -427,6 +430,10 @@ def _result(
         interrupted=bool(pavement.request),
         facts={"seconds": seconds, **{f"leaves {k}": float(v) for k, v in pavement.leaves().items()}},
     )
+
+
+def _least_value(point: Minimiser) -> float:
+    return point.value.lo
 
 
 def _stated(scale: Balanced, points: Sequence[Minimiser]) -> list[Enclosure]:

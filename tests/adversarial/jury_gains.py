@@ -345,7 +345,7 @@ def below(d: Document, q: Question) -> str:
         return "nothing is listed"
     points = []
     for entry in entries:
-        why, point = listed(entry, h, (m, n))
+        why, point = listed(entry, h, (m, n), d["frame"])
         if point is None:
             return why
         if any(np.abs(point[0] - other).max() < CLOSE for other, _, _ in points):
@@ -384,14 +384,16 @@ def _widened(d: Document, margin: Any) -> Document:
     return changed
 
 
-def listed(entry: Any, h: Several, shape: tuple[int, int]) -> tuple[str, Any]:
+def listed(entry: Any, h: Several, shape: tuple[int, int], frame: Any) -> tuple[str, Any]:
     """Why a listed minimiser is none; else the gain and the value."""
     if not isinstance(entry, dict) or set(entry) != {"y", "W", "value", "convex"}:
         raise NoClaimError("a minimiser has other keys")
     W = [pair(x) for x in entry["W"]]
     if len(W) != shape[0] * shape[1]:
         raise NoClaimError("W has the wrong shape")
-    middle = np.array([float((a + b) / 2) for a, b in W]).reshape(shape)
+    # From the middle of y: W may be as wide as one likes, if it holds the gain.
+    y = np.array([float(sum(pair(side)) / 2) for side in entry["y"]])
+    middle = (np.array(frame["centre"], float) + np.array(frame["axes"], float) @ y).reshape(shape)
     point = minimum(h, middle)
     if point is None:
         return f"no strict minimum near {middle.tolist()}", None

@@ -22,7 +22,7 @@ def spurious(d: Document, q: Question) -> str:
         return "the gap is not more than what was asked"
     h, points = Several(q), []
     for entry in d["proof"]["minimisers"]:
-        why, point = listed(entry, h, (m, n))
+        why, point = listed(entry, h, (m, n), d["proof"]["frame"])
         if point is None:
             return why
         points.append(point)

@@ -1,4 +1,4 @@
-"""A proof that ends below one of the two minima that refute the statement: its certificate is accepted."""
+"""A proof that ends below one of the minima that refute the statement: its certificate is accepted."""
 
 import json
 from pathlib import Path

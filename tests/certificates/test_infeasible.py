@@ -134,7 +134,7 @@ def test_an_empty_line_is_proved_empty(name):
 
 def test_what_no_gain_of_two_entries_survives_is_proved_by_boxes(monkeypatch):
     """Without the shorter proof the boxes have to do."""
-    monkeypatch.setattr(below, "conflict", lambda _: None)
+    monkeypatch.setattr(below, "conflict", lambda *_: None)
     error = refusal(prove, opposed(2, "1.2"), budget=60)
     document = as_read(error)
     assert document["proof"]["kind"] == "tree"

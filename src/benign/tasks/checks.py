@@ -198,11 +198,15 @@ def raised_plant(place: str, plant: Plant) -> Plant:
     return replace(plant, **changed) if changed else plant
 
 
-def check_stabilisable(place: Place, A: np.ndarray, B: np.ndarray, discount: np.ndarray) -> None:
+def check_stabilisable(
+    place: Place, A: np.ndarray, B: np.ndarray, discount: np.ndarray, *, rounded: bool = False
+) -> None:
     """Hautus: (A, B) can be stabilised iff [λI − A, B] has full rank at each |λ(A)| ≥ 1.
 
     A smallest singular value beyond the rounding errors of the matrix decides most pairs; the others
-    are decided as those of a family file are, by `is_stabilisable`.
+    are decided as those of a family file are, by `is_stabilisable`. Where A and B are `rounded`, as
+    those of a sampled plant are, what is within rounding of a lost mode is refused: no exact rule can
+    tell.
     """
     given = A, B
     root = np.sqrt(discount)[:, None, None]
@@ -219,7 +223,7 @@ def check_stabilisable(place: Place, A: np.ndarray, B: np.ndarray, discount: np.
     for lost in np.nonzero(~(singular[:, -1] > 100 * n * np.finfo(float).eps * scale))[0].tolist():
         i = int(task[lost])
         exact = [fractions_of(X[i]) for X in given]
-        if is_stabilisable(exact[0], exact[1], Fraction(float(discount[i]))):
+        if not rounded and is_stabilisable(exact[0], exact[1], Fraction(float(discount[i]))):
             continue
         mode = complex(modes[lost])
         shown = show(mode.real) if mode.imag == 0 else f"{mode:.4g}"

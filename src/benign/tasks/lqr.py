@@ -19,6 +19,7 @@ from benign.linalg import float64_method, in_float64, spectral_radius
 from benign.tasks.checks import (
     SYMMETRIC,
     check_finite,
+    check_stabilisable,
     check_stack,
     check_symmetric,
     raised_or_refused,
@@ -540,6 +541,8 @@ def _discrete(place: str, A: Given, B: Given, time: Time | None, dt: Any) -> tup
         raise ProblemError(f"{place}: {error}") from error
     # Every entry is a float64 number: floats say it all.
     A, B = (Given(np.array(M, dtype=object).astype(float)) for M in sampled)
+    stacks = np.asarray(A.floats)[None], np.asarray(B.floats)[None]
+    check_stabilisable(lambda _: place, *stacks, np.ones(1), rounded=True)
     return A, B
 
 

@@ -347,7 +347,9 @@ def optimal_gain(plant: Plant) -> Floats:
     return np.zeros((plant.m, plant.n))
 
 
-def _frame(problem: Problem, gains: Sequence[Floats], kept: state.Kept | None) -> tuple[Frame, bool]:
+def _frame(
+    problem: Problem, gains: Sequence[Floats], kept: state.Kept | None = None
+) -> tuple[Frame, bool]:
     """The root box, that of an unfinished proof if there is one; whether it holds all of the domain.
 
     Raises:

@@ -53,13 +53,12 @@ def test_a_cost_that_is_finite_at_one_rim_is_analysed_and_checked(eta):
 # --- work without a limit ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "why"), [("dos_shots", "days"), ("dos_mem", "GB of memory")])
-def test_what_would_cost_too_much_is_refused_at_once(name, why):
+@pytest.mark.parametrize("name", ["dos_shots", "dos_mem"])
+def test_what_would_cost_too_much_is_refused_at_once(name):
     began = time.process_time()
     verdict = check(CASES / f"{name}.json")
-    assert verdict.status is Status.UNDECIDED
-    assert "not checked" in verdict.reason
-    assert why in verdict.reason
+    assert verdict.status is Status.REFUTED
+    assert "shots: expected at most 1000" in verdict.reason
     assert time.process_time() - began < 1.0
 
 
@@ -68,7 +67,7 @@ def test_what_would_cost_too_much_is_refused_at_once(name, why):
 
 def test_a_minimum_above_the_level_refutes_nothing_below_it():
     """The least value is 8.137, the next 8.244: only one of them is at or below 8.14."""
-    found = analyze(problem("above_the_level", "0.01"), level=8.14, proof="required", budget=1.0)
+    found = analyze(problem("above_the_level", "0.01"), level=8.14, proof="required", budget=8.0)
     assert found.verdict.status is not Status.REFUTED
     assert "h ≤ 8.14" in found.verdict.statement
 

@@ -34,6 +34,8 @@ def started(*arguments, cwd):
     return subprocess.Popen(
         [sys.executable, "-m", "benign.cli", *arguments],
         cwd=cwd, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # A test run in the background ignores Ctrl-C, and its children would.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env={**os.environ, "TMPDIR": str(cwd)},
     )  # fmt: skip
 

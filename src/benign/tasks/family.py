@@ -138,9 +138,9 @@ class TaskFamily(eqx.Module):
         *,
         discount: Any = 1.0,
         noise: Any = None,
-        adaptation: TaskFamily | None = None,
-        weights: Sequence[Any] | None = None,
-        names: Sequence[str] | None = None,
+        adaptation: Any = None,
+        weights: Any = None,
+        names: Any = None,
     ) -> TaskFamily:
         """A family from stacked float arrays: the constructor for thousands of tasks (also `stack`).
 

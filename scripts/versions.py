@@ -23,8 +23,8 @@ VERBS = (
     ["analyze", "cruise-control", "--eta", "0.05", "--out", "out/analyze"],
     ["check", "out/analyze/certificate.json"],
     ["train", "four-masses", "--steps", "5", "--out", "out/train"],
-    ["recommend", "paper-figure-2", "--budget", "10s"],
-    ["analyze", "boeing-747", "--budget", "20s"],
+    ["recommend", "paper-figure-2", "--budget", "120s"],
+    ["analyze", "boeing-747", "--budget", "120s"],
 )
 
 

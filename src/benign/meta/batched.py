@@ -7,7 +7,6 @@ asked of an objective's attributes is asked once, for a call is to cost little b
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -19,6 +18,7 @@ from benign.kernels import plain
 from benign.kernels.batch import Batched, available
 from benign.linalg import in_float64
 from benign.meta import by_xla
+from benign.meta.ready import remembered
 from benign.tasks.numbers import floats_of
 from benign.tasks.undiscounted import costs_of
 
@@ -160,16 +160,4 @@ def _compiled(h: MetaObjective) -> Batched | None:
     return found if found.fits else None
 
 
-_known: dict[int, tuple[weakref.ref, Ready]] = {}
-"""By identity: an objective is immutable, and has no hash since its arrays have none."""
-
-
-def _ready(h: MetaObjective) -> Ready:
-    key = id(h)
-    known = _known.get(key)
-    if known is not None and known[0]() is h:
-        return known[1]
-    ready = Ready(h)
-    if not any(isinstance(x, np.ndarray) and x.flags.writeable for x in jax.tree.leaves(h)):
-        _known[key] = weakref.ref(h, lambda _: _known.pop(key, None)), ready
-    return ready
+_ready = remembered(Ready)

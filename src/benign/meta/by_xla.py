@@ -9,7 +9,6 @@ numbers of one tile of gains and tasks.
 
 from __future__ import annotations
 
-import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +20,7 @@ from benign.linalg import in_float64
 from benign.linalg.powers import lanes
 from benign.meta.kernels import doubling, small
 from benign.meta.kernels.order import Order, Tasks
+from benign.meta.ready import remembered
 
 if TYPE_CHECKING:
     from benign.meta.objective import MetaObjective
@@ -98,19 +98,7 @@ class Ready:
         return self._tasks[key]
 
 
-_known: dict[int, tuple[weakref.ref, Ready]] = {}
-"""By identity: an objective is immutable, and has no hash since its arrays have none."""
-
-
-def _ready(h: MetaObjective) -> Ready:
-    key = id(h)
-    known = _known.get(key)
-    if known is not None and known[0]() is h:
-        return known[1]
-    ready = Ready(h)
-    if not any(isinstance(x, np.ndarray) and x.flags.writeable for x in jax.tree.leaves(h)):
-        _known[key] = weakref.ref(h, lambda _: _known.pop(key, None)), ready
-    return ready
+_ready = remembered(Ready)
 
 
 # --- which kernel -----------------------------------------------------------------------------

@@ -76,8 +76,3 @@ class Journal:
         }
         write_own(self.path, to_text(document))
         self._written = time.monotonic()
-
-    def discard(self) -> None:
-        """Remove the file: the sweep is done, and saved."""
-        if self.path is not None and exists(self.path):
-            self.path.unlink()

@@ -30,12 +30,18 @@ LONGEST = {"search": 15.0, "proof": 25.0, "train": 12.0, "recommend": 8.0, "bifu
 """Seconds within which a signal comes; three by default."""
 
 
+HEARD = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, "-m", "benign.cli", *sys.argv[1:]])
+"""
+"""A test run in the background ignores Ctrl-C, and its children would."""
+
+
 def started(*arguments, cwd):
     return subprocess.Popen(
-        [sys.executable, "-m", "benign.cli", *arguments],
+        [sys.executable, "-c", HEARD, *arguments],
         cwd=cwd, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        # A test run in the background ignores Ctrl-C, and its children would.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env={**os.environ, "TMPDIR": str(cwd)},
     )  # fmt: skip
 

@@ -73,7 +73,7 @@ class Doubling:
         self.slot = place + 1 + MOST_POWERS * n * n
         self.plant = 3 * n * n + n * m + m * m
         """Numbers of a plant, before the n² squares of the ratios of its units."""
-        self.room = 6 * n * n + 4 * m * n + n + 8
+        self.room = 6 * n * n + 4 * m * n + m * m + n + 8
         """Vectors of scratch."""
 
     # where things are

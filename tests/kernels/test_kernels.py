@@ -281,11 +281,11 @@ print(Batched(costs, None, np.ones(1), "gradient", 0.01, 1).values(np.array([[[0
 """
 
 
-def asked(cache, **more) -> str:
-    env = {**os.environ, "BENIGN_CACHE": str(cache), **more}
+def asked(cache, before="") -> str:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", ASK], env=env, capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-W", "error", "-c", before + ASK], capture_output=True, text=True, check=True,
+        env={**os.environ, "BENIGN_CACHE": str(cache)},
+    )  # fmt: skip
     return done.stdout
 
 
@@ -307,6 +307,34 @@ def test_nothing_is_needed_to_be_kept(tmp_path):
     blocked.write_text("in the way", encoding="utf-8")
     assert asked(blocked) == asked("") == asked(tmp_path / "new")
     assert blocked.read_text(encoding="utf-8") == "in the way"
+
+
+SCATTERED = """
+import ctypes
+from benign.kernels import machine
+machine._engine()
+memory = ctypes.CDLL(None)
+memory.mmap.restype = ctypes.c_void_p
+GB, NOTHING = 1 << 30, 0x4022  # private, anonymous, without reserve
+
+def taken(size):
+    return memory.mmap(None, ctypes.c_size_t(size), 0, NOTHING, -1, 0)
+
+block, size = taken(8 * GB), 1 << 28
+while size >= 4096:  # every hole above the block is filled
+    while (place := taken(size)) > block:
+        pass
+    memory.munmap(ctypes.c_void_p(place), ctypes.c_size_t(size))
+    size //= 2
+for hole in (7 * GB, 4 * GB, GB):
+    memory.munmap(ctypes.c_void_p(block + hole), ctypes.c_size_t(4096))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="places memory as Linux does")
+def test_code_reaches_its_constants_in_a_crowded_process(tmp_path):
+    """Holes of a page, gigabytes apart: parts of an object that are loaded one by one come to lie there."""
+    assert float(asked(tmp_path)) == float(asked(tmp_path, before=SCATTERED))
 
 
 def test_without_llvm_xla_does_it(tmp_path):

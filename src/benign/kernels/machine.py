@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -109,6 +110,16 @@ def _optimised(module: ir.Module) -> bytes:
 _loaded: dict[str, Any] = {}
 """Functions by name, with what keeps their code in memory."""
 
+_loading = Lock()
+
+
+@cache
+def _engine() -> Any:
+    """What loads code. JITLink keeps the parts of an object together: apart by more than 2 GB, as they
+    may come to lie in a large process, code would not reach its constants, and LLVM would abort."""
+    _target()
+    return llvm.create_lljit_compiler(use_jit_link=sys.platform != "win32")
+
 
 def function(name: str, write: Callable[[ir.Module], None], kinds: tuple[Any, ...]) -> Any:
     """A function of ctypes, without a result; it runs without the interpreter's lock.
@@ -118,22 +129,26 @@ def function(name: str, write: Callable[[ir.Module], None], kinds: tuple[Any, ..
         write: defines it in an empty module.
         kinds: of ctypes, one an argument.
     """
-    if name not in _loaded:
-        key = hashlib.sha256(_origin() + name.encode()).hexdigest()[:40]
-        where = directory()
-        path = None if where is None else where / f"{key}.o"
-        made = None if path is None else _kept(path)
-        if made is None:
-            module = ir.Module(name)
-            module.triple = llvm.get_process_triple()
-            write(module)
-            made = _optimised(module)
-            if path is not None:
-                _keep(path, made)
-        _target()
-        engine = llvm.create_lljit_compiler()
-        library = (
-            llvm.JITLibraryBuilder().add_object_img(made).export_symbol(name).add_current_process()
-        ).link(engine, name)
-        _loaded[name] = ctypes.CFUNCTYPE(None, *kinds)(library[name]), library, engine
+    with _loading:
+        if name not in _loaded:
+            made = _made(name, write)
+            linked = llvm.JITLibraryBuilder().add_object_img(made).export_symbol(name)
+            library = linked.add_current_process().link(_engine(), name)
+            _loaded[name] = ctypes.CFUNCTYPE(None, *kinds)(library[name]), library
     return _loaded[name][0]
+
+
+def _made(name: str, write: Callable[[ir.Module], None]) -> bytes:
+    """Machine code, kept from an earlier process if there is some."""
+    key = hashlib.sha256(_origin() + name.encode()).hexdigest()[:40]
+    where = directory()
+    path = None if where is None else where / f"{key}.o"
+    made = None if path is None else _kept(path)
+    if made is None:
+        module = ir.Module(name)
+        module.triple = llvm.get_process_triple()
+        write(module)
+        made = _optimised(module)
+        if path is not None:
+            _keep(path, made)
+    return made

@@ -115,8 +115,11 @@ _loading = Lock()
 
 @cache
 def _engine() -> Any:
-    """What loads code. JITLink keeps the parts of an object together: apart by more than 2 GB, as they
-    may come to lie in a large process, code would not reach its constants, and LLVM would abort."""
+    """What loads code.
+
+    JITLink keeps the parts of an object together: apart by more than 2 GB, as they may come to lie in a
+    large process, code would not reach its constants, and LLVM would abort.
+    """
     _target()
     return llvm.create_lljit_compiler(use_jit_link=sys.platform != "win32")
 

@@ -333,7 +333,7 @@ for hole in (7 * GB, 4 * GB, GB):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="places memory as Linux does")
 def test_code_reaches_its_constants_in_a_crowded_process(tmp_path):
-    """Holes of a page, gigabytes apart: there the parts of an object come to lie if each is on its own."""
+    """Holes of a page, gigabytes apart: there the parts of an object lie if each is on its own."""
     assert float(asked(tmp_path)) == float(asked(tmp_path, before=SCATTERED))
 
 

@@ -285,7 +285,7 @@ def _trained(m: re.Match[str], facts: Facts) -> None:
 FORMS = [
     (EVERY, _every),
     (rf"{CLAIMED}; the list of them is complete"
-     r"(?: but for (?P<doubts>\d+) undecided stretches)?", _enumerated),
+     r"(?: but for (?P<doubts>\d+) undecided stretch(?:es)?)?", _enumerated),
     (rf"{CLAIMED}; the (?:local minimiser is|(?P<count>\d+) local minimisers are) all there are"
      rf"(?:{BOX})?", _below),
     (rf"{CLAIMED}; besides the (?:one|(?P<count>\d+)) listed, no local minimiser(?:{BOX})? has "

@@ -96,9 +96,7 @@ def test_certificates_of_degenerate_problems_are_accepted_for_what_they_are(name
     verdict = check(landscape.certificate)
     assert verdict
     count = len(landscape.undecided)
-    assert verdict.statement.endswith(
-        f"but for {count} undecided stretches" if count else "is complete"
-    )
+    assert verdict.statement.endswith(f"but for {count} undecided stretch" if count else "is complete")
 
 
 # --- mutations that make the claim false ---------------------------------------------------------

@@ -146,7 +146,7 @@ def sensitivity(h: Batched, W: np.ndarray, value: float, gradient: np.ndarray) -
 
 
 def test_random_families_against_balls():
-    check_against_balls(0, 72)
+    check_against_balls(0, 36)
 
 
 @pytest.mark.slow

@@ -34,4 +34,6 @@ def test_the_witness_is_named_though_it_lies_above_the_level(monkeypatch):
         assert check(found.certificate), rounds
         tops = [m["value"][0] for m in found.certificate.get("minimisers", [])]
         met += bool(tops) and 0 < found.level < tops[-1]
+        if met:
+            break
     assert met, "no stop fell between the two minima: this test shows nothing"

@@ -76,7 +76,9 @@ def _status(document: Document, epsilon: Bounds, doubts: int) -> str:
         "refuted": f"not every local minimum of h is {what}",
         "undecided": f"whether every local minimum of h is {what} is left open",
     }[status]
-    complete = f"complete but for {doubts} undecided stretches" if doubts else "complete"
+    complete = (
+        f"complete but for {doubts} undecided stretch{'es' * (doubts > 1)}" if doubts else "complete"
+    )
     return f"{finding}; the list of them is {complete}"
 
 

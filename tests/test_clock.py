@@ -59,6 +59,14 @@ def test_parts_end_with_the_whole_and_speak_of_it():
         late.check("the list")
 
 
+def test_a_stage_with_a_limit_of_its_own_speaks_of_that():
+    stage = NO_LIMIT.capped(0.0)
+    with pytest.raises(BudgetError, match="0 s were used up by the search; give more, such as 10 s"):
+        stage.check("the search")
+    with pytest.raises(BudgetError, match="give more, such as 20 s"):
+        stage.part(0.5).require(11.0, "the search")
+
+
 def test_what_cannot_be_cut_is_not_waited_for():
     go = threading.Event()
     began = time.perf_counter()

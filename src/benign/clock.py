@@ -65,13 +65,19 @@ class Clock:
         """Whether they are over."""
         return self.limited and time.perf_counter() >= self.end
 
+    @property
+    def _asked(self) -> Clock | None:
+        """The clock of the caller's own budget, of which messages speak; None where there is no limit."""
+        whole = self._whole or self
+        return whole if whole.limited else None
+
     def part(self, share: float) -> Clock:
         """A clock for a stage that may use this share of what is left now."""
-        return Clock(share * max(self.left, 0.0), whole=self._whole or self)
+        return Clock(share * max(self.left, 0.0), whole=self._asked)
 
     def capped(self, seconds: float) -> Clock:
         """A clock for a stage that may use so many seconds, and no more than are left."""
-        return Clock(min(seconds, self.left), whole=self._whole or self)
+        return Clock(min(seconds, self.left), whole=self._asked)
 
     def require(self, seconds: float, what: str) -> None:
         """Refuse to begin what is expected to take longer than is left.
@@ -84,7 +90,7 @@ class Clock:
             BudgetError: there is less.
         """
         if self.limited and self.left < seconds:
-            whole = self._whole or self
+            whole = self._asked or self
             needed = whole.used + seconds
             raise BudgetError(
                 f"budget: {what} would take about {said(seconds)} more and {said(max(self.left, 0))} "
@@ -98,7 +104,7 @@ class Clock:
             BudgetError: it is.
         """
         if self.late:
-            whole = self._whole or self
+            whole = self._asked or self
             raise BudgetError(
                 f"budget: {said(whole.total)} were used up by {what}; give more, such as "
                 f"{said(_round(max(3 * whole.total, 10.0)))}"

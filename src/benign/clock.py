@@ -67,7 +67,7 @@ class Clock:
 
     @property
     def _asked(self) -> Clock | None:
-        """The clock of the caller's own budget, of which messages speak; None where there is no limit."""
+        """The clock of the caller's budget, of which messages speak; None where there is no limit."""
         whole = self._whole or self
         return whole if whole.limited else None
 

@@ -17,6 +17,7 @@ import numpy as np
 from jax._src.core import trace_state_clean  # nothing public tells a trace without an argument of it
 
 from benign.errors import BenignError
+from benign.forks import refuse_orphans
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,11 +29,12 @@ def in_float64(function: F) -> F:
     NumPy does not. A `progress` given by name is called in the caller's mode.
 
     Raises (the function returned):
-        BenignError: JAX is tracing with its 64-bit mode off.
+        BenignError: JAX is tracing with its 64-bit mode off, or cannot run in this process (`forks`).
     """
 
     @wraps(function)
     def scoped(*args: Any, **kwargs: Any) -> Any:
+        refuse_orphans()
         if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
             return function(*args, **kwargs)
         if not trace_state_clean():

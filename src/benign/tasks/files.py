@@ -90,11 +90,15 @@ class FamilyFile:
 def load(path: str | os.PathLike[str]) -> FamilyFile:
     """Read a family file; the suffix, .toml or .json, says the format.
 
+    The name of a bundled family will do where there is no file of that name.
+
     Raises:
         FileFormatError: no such file, not readable, too large, not the format, unknown key.
         ProblemError: the tasks are not well posed.
     """
     path = path_of(path, "load")
+    if not os.path.lexists(path) and path in bundled_names():
+        path = str(bundled_path(path))
     return loads(read_text(path, MAX_BYTES, "a family file"), format_of(Path(path)), path)
 
 

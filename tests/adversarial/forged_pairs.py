@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from fractions import Fraction
+from typing import Any
 
 from alterations import Change, Document, Rng, beyond, pick, scaled, slight
 
@@ -14,6 +15,19 @@ def _gap(d: Document) -> None:
     """ε as it follows from the values that are said."""
     low, high = d["proof"]["minimisers"]
     d["epsilon"] = beyond(high["value"][0] - low["value"][1], -1)
+
+
+def _shifted(sides: Any, by: float) -> Any:
+    """Bounds, in rows or not, further on."""
+    return sides + by if isinstance(sides, float) else [_shifted(x, by) for x in sides]
+
+
+def _mixed(low: Any, high: Any, t: float) -> Any:
+    """Bounds, in rows or not, between two."""
+    if isinstance(low[0], list):
+        return [_mixed(a, b, t) for a, b in zip(low, high, strict=True)]
+    ends = [(1 - t) * a + t * b for a, b in zip(low, high, strict=True)]
+    return [ends[0] - 1e-9, ends[1] + 1e-9]
 
 
 def asked_more(d: Document, rng: Rng) -> None:
@@ -41,8 +55,8 @@ def one_point(d: Document, rng: Rng) -> None:
     pair = d["proof"]["minimisers"]
     source = int(rng.integers(2))
     twin = copy.deepcopy(pair[source])
-    shift = 10.0 ** rng.uniform(-9, -1)
-    twin["y"] = [[a + shift, b + shift] for a, b in twin["y"]]
+    shift, key = 10.0 ** rng.uniform(-9, -1), "y" if "y" in twin else "W"
+    twin[key] = _shifted(twin[key], shift)
     twin["value"] = pick(
         rng, [twin["value"], pair[1 - source]["value"], [x + shift for x in twin["value"]]]
     )
@@ -65,31 +79,33 @@ def between_the_two(d: Document, rng: Rng) -> None:
     low, high = d["proof"]["minimisers"]
     t = float(rng.choice([0.5, rng.uniform(0.05, 0.95)]))
     entry = high if rng.random() < 0.7 else low
-    for key in ("y", "W"):
-        entry[key] = [
-            [(1 - t) * a + t * c - 1e-9, (1 - t) * b + t * e + 1e-9]
-            for (a, b), (c, e) in zip(low[key], high[key], strict=True)
-        ]
-    entry["convex"]["centre"] = [(a + b) / 2 for a, b in entry["y"]]
+    for key in {"y", "W"} & set(entry):
+        entry[key] = _mixed(low[key], high[key], t)
+    if "convex" in entry:
+        entry["convex"]["centre"] = [(a + b) / 2 for a, b in entry["y"]]
 
 
 def box_moved(d: Document, rng: Rng) -> None:
     """The box of one, its gains, or its convex box."""
     entry = pick(rng, d["proof"]["minimisers"])
-    by, key = float(slight(rng)), pick(rng, ["y", "W", "convex"])
+    by, key = float(slight(rng)), pick(rng, [key for key in ("y", "W", "convex") if key in entry])
     if key == "convex":
         entry[key]["radius"] = [r * float(rng.choice([0.1, 3.0, 30.0])) for r in entry[key]["radius"]]
     else:
-        entry[key] = [[a + by, b + by] for a, b in entry[key]]
+        entry[key] = _shifted(entry[key], by)
 
 
-def frame_moved(d: Document, rng: Rng) -> None:
+def frame_moved(d: Document, rng: Rng) -> bool:
+    """Another frame, if there is one."""
+    if "frame" not in d["proof"]:
+        return False
     frame = d["proof"]["frame"]
     if rng.random() < 0.5:
         frame["centre"] = [x + float(slight(rng)) for x in frame["centre"]]
     else:
         factor = float(rng.choice([0.5, 1.1, 2.0, -1.0]))
         frame["axes"] = [[x * factor for x in row] for row in frame["axes"]]
+    return True
 
 
 SPURIOUS_MINIMA: dict[str, Change] = {

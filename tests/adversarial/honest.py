@@ -25,6 +25,7 @@ from benign.certificates.regret import REGRET
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import BenignError, InfeasibleError, ProblemError
 from benign.exact.problem import Plant, Problem, Task, make_family
+from benign.prove.apart import refutation
 from benign.prove.boxes.below import prove
 from benign.prove.certify import certify
 from benign.prove.infeasible import conflict
@@ -214,7 +215,7 @@ def below(rng: Rng, seconds: float = 5.0) -> Document:
 
 
 def spurious(rng: Rng) -> Document:
-    """Two minima of different values, what an unfinished proof is left with."""
+    """Two minima of different values, what an unfinished proof is left with; or proved anywhere."""
     while True:
         eta = str(rng.choice(["0.05", "0.1"]))
         problem = random_rows(rng, 1, 2, eta=eta, rho=0.5, discount=Fraction(1, 2))
@@ -222,8 +223,17 @@ def spurious(rng: Rng) -> Document:
             document = prove(problem, budget=0).certificate
         except ProblemError:
             continue
-        if document is not None and document["claim"] == SPURIOUS:
-            return as_read(document)
+        if document is None or document["claim"] != SPURIOUS:
+            continue
+        if rng.random() < 0.5:
+            entries = document["proof"]["minimisers"]
+            shape = (problem.family.m, problem.family.n)
+            minima = [
+                (np.mean(x["W"], axis=1).reshape(shape), float(np.mean(x["value"]))) for x in entries
+            ]
+            document = refutation(problem, minima)
+            assert document is not None
+        return as_read(document)
 
 
 def infeasible(rng: Rng) -> Document:

@@ -205,9 +205,16 @@ class Several:
         for task, weight in enumerate(self.q.weights):
             V = W
             for _ in range(self.q.shots):
-                V = V - float(self.q.eta) * self.g.slopes(V, task)[1]
+                V = self._moved(V, task)
             total = total + float(weight) * self.f.slopes(V, task)[0]
         return np.where(np.isnan(total), np.inf, total)
+
+    def _moved(self, V: Grid, task: int) -> Grid:
+        """V after a shot."""
+        slope = self.g.slopes(V, task)[1]
+        if self.q.kind == "normalized":
+            slope = slope / np.linalg.norm(slope, axis=(1, 2), keepdims=True)
+        return V - float(self.q.eta) * slope
 
     def gradient(self, W: Grid) -> Grid:
         """∇h (N, m, n)."""
@@ -215,9 +222,8 @@ class Several:
         for task, weight in enumerate(self.q.weights):
             V, factors = W, []
             for _ in range(self.q.shots):
-                J = _jacobians(lambda X, task=task: self.g.slopes(X, task)[1], V)
-                factors.append(np.eye(W[0].size) - float(self.q.eta) * J)
-                V = V - float(self.q.eta) * self.g.slopes(V, task)[1]
+                factors.append(_jacobians(lambda X, task=task: self._moved(X, task), V).swapaxes(1, 2))
+                V = self._moved(V, task)
             slope = self.f.slopes(V, task)[1].reshape(len(W), -1, 1)
             for J in reversed(factors):
                 slope = J @ slope
@@ -394,6 +400,20 @@ def listed(entry: Any, h: Several, shape: tuple[int, int], frame: Any) -> tuple[
     # From the middle of y: W may be as wide as one likes, if it holds the gain.
     y = np.array([float(sum(pair(side)) / 2) for side in entry["y"]])
     middle = (np.array(frame["centre"], float) + np.array(frame["axes"], float) @ y).reshape(shape)
+    return _judged(entry["value"], W, middle, h)
+
+
+def listed_anywhere(entry: Any, h: Several, shape: tuple[int, int]) -> tuple[str, Any]:
+    """The same of an entry that has rows of bounds of its gain."""
+    if not isinstance(entry, dict) or set(entry) != {"W", "value"}:
+        raise NoClaimError("a minimiser has other keys")
+    W = [pair(x) for row in entry["W"] for x in row]
+    if [len(row) for row in entry["W"]] != [shape[1]] * shape[0]:
+        raise NoClaimError("W has the wrong shape")
+    return _judged(entry["value"], W, np.array([float(a + b) / 2 for a, b in W]).reshape(shape), h)
+
+
+def _judged(value: Any, W: list[Any], middle: np.ndarray, h: Several) -> tuple[str, Any]:
     point = minimum(h, middle)
     if point is None:
         return f"no strict minimum near {middle.tolist()}", None
@@ -401,7 +421,7 @@ def listed(entry: Any, h: Several, shape: tuple[int, int], frame: Any) -> tuple[
         room = CLOSE * (1 + abs(x))
         if not float(a) - room <= x <= float(b) + room:
             return f"a listed gain is off the minimiser at {point[0].tolist()}", None
-    lo, hi = pair(entry["value"])
+    lo, hi = pair(value)
     room = abs(point[1]) * MP.mpf(10) ** -15
     if not mpf(lo) - room <= point[1] <= mpf(hi) + room:
         return f"h is {float(point[1])!r} at a listed minimiser", None

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from jury import MP, Document, NoClaimError, Question, judge, mpf, number, text_number
-from jury_gains import Several, listed, met
+from jury_gains import Several, listed, listed_anywhere, met
 from line_search import Line, search
 from scipy.optimize import minimize
 
@@ -15,14 +15,18 @@ from scipy.optimize import minimize
 def spurious(d: Document, q: Question) -> str:
     """Both are strict minima; the second is higher by ε, which is more than was asked."""
     n, m = q.shape
-    if q.kind != "gradient" or n * m < 2:
+    anywhere = d["proof"]["kind"] == "points"
+    if not anywhere and (q.kind != "gradient" or n * m < 2):
         return "no such claim is made of this problem"
     epsilon, asked = mpf(number(d["epsilon"])), mpf(text_number(d["asked"]))
     if asked < 0 or epsilon <= asked:
         return "the gap is not more than what was asked"
     h, points = Several(q), []
     for entry in d["proof"]["minimisers"]:
-        why, point = listed(entry, h, (m, n), d["proof"]["frame"])
+        if anywhere:
+            why, point = listed_anywhere(entry, h, (m, n))
+        else:
+            why, point = listed(entry, h, (m, n), d["proof"]["frame"])
         if point is None:
             return why
         points.append(point)

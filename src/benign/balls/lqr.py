@@ -198,6 +198,8 @@ class LqrObjective:
         Unproved: it could not be decided, or (normalised step) ∇g ≠ 0 could not be shown.
     """
 
+    loop: type[ClosedLoop] = ClosedLoop
+
     def __init__(self, problem: Problem) -> None:
         made = {plant: BallPlant.of(plant) for task in problem.tasks for plant in (task.f, task.g)}
         self.f = [made[task.f] for task in problem.tasks]
@@ -213,9 +215,9 @@ class LqrObjective:
         loops: list[ClosedLoop] = []
         try:
             for _ in range(self.shots):
-                loops.append(ClosedLoop(self.g[task], W))
+                loops.append(self.loop(self.g[task], W))
                 W = W - self._pace(loops[-1]) * loops[-1].gradient
-            return Visit(tuple(loops), ClosedLoop(self.f[task], W))
+            return Visit(tuple(loops), self.loop(self.f[task], W))
         except (NotStabilising, Unproved) as error:
             where = "W itself" if not loops else f"the gain after shot {len(loops)}"
             raise type(error)(f"task {quoted(self.names[task])}, {where}: {error}") from None

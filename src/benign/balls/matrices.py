@@ -8,7 +8,7 @@ from an inequality that was shown in balls.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from flint import acb_mat, arb, arb_mat, ctx
@@ -63,22 +63,33 @@ def inner(M: arb_mat, N: arb_mat) -> arb:
 
 
 def is_positive_definite(M: arb_mat) -> bool:
-    """M ≻ 0, for all the symmetric matrices within the balls of the lower triangle.
+    """M ≻ 0, for all the symmetric matrices within the balls of the lower triangle."""
+    return all(bool(pivot > 0) for pivot in _pivots(M))
 
-    M = LDL' with D > 0, by symmetric elimination: the balls of D hold the pivots of every such matrix.
+
+def is_indefinite(M: arb_mat) -> bool:
+    """Whether all those matrices have a negative and a positive eigenvalue (Sylvester's law)."""
+    signs = {1 if pivot > 0 else -1 if pivot < 0 else 0 for pivot in _pivots(M)}
+    return signs == {-1, 1}
+
+
+def _pivots(M: arb_mat) -> Iterator[arb]:
+    """D of M = LDL', by symmetric elimination, up to the first pivot whose sign is not certain.
+
+    The balls hold the pivots of every symmetric matrix within the balls of the lower triangle.
     """
     n = M.nrows()
     rows = [[M[i, j] for j in range(i + 1)] for i in range(n)]
     for k in range(n):
         pivot = rows[k][k]
-        if not pivot > 0:
-            return False
+        yield pivot
+        if not (pivot > 0 or pivot < 0):
+            return
         column = [rows[i][k] for i in range(n) if i > k]
         for i, x in enumerate(column, k + 1):
             factor, row = x / pivot, rows[i]
             for j in range(k + 1, i + 1):
                 row[j] -= factor * column[j - k - 1]
-    return True
 
 
 def frobenius_norm(M: arb_mat) -> arb:

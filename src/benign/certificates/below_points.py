@@ -75,7 +75,9 @@ def prove_points(document: Document, objective: BoxObjective, tests: BoxTests) -
         raise Refused("minimisers: none is listed, so nothing is claimed")
     if len(entries) > MAX_POINTS:
         raise Refused(f"minimisers: more than {MAX_POINTS}")
-    sides = [_sides(entry, "y", f"minimisers[{i}]", objective.p) for i, entry in enumerate(entries)]
+    sides = [
+        read_sides(entry.get("y"), objective.p, f"minimisers[{i}].y") for i, entry in enumerate(entries)
+    ]
     _require_apart(sides)
     points = []
     for i, (entry, y) in enumerate(zip(entries, sides, strict=True)):
@@ -86,13 +88,17 @@ def prove_points(document: Document, objective: BoxObjective, tests: BoxTests) -
     return points
 
 
-def _sides(entry: dict[str, Any], key: str, place: str, p: int) -> list[Bounds]:
-    value = entry.get(key)
+def read_sides(value: Any, p: int, place: str) -> list[Bounds]:
+    """A list of p finite pairs of bounds.
+
+    Raises:
+        Refused: it is none.
+    """
     if not isinstance(value, list) or len(value) != p:
-        raise Refused(f"{place}.{key}: expected {p} pairs of bounds")
-    found = [pair({key: side}, key) for side in value]
+        raise Refused(f"{place}: expected {p} pairs of bounds")
+    found = [pair({place: side}, place) for side in value]
     if not all(math.isfinite(x) for side in found for x in side):
-        raise Refused(f"{place}.{key}: expected finite bounds")
+        raise Refused(f"{place}: expected finite bounds")
     return found
 
 
@@ -106,7 +112,7 @@ def _require_apart(sides: list[list[Bounds]]) -> None:
 def _prove(
     entry: dict[str, Any], y: list[Bounds], place: str, objective: BoxObjective, tests: BoxTests
 ) -> Point:
-    claimed = _sides(entry, "W", place, objective.p)
+    claimed = read_sides(entry.get("W"), objective.p, f"{place}.W")
     value = pair(entry, "value")
     lo, hi = _convex_ends(entry, place, objective.p)
     for d, (a, b) in enumerate(y):
@@ -116,16 +122,17 @@ def _prove(
             raise Refused(f"{place}.y[{d}]: not within the convex box")
     own, gain, h = _enclosed(y, place, objective)
     for d, (x, side) in enumerate(zip(own, y, strict=True)):
-        _require_within(x, side, f"{place}.y[{d}]")
+        require_within(x, side, f"{place}.y[{d}]")
     for d, (x, side) in enumerate(zip(gain.entries(), claimed, strict=True)):
-        _require_within(x, side, f"{place}.W[{d}]")
-    _require_within(h, value, f"{place}.value")
+        require_within(x, side, f"{place}.W[{d}]")
+    require_within(h, value, f"{place}.value")
     if not tests.shown("convex", Box.between(lo, hi), HALVINGS):
         raise Refused(f"{place}.convex: ∇²h ≻ 0 could not be shown on all of that box")
     return Point(gain, enclosing_floats(h), lo, hi)
 
 
-def _require_within(own: arb, claimed: Bounds, place: str) -> None:
+def require_within(own: arb, claimed: Bounds, place: str) -> None:
+    """Refuse bounds that do not hold what was found."""
     if not (own >= arb(claimed[0]) and own <= arb(claimed[1])):
         raise Refused(f"{place}: {list(claimed)} does not hold what was found, {own.str(20)}")
 

@@ -186,7 +186,7 @@ def _give_up(error: ProblemError | BudgetError, done: Outcome, *, as_json: bool)
 
 
 def _means(problems: Sequence[Problem], proof: str) -> list[Any]:
-    """How each problem is to be looked at: as asked, or by a search where no proof is known."""
+    """How each problem is to be looked at: as asked, or by a search where no list is ever proved."""
     scalar = problems[0].family.is_scalar
     if scalar and proof != "off":
         return [proof] * len(problems)
@@ -194,7 +194,7 @@ def _means(problems: Sequence[Problem], proof: str) -> list[Any]:
         os.environ["JAX_ENABLE_X64"] = "1"
     from benign.prove.boxes.below import applies
 
-    return ["off" if applies(one) and not scalar else proof for one in problems]
+    return ["try" if proof == "required" and applies(one) else proof for one in problems]
 
 
 def _names(problems: Sequence[Problem]) -> list[str]:

@@ -117,13 +117,15 @@ def leave(problems: Sequence[Problem], results: Sequence[Any], *, asserted: bool
     from benign.results.observed import ObservedLandscape
 
     required = proof == "required"
-    observed = [isinstance(result, ObservedLandscape) for result in results]
-    if required and any(observed):
+    searched = [isinstance(result, ObservedLandscape) for result in results]
+    if required and any(searched):
         from benign.prove.boxes.below import applies
 
         reason = next(filter(None, map(applies, problems)))
         print(f"benign: no proof, an observation: {reason}", file=sys.stderr)
         raise typer.Exit(UNDECIDED)
+    # A search that ends with two proved minima has an answer, though not a list.
+    observed = [seen and one.certificate is None for one, seen in zip(results, searched, strict=True)]
     statuses = {
         result.verdict.status.value for result, seen in zip(results, observed, strict=True) if not seen
     }

@@ -155,6 +155,29 @@ def spurious_certificate(
             more than `asked`.
         asked: the ε that was asked about.
     """
+    proof = {
+        "kind": "boxes",
+        "frame": {"centre": list(centre), "axes": [list(row) for row in axes]},
+        "minimisers": [dict(low), dict(high)],
+    }
+    return _spurious(problem, proof, asked)
+
+
+def apart_certificate(
+    problem: Problem, *, low: Mapping[str, Any], high: Mapping[str, Any], asked: Fraction
+) -> dict[str, Any]:
+    """The same claim in any dimension, for both kinds of step.
+
+    Args:
+        problem: the problem.
+        low, high: two strict minimisers: "W", rows of bounds, and "value", bounds.
+        asked: the ε that was asked about.
+    """
+    return _spurious(problem, {"kind": "points", "minimisers": [dict(low), dict(high)]}, asked)
+
+
+def _spurious(problem: Problem, proof: dict[str, Any], asked: Fraction) -> dict[str, Any]:
+    low, high = proof["minimisers"]
     gap = Fraction(high["value"][0]) - Fraction(low["value"][1])
     epsilon = float(gap)
     if Fraction(epsilon) > gap:
@@ -163,11 +186,7 @@ def spurious_certificate(
         {
             "claim": SPURIOUS,
             "problem": problem_to_json(problem),
-            "proof": {
-                "kind": "boxes",
-                "frame": {"centre": list(centre), "axes": [list(row) for row in axes]},
-                "minimisers": [dict(low), dict(high)],
-            },
+            "proof": proof,
             "epsilon": epsilon,
             "asked": str(asked),
         }

@@ -53,7 +53,7 @@ _MALFORMED = (
 def landscape_document(landscape: Landscape) -> Document:
     """All of a landscape but its certificates, as a JSON document."""
     verdict = landscape.verdict
-    own = landscape.certificate
+    own, met = landscape.certificate, isinstance(landscape, ObservedLandscape)
     digests = [None if p.certificate is None else p.certificate["digest"] for p in landscape.minimizers]
     return {
         "benign": "landscape",
@@ -78,7 +78,7 @@ def landscape_document(landscape: Landscape) -> Document:
             for point in landscape.minimizers
         ],
         "checked": landscape.checked,
-        "certificates": digests if own is None else [own["digest"]],
+        "certificates": digests if own is None or met else [own["digest"]],
         "coverage": _coverage(landscape),
         "problem": problem_to_json(landscape.problem),
         "facts": dict(landscape.facts),
@@ -157,7 +157,9 @@ def landscape_from_document(
     kind = document["coverage"]["list"]
     if kind == MET:
         found = [certificate(i, digest) for i, digest in enumerate(digests, start=1)]
-        return _met(document["coverage"], head, found)
+        record = document["coverage"]
+        head["certificate"] = certificate(1, record.get("refutation"))
+        return _met(record, head, found)
     head["verdict"] = Verdict(Status(verdict["status"]), verdict["statement"], verdict["reason"])
     head["certificate"] = certificate(1, digests[0]) if digests else None
     if kind == LINE:
@@ -349,6 +351,7 @@ def _met_to_json(landscape: ObservedLandscape) -> Document:
             for run in landscape.runs
         ],
         **({"remark": landscape.remark} if landscape.remark else {}),
+        **({"refutation": own["digest"]} if (own := landscape.certificate) else {}),
     }
 
 

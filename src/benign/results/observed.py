@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from benign.exact.rounding import at_least
+from benign.exact.rounding import at_least, between, exactly
 from benign.results.enclosure import Enclosure
 from benign.results.landscape import MOST_LINES, Kind, Landscape
 from benign.verdict import Status, Verdict
@@ -135,9 +136,25 @@ class Met:
         return f"what a search from {self.starts} random starts met; it can have missed minima"
 
 
+def _refuted(certificate: dict[str, Any], unseen: str) -> Verdict:
+    """That not every local minimum is global, of two minima that were proved."""
+    asked, gap = Fraction(certificate["asked"]), float(certificate["epsilon"])
+    _, high = certificate["proof"]["minimisers"]
+    what = "is global" if asked == 0 else f"is within {exactly(asked)} of the global one"
+    where = between(high["value"][0], high["value"][1], 10)
+    reason = (
+        f"one with h in {where} lies at least {at_least(gap, 3)} above another, "
+        f"both proved; what else there is was searched for: {unseen}"
+    )
+    return Verdict(Status.REFUTED, f"every local minimum of h {what}", reason)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ObservedLandscape(Landscape):
     """The stationary points that a search met: an observation, never a proof of completeness.
+
+    Where two minima of different value are proved, `certificate` holds them, and the verdict is that
+    not every local minimum is global; `minimum` and `epsilon` are bounded on one side then.
 
     Attributes:
         met: what was met, by increasing value.
@@ -161,6 +178,11 @@ class ObservedLandscape(Landscape):
     def __post_init__(self) -> None:
         reason = f"{self._unseen()}; {self.remark}" if self.remark else self._unseen()
         verdict = Verdict(Status.OBSERVED, self._found(), reason)
+        if self.certificate is not None:
+            verdict = _refuted(self.certificate, self._unseen())
+            low, _ = self.certificate["proof"]["minimisers"]
+            object.__setattr__(self, "minimum", Enclosure(0.0, float(low["value"][1])))
+            object.__setattr__(self, "epsilon", Enclosure(float(self.certificate["epsilon"]), inf))
         object.__setattr__(self, "verdict", verdict)
 
     @cached_property
@@ -174,6 +196,12 @@ class ObservedLandscape(Landscape):
     def points(self) -> tuple[ObservedPoint, ...]:
         """All points of the list, by increasing value."""
         return self.met
+
+    @property
+    def certificates(self) -> tuple[dict[str, Any], ...]:
+        """Every document that proves something of the result."""
+        gaps = tuple(p.certificate for p in self.minimizers if p.certificate is not None)
+        return gaps if self.certificate is None else (self.certificate, *gaps)
 
     @property
     def coverage(self) -> Met:
@@ -195,6 +223,15 @@ class ObservedLandscape(Landscape):
         attached = dict(zip(map(id, self.minimizers), certificates, strict=False))
         met = tuple(replace(p, certificate=attached.get(id(p), p.certificate)) for p in self.met)
         return replace(self, met=met)
+
+    def refuted(self, certificate: dict[str, Any]) -> ObservedLandscape:
+        """The same with a document that proves two of its minima, and that one is not global."""
+        return replace(self, certificate=certificate)
+
+    def withdrawn(self, verdict: Verdict) -> ObservedLandscape:
+        """The same with nothing proved of the whole: the checker has refused the certificate."""
+        nothing = Enclosure(0.0, inf)
+        return replace(self, certificate=None, minimum=nothing, epsilon=nothing, remark=verdict.reason)
 
     def without_proof(self, why: str) -> ObservedLandscape:
         """The same, with the reason why it was not proved."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -49,7 +50,7 @@ PROVING = 0.9
 AT_ONCE = 2.0
 """Seconds that a check of a result may be estimated to take, where there is no budget."""
 
-Proved = TypeVar("Proved", "LineLandscape", "LandscapeBelow")
+Proved = TypeVar("Proved", "LineLandscape", "LandscapeBelow", "ObservedLandscape")
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, how much of it is done, and how much is left or there is in all."""
@@ -75,8 +76,9 @@ def analyze(
 
     One state and one input: every stationary point, proved. Two to four parameters and the gradient
     step: every local minimiser below a level, proved, guided by a search. Else a search: what was
-    *observed*, each minimum with a certified gap. What was chosen shows in the type of the result and
-    in its verdict.
+    *observed*, each minimum with a certified gap; where two of them are proved to differ in value, it
+    is proved that not every local minimum is global. What was chosen shows in the type of the result
+    and in its verdict.
 
     Args:
         objective: a `MetaObjective`, an exact `Problem`, or a family of any form with its step.
@@ -164,8 +166,10 @@ def _analyzed(
     )
 
     wanted = asked(epsilon)
-    if proof == "off" or (proof == "try" and few_parameters.applies(problem)):
+    if proof == "off":
         return _searched(objective, starts, seed, clock, progress)
+    if proof == "try" and few_parameters.applies(problem):
+        return _refuted(_searched(objective, starts, seed, clock, progress), wanted, clock)
     observed = in_vain = None
     if proof == "try":
         # The search costs a compilation, which a short proof would not repay.
@@ -238,6 +242,15 @@ def _searched(
     h = meta_objective(objective)
     found = search(h, starts=starts, seed=seed, budget=clock.part(SEARCHING), progress=report)
     return certified(found, clock)
+
+
+def _refuted(found: ObservedLandscape, asked: Fraction, clock: Clock) -> ObservedLandscape:
+    """What a search met, with a proof that not every local minimum is global if there is one."""
+    from benign.prove.apart import refutation
+
+    minima = [(point.W, point.height) for point in found.minimizers]
+    document = refutation(found.problem, minima, asked, clock)
+    return found if document is None else confirmed(found.refuted(document), clock)
 
 
 def _proving(progress: Progress | None) -> Callable[[int, int, int], None] | None:

@@ -45,7 +45,8 @@ def observed_report(landscape: ObservedLandscape, title: str = "") -> Group:
     parts = [
         Text(clean(title), style="bold") if title else Text(""),
         Text.assemble(
-            (verdict.status.upper(), "bold yellow"), f": {verdict.finding}; {verdict.reason}"
+            (verdict.status.upper(), f"bold {'yellow' if landscape.certificate is None else 'red'}"),
+            f": {verdict.finding}; {verdict.reason}",
         ),
         Text(
             f"  {step.kind} step, eta = {step_size(step.eta)}, {step.shots} shot"
@@ -60,6 +61,7 @@ def observed_report(landscape: ObservedLandscape, title: str = "") -> Group:
         Text(
             "A search can miss minima: this list is an observation. The gaps are proved (regret bounds "
             "in ball arithmetic) and hold whatever was missed."
+            + (" So are two of the minima, and that they differ." if landscape.certificate else "")
         )
     )
     return Group(*parts)

@@ -41,10 +41,9 @@ def save_landscape(
     contents: dict[str, str | bytes] = {"landscape.json": to_text(landscape_document(landscape))}
     if landscape.certificate is not None:
         contents["certificate.json"] = to_text(landscape.certificate)
-    else:
-        for number, point in enumerate(landscape.minimizers, start=1):
-            if point.certificate is not None:
-                contents[f"certificate-{number}.json"] = to_text(point.certificate)
+    for number, point in enumerate(landscape.minimizers, start=1):
+        if point.certificate is not None and point.certificate is not landscape.certificate:
+            contents[f"certificate-{number}.json"] = to_text(point.certificate)
 
     def pictures() -> dict[str, bytes]:
         with suppress(BudgetError):

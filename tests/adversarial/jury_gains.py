@@ -399,6 +399,8 @@ def listed(entry: Any, h: Several, shape: tuple[int, int], frame: Any) -> tuple[
         raise NoClaimError("W has the wrong shape")
     # From the middle of y: W may be as wide as one likes, if it holds the gain.
     y = np.array([float(sum(pair(side)) / 2) for side in entry["y"]])
+    if not np.isfinite(y).all():
+        raise NoClaimError("y is not finite")
     middle = (np.array(frame["centre"], float) + np.array(frame["axes"], float) @ y).reshape(shape)
     return _judged(entry["value"], W, middle, h)
 

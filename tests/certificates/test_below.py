@@ -378,6 +378,12 @@ MALFORMED = {
     "y reversed": put(["minimisers", 0, "y"], [[0.1, 0.0], [0.0, 0.1]]),
     "y infinite": put(["minimisers", 0, "y"], [["-inf", "inf"], ["-inf", "inf"]]),
     "y beyond the root": put(["minimisers", 0, "y"], [[1.5, 1.6], [0.0, 0.1]]),
+    "y of many digits": lambda d: d.update(
+        minimisers=[
+            d["minimisers"][0]
+            | {"y": [[1e-300, 0.9]] * 2, "convex": {"centre": [0.5] * 2, "radius": [0.7] * 2}}
+        ]
+    ),
     "unknown key": put(["minimisers", 0, "kind"], "minimum"),
     "value a word": put(["minimisers", 0, "value"], "low"),
     "no convex box": put(["minimisers", 0, "convex"], None),

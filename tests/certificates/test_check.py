@@ -96,7 +96,8 @@ def test_certificates_of_degenerate_problems_are_accepted_for_what_they_are(name
     verdict = check(landscape.certificate)
     assert verdict
     count = len(landscape.undecided)
-    assert verdict.statement.endswith(f"but for {count} undecided stretch" if count else "is complete")
+    stretches = f"{count} undecided stretch{'es' * (count > 1)}"
+    assert verdict.statement.endswith(f"but for {stretches}" if count else "is complete")
 
 
 # --- mutations that make the claim false ---------------------------------------------------------

@@ -186,7 +186,7 @@ def _enclosed(y: list[Bounds], place: str, objective: BoxObjective) -> tuple[lis
     """A zero of ∇h next to the middle of a box: balls of its coordinates, of the gain and of h."""
     with ctx.workprec(PRECISION):
         try:
-            z, M = _newton([(arb(a) + arb(b)) / 2 for a, b in y], objective)
+            z, M = _newton([((arb(a) + arb(b)) / 2).mid() for a, b in y], objective)
             for bits in TINY:
                 X = Box(z, [arb(2) ** -bits] * objective.p)
                 if _maps_into_itself(X, M, objective):

@@ -60,11 +60,16 @@ def require_directory(directory: str | os.PathLike[str]) -> Path:
     return path
 
 
-def require_file(path: str | os.PathLike[str]) -> Path:
+def require_file(path: str | os.PathLike[str], what: str = "") -> Path:
     """Refuse, before any work, a place that could not become a file of ours; makes nothing.
 
+    Args:
+        path: the file.
+        what: what is to be written, as such a document says of itself ("certificate"): only its like is
+            ever replaced. Nothing is, if empty.
+
     Raises:
-        OutputError: as `require_directory` of its directory; or what lies there is not ours.
+        OutputError: as `require_directory` of its directory; or something else lies there.
     """
     place = Path(path_of(path, "out"))
     require_directory(place.parent)
@@ -73,11 +78,9 @@ def require_file(path: str | os.PathLike[str]) -> Path:
     if len(os.fsencode(place.name)) > LONGEST_NAME:
         raise OutputError(f"{shown(place)}: its name has more than {LONGEST_NAME} bytes")
     require_regular(place)
-    if os.path.lexists(place) and not _says_it_is_ours(place):
-        raise OutputError(
-            f"{shown(place)}: a file of that name is there, and not one that this library wrote; "
-            "name another"
-        )
+    if os.path.lexists(place) and not (what and _says(place, what)):
+        other = f", and no {what}" if what else ""
+        raise OutputError(f"{shown(place)}: a file of that name is there{other}; name another")
     return place
 
 
@@ -145,13 +148,13 @@ def write_atomically(path: str | os.PathLike[str], content: Content) -> Path:
     return path
 
 
-def write_own(path: str | os.PathLike[str], content: Content) -> Path:
-    """The same for a file that a user names, which may replace one of ours but nobody else's.
+def write_own(path: str | os.PathLike[str], content: Content, what: str = "") -> Path:
+    """The same for a file that a user names; it replaces its like and nothing else: see `require_file`.
 
     Raises:
         OutputError: as `require_file` and `write_atomically`.
     """
-    return write_atomically(require_file(path), content)
+    return write_atomically(require_file(path, what), content)
 
 
 def as_bytes(content: Content) -> bytes:
@@ -176,14 +179,12 @@ def require_regular(path: Path) -> None:
         raise OutputError(f"{shown(path)}: {kind_of(mode)} of that name is in the way; name another")
 
 
-_OURS = re.compile(rb'(?m)^[\s{]*"?benign"?\s*[:=]')
-
-
-def _says_it_is_ours(path: Path) -> bool:
-    """Whether a document says that this library, or someone for it, wrote it."""
+def _says(path: Path, what: str) -> bool:
+    """Whether a JSON document says of itself that it is this."""
+    said_so = re.compile(rb'^\s*\{\s*"benign"\s*:\s*"' + re.escape(what.encode()) + rb'"')
     try:
         with open(path, "rb") as file:
-            return _OURS.search(file.read(65536)) is not None
+            return said_so.search(file.read(65536)) is not None
     except OSError:
         return False
 

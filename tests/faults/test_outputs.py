@@ -15,7 +15,7 @@ from processes import a_place, run
 
 import benign
 from benign.errors import OutputError
-from benign.files import require_directory, require_file, write_atomically
+from benign.files import require_directory, require_file, write_atomically, write_own
 from benign.folders import MANIFEST, About, claimed, clear, require_place, save_all
 from benign.results.documents import about_landscape
 
@@ -201,11 +201,21 @@ def test_a_file_that_is_not_ours_is_never_replaced(tmp_path):
     (tmp_path / "landscape.json").write_text("mine")
     with pytest.raises(OutputError, match="not one of these results"):
         benign.analyze("paper-figure-3b", eta="0.05", out=tmp_path)
-    with pytest.raises(OutputError, match="not one that this library wrote"):
+    with pytest.raises(OutputError, match="a file of that name is there"):
         benign.save_family("paper-figure-3b", tmp_path / "landscape.json")
     assert os.listdir(tmp_path) == ["landscape.json"]
+    own = benign.save_family("paper-figure-3b", tmp_path / "g.toml")
+    before = own.read_text() + "# what I found out about these plants"
+    own.write_text(before)
+    with pytest.raises(OutputError, match="a file of that name is there"):
+        benign.save_family("paper-figure-3b", own)
+    with pytest.raises(OutputError, match="a file of that name is there, and no certificate"):
+        write_own(own, "{}", "certificate")
+    assert own.read_text() == before
+    benign.save_family("paper-figure-3b", own, replace=True)
+    assert "found out" not in own.read_text()
     for _ in range(2):
-        benign.save_family("paper-figure-3b", tmp_path / "g.toml")
+        write_own(tmp_path / "c.json", '{\n "benign": "certificate"}', "certificate")
     (tmp_path / "link").symlink_to("g.toml")
     with pytest.raises(OutputError, match="this is a link"):
         write_atomically(tmp_path / "link", "x")

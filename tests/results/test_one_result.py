@@ -159,3 +159,14 @@ def test_nothing_is_left_of_what_the_checker_refuses(landscapes, monkeypatch):
     assert tuple(landscape.epsilon) == tuple(landscape.minimum) == (0.0, float("inf"))
     assert all(point.gap == float("inf") for point in landscape.minimizers)
     assert "may be incomplete" in advice(landscape)
+
+
+def test_a_verdict_that_was_changed_is_refused(tmp_path):
+    benign.analyze("paper-figure-1", eta="0.05", out=tmp_path)
+    path = tmp_path / "landscape.json"
+    document = json.loads(path.read_text())
+    assert benign.read(path).verdict.status == document["verdict"]["status"] == "proved"
+    document["verdict"]["status"] = "refuted"
+    path.write_text(json.dumps(document))
+    with pytest.raises(benign.FileFormatError, match="this file was changed"):
+        benign.read(path)

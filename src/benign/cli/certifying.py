@@ -21,7 +21,10 @@ FamiliesArgument = Annotated[
     typer.Argument(help=f"{FAMILY} Or several.", autocompletion=families),
 ]
 GainArgument = Annotated[
-    str, typer.Argument(metavar="W", help='The gain: a number, or rows such as "[[1, 2]]".')
+    str,
+    typer.Argument(
+        metavar="W", help='The gain: a number (after "--" if negative), or rows such as "[[1, 2]]".'
+    ),
 ]
 ClaimOption = Annotated[
     str | None,
@@ -99,7 +102,7 @@ def _certify(
     if out is not None:
         if name:
             make_directory(out.parent)
-        write_own(out, json.dumps(document, indent=1) + "\n")
+        write_own(out, json.dumps(document, indent=1) + "\n", "certificate")
         print(f"Written: {clean(str(out))}")
 
 
@@ -116,7 +119,7 @@ def _require(places: list[Path | None]) -> None:
 
     for place in places:
         if place is not None:
-            require_file(place)
+            require_file(place, "certificate")
 
 
 def _places(families: list[str], out: Path | None) -> list[Path | None]:

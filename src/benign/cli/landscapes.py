@@ -98,7 +98,8 @@ def run(
         tell_written(done.written if not as_json else [])
         causes = set(done.refused.values())
         kind = BudgetError if done.late else ProblemError
-        raise kind(causes.pop() if len(causes) == 1 else f"no step size will do{done.reasons}")
+        none = "no step size was done in time" if done.late else "no step size will do"
+        raise kind(causes.pop() if len(causes) == 1 else f"{none}{done.reasons}")
     return done
 
 

@@ -88,6 +88,7 @@ GapOption = Annotated[
 SecondsOption = Annotated[
     str | None,
     typer.Option(
+        "--budget",
         "--seconds",
         help="Time for the whole command, e.g. 30s; a number is seconds.",
         show_default="no limit",
@@ -147,7 +148,7 @@ def train(
         one_step_size("train", eta)
     if resume and out is None:
         raise ProblemError("--resume needs --out, the directory that holds the checkpoint")
-    clock = working(clock_of(seconds, "seconds"), draws=out is not None)
+    clock = working(clock_of(seconds), draws=out is not None)
     if out is not None:
         _require_free(out, resume=resume, force=force)
     begin = _start(start)

@@ -69,7 +69,10 @@ _MESSAGES = {
     Stop.STEPS: "all meta-steps were taken",
     Stop.TIME: "the time is up",
     Stop.INTERRUPTED: "it was interrupted",
-    Stop.STUCK: "no step, however short, is feasible and lowers the objective enough: a rim or a jump",
+    Stop.STUCK: (
+        "no step along the update, however short, is feasible and lowers the objective enough: a "
+        "minimum to rounding, a rim or a jump, or an update of the optimizer that points uphill"
+    ),
 }
 
 

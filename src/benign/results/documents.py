@@ -135,8 +135,8 @@ def read_landscape(
 
     try:
         return landscape_from_document(document, found)
-    except FileFormatError:
-        raise
+    except FileFormatError as error:
+        raise FileFormatError(f"{path}: {error}") from None
     except _MALFORMED as error:
         what = f"{type(error).__name__}: {error}"
         raise FileFormatError(f"{path}: not a landscape written by this library ({what})") from error
@@ -161,7 +161,12 @@ def landscape_from_document(
         head["certificate"] = certificate(1, record.get("refutation"))
         return _met(record, head, found)
     head["verdict"] = Verdict(Status(verdict["status"]), verdict["statement"], verdict["reason"])
-    head["certificate"] = certificate(1, digests[0]) if digests else None
+    own = head["certificate"] = certificate(1, digests[0]) if digests else None
+    if own is not None and own.get("status", verdict["status"]) != verdict["status"]:
+        raise FileFormatError(
+            f"the verdict here is {clean(str(verdict['status']), 20)!r}, and that of its certificate "
+            f"{clean(str(own['status']), 20)!r}: this file was changed"
+        )
     if kind == LINE:
         return _line(document["coverage"], head)
     if kind != BELOW:

@@ -74,5 +74,5 @@ class Journal:
             "digest": digest_of(self.entries),
             "entries": self.entries,
         }
-        write_own(self.path, to_text(document))
+        write_own(self.path, to_text(document), KIND)
         self._written = time.monotonic()

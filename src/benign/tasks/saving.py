@@ -8,7 +8,7 @@ from typing import Any
 
 from benign.errors import UsageError
 from benign.exact.problem import Step
-from benign.files import write_own
+from benign.files import write_atomically, write_own
 from benign.opening import path_of
 from benign.tasks.files import FamilyFile, Format, SuggestedStep, dumps, format_of
 from benign.tasks.given import as_exact_family, described, opened
@@ -23,6 +23,7 @@ def save_family(
     licence: str | None = None,
     notes: str | None = None,
     step: Any = None,
+    replace: bool = False,
 ) -> Path:
     """Write a family file, whole or not at all; `load` gives back the same family, number for number.
 
@@ -34,6 +35,7 @@ def save_family(
         title, source, licence, notes: Text for people; what the family's own file says by default.
         step: The step to suggest: a `SuggestedStep`, `Step`, `GradientStep` or `NormalizedStep`; that
             of the family's own file by default.
+        replace: Whether a file of that name may be replaced; what a user wrote there would be lost.
 
     Returns:
         The path.
@@ -43,12 +45,12 @@ def save_family(
         FileFormatError: another suffix.
         ProblemError: the family could not be read back: it is not well posed, a fraction is too long,
             or a name or a text is none that a file may hold (a line break in a name).
-        OutputError: the file cannot be written, or a file that is no family file is in the way.
+        OutputError: the file cannot be written, or a file of that name is there.
     """
     target = Path(path_of(path, "save_family"))
     texts = {"title": title, "source": source, "licence": licence, "notes": notes}
     text = family_text(family, format_of(target), **texts, step=step)
-    return write_own(target, text)
+    return write_atomically(target, text) if replace is True else write_own(target, text)
 
 
 def family_text(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benign.prove.line.gradient import NO_TIME
 from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind
 from benign.results.line import LineLandscape, StationaryPoint, TaskOptimum
@@ -260,9 +261,11 @@ def advice(landscape: LineLandscape) -> str:
     """What the verdict means for someone who is about to train."""
     step = landscape.problem.step
     if landscape.undecided:
-        return (
-            "Advice: the list of minima may be incomplete where stretches are undecided. "
-            "A slightly different eta usually settles them."
+        late = any(NO_TIME in stretch.reason for stretch in landscape.undecided)
+        return "Advice: the list of minima may be incomplete where stretches are undecided. " + (
+            "More time (--budget) decides more."
+            if late
+            else "A slightly different eta may settle them."
         )
     spurious = [p for p in landscape.minima if p.value.lo > landscape.minimum.hi]
     if landscape.epsilon.hi == 0:

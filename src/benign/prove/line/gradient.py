@@ -76,11 +76,7 @@ def enumerate_gradient(problem: Problem, clock: Clock = NO_LIMIT) -> Enumeration
     multiple: list[StationaryPoint] = []
     for run, left, right in found:
         if run.tag == "?":
-            why = (
-                "there was no time for it"
-                if cut
-                else "neither h' nor h'' could be bounded away from zero"
-            )
+            why = NO_TIME if cut else "neither h' nor h'' could be bounded away from zero"
             doubtful.append((run.lo, run.hi, why))
         elif run.tag in "v^a" and 0 in (left, right):
             doubtful.append((run.lo, run.hi, "the sign of h' at an end could not be decided"))

@@ -21,6 +21,9 @@ def main() -> None:
 
 def _run() -> None:
     # Here, where an import that fails, for lack of memory, is told as any other error is.
+    from benign.caching import keep_xla
     from benign.cli.application import app
+
+    keep_xla()
 
     app(prog_name="benign")

@@ -22,7 +22,7 @@ from benign.cli.common import (
     set_up_jax,
     tell_json,
 )
-from benign.cli.options import FamilyArgument, JsonOption, ShotsOption
+from benign.cli.options import FamilyArgument, JsonOption, NoCacheOption, ShotsOption
 from benign.cli.ranges import FORMS, one_step_size, step_sizes, tell_spacing
 from benign.cli.screen import Screen
 from benign.errors import ProblemError
@@ -79,6 +79,7 @@ def recommend(
     budget: BudgetOption = None,
     out: Annotated[Path | None, typer.Option(help="Directory for the picture and the result.")] = None,
     json: JsonOption = False,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Which variant, which step size: epsilon, attained cost, share of good starts, and an advice.
 

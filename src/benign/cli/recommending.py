@@ -19,7 +19,6 @@ from benign.cli.common import (
     place,
     read,
     save_and_tell,
-    set_up_jax,
     tell_json,
 )
 from benign.cli.options import FamilyArgument, JsonOption, NoCacheOption, ShotsOption
@@ -149,7 +148,6 @@ def recommended(
 
     clock = settings.get("budget") or NO_LIMIT
     require_time(file.family, clock, "a recommendation")
-    set_up_jax(clock=clock)
     loaded(clock, "benign.sweeps.recommend")
     from benign.sweeps.recommend import recommend as run
 

@@ -8,10 +8,10 @@ answer exists the answer is +∞ and every derivative is zero, never NaN.
 """
 
 from benign.linalg.lyapunov import dlyap, dlyap_stable
-from benign.linalg.precision import float64_method, in_float64
 from benign.linalg.products import Matrices, matmul, symmetric, transpose
 from benign.linalg.riccati import dare, optimal_gain
 from benign.linalg.stability import is_stable, spectral_radius, unit_weights
+from benign.precision import float64_method, in_float64
 
 __all__ = [
     "Matrices",

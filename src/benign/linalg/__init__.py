@@ -1,7 +1,7 @@
 """Matrix equations of discrete time: Lyapunov, Riccati, spectral radius.
 
 Every function takes stacks of matrices (leading dimensions broadcast), works under `jit` and
-`vmap`, and is computed in float64 whether or not JAX's 64-bit mode is on (`linalg.precision`). The
+`vmap`, and is computed in float64 whether or not JAX's 64-bit mode is on (`benign.precision`). The
 two solvers carry hand-written derivatives that nest, so that gradients, Hessians and third
 derivatives are those of the equation and not of the loop that solved it. Outside the set where an
 answer exists the answer is +∞ and every derivative is zero, never NaN.

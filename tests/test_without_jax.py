@@ -3,7 +3,9 @@
 Each case is a process of its own; the second route is JAX, imported by the program at its end.
 """
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 
@@ -174,7 +176,7 @@ def test_a_search_is_the_same_with_and_without_jax():
         ("--help",),
         ("analyze", "paper-figure-1", "--eta", "0.05", "--proof", "off", "--starts", "32"),
         ("recommend", "paper-figure-2", "--eta", "0.05", "--etas", "0.05", "--starts", "8"),
-        ("analyze", "double-integrators", "--proof", "off", "--starts", "32"),
+        ("analyze", "four-masses", "--eta", "0.01", "--proof", "off", "--starts", "32"),
     ],
 )
 def test_a_command_that_needs_no_jax_imports_none(arguments):
@@ -235,3 +237,11 @@ def test_a_record_is_frozen_compared_and_changed():
     paths = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(h)]
     assert ".family.tasks.A" in paths
     assert ".step.eta" in paths
+
+
+def test_a_record_survives_a_pickle_and_a_copy():
+    h = MetaObjective([LQR(1, 1, 1, 1, name="one")], GradientStep("0.1"))
+    for again in (pickle.loads(pickle.dumps(h)), copy.copy(h), copy.deepcopy(h)):
+        assert again == h
+        assert again.problem == h.problem
+        assert again.family.names == ("one",)

@@ -17,6 +17,8 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 
+from benign.precision import jax_if_loaded
+
 R = TypeVar("R", bound="Record")
 
 
@@ -48,6 +50,9 @@ class Record:
         vars(made).update(vars(self), **fields)
         return made
 
+    def __reduce__(self) -> Any:
+        return _revived, (type(self), dict(vars(self)), jax_if_loaded() is not None)
+
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise FrozenInstanceError(f"cannot assign to field '{name}'")
 
@@ -67,6 +72,21 @@ class Record:
         return (
             f"{type(self).__name__}({', '.join(f'{x}={_in_short(getattr(self, x))}' for x in shown)})"
         )
+
+
+def _revived(cls: type[R], fields: dict[str, Any], with_jax: bool) -> R:
+    """A record from a pickle; where it comes from a process with JAX, this one has it as well.
+
+    NumPy and JAX differ in the last bits: so a worker answers as the process that sent it the record.
+    """
+    if with_jax:
+        import_module("jax")
+    record = object.__new__(cls)
+    for value in fields.values():
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)  # which a pickle forgets
+    vars(record).update(fields)
+    return record
 
 
 def leaves(value: Any) -> Iterable[Any]:

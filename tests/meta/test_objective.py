@@ -9,7 +9,7 @@ import pytest
 
 from benign.errors import BenignError, ProblemError
 from benign.exact.problem import Problem, Step
-from benign.meta import objective as module
+from benign.meta import objective_by_jax as module
 from benign.meta.adaptation import GradientStep, NormalizedStep
 from benign.meta.objective import MetaObjective
 from benign.tasks.family import TaskFamily
@@ -180,7 +180,7 @@ def test_the_order_of_the_tasks_does_not_matter():
 
 
 def test_another_eta_or_family_compiles_nothing():
-    verbs = [module._value, module._gradient, module._hessian]
+    verbs = [getattr(module, name).__wrapped__ for name in ("value", "gradient", "hessian")]
     outside = jax.jit(lambda objective, W: objective.value(W))
 
     def run(objective):

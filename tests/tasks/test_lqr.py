@@ -12,7 +12,7 @@ import scipy.linalg
 
 from benign.errors import BenignError, ProblemError
 from benign.exact.problem import Plant
-from benign.tasks import lqr as module
+from benign.tasks import lqr_by_jax as module
 from benign.tasks.lqr import LQR, Status
 
 GOLDEN = (1 + 5**0.5) / 2
@@ -178,9 +178,9 @@ def test_a_scalar_gain_may_be_a_scalar():
 
 def test_another_task_of_the_same_shape_compiles_nothing():
     LQR("0.1", 1, 1, 1, name="first").cost(0.1)
-    before = module._cost._cache_size()
+    before = module.cost.__wrapped__._cache_size()
     LQR(Fraction(1, 7), 2, "3", 1, name="second").cost(0.2)
-    assert module._cost._cache_size() == before
+    assert module.cost.__wrapped__._cache_size() == before
 
 
 # --- exact numbers ---------------------------------------------------------------------------

@@ -11,9 +11,9 @@ optimal gain is taken from the document. The bound is ours.
 
 from __future__ import annotations
 
-from flint import arb, arb_mat
+from flint import arb, arb_mat, ctx
 
-from benign.balls.lqr import LqrObjective, gain_matrix, least_cost
+from benign.balls.lqr import ClosedLoop, LqrObjective, gain_matrix, least_cost
 from benign.balls.scalar import BallCost, BallObjective, Span
 from benign.certificates.claim import Claim, Cost, Document, Progress
 from benign.certificates.gains import (
@@ -28,7 +28,7 @@ from benign.certificates.pointwise import Proved, piece_of, scalar_cost
 from benign.certificates.reading import Refused, interval, number
 from benign.exact.pieces import pieces
 from benign.exact.plants import scalar_plants
-from benign.exact.problem import Problem
+from benign.exact.problem import Plant, Problem
 from benign.exact.rounding import at_most, enclosing_floats, to_ball
 from benign.exact.surd import optimum
 from benign.text import quoted
@@ -75,8 +75,29 @@ def _regret(problem: Problem, W: arb_mat) -> arb:
     for task, weight in enumerate(objective.weights):
         last = objective.visit(task, W).last
         # F_τ(W) stabilises: the search for the sub-solution may begin there.
-        total += weight * (last.cost - least_cost(last.plant, last.W))
+        total += weight * (last.cost - _least(problem.tasks[task].f, last))
     return total
+
+
+MOST_KNOWN = 1024
+"""Plants whose least cost is remembered, at most."""
+
+_known: dict[tuple[Plant, int], arb] = {}
+"""Lower bounds that were proved, by the exact numbers of a plant and the bits of the balls: the bound
+holds for every gain, and a landscape asks for it at each of its minima."""
+
+
+def _least(plant: Plant, loop: ClosedLoop) -> arb:
+    """inf f of a task from below, from a gain that stabilises."""
+    key = plant, ctx.prec
+    bound = _known.get(key)
+    if bound is None:
+        bound = least_cost(loop.plant, loop.W)
+        if bound > 0:  # zero is what is left where no sub-solution was found: another gain may do
+            if len(_known) >= MOST_KNOWN:
+                _known.clear()
+            _known[key] = bound
+    return bound
 
 
 def prove_scalar(problem: Problem, w: float) -> Proved:

@@ -8,6 +8,8 @@ SIGINT and SIGTERM. What is heavy is imported by the verb that needs it, when it
 
 from __future__ import annotations
 
+import os
+
 
 def main() -> None:
     """Run the command; every error becomes one message and exit status 2."""
@@ -21,6 +23,10 @@ def main() -> None:
 
 def _run() -> None:
     # Here, where an import that fails, for lack of memory, is told as any other error is.
+    from benign.caching import keep_xla
     from benign.cli.application import app
+
+    os.environ["JAX_ENABLE_X64"] = "1"  # JAX is loaded by who needs it, most often nobody
+    keep_xla()
 
     app(prog_name="benign")

@@ -10,7 +10,7 @@ import typer
 
 from benign.cli.choices import nearest
 from benign.cli.common import app, read, set_up_jax, tell_json
-from benign.cli.options import FamilyArgument, JsonOption, documents
+from benign.cli.options import FamilyArgument, JsonOption, NoCacheOption, documents
 from benign.cli.screen import Screen
 from benign.errors import ProblemError
 
@@ -43,6 +43,7 @@ def adapt(
         ),
     ] = None,
     json: JsonOption = False,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Adapt a trained gain to the tasks of a family: cost after each shot, against the optimum.
 

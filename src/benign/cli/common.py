@@ -258,8 +258,8 @@ def tell_written(paths: Sequence[Path]) -> None:
         print("\nWritten:", *(f"  {clean(str(path))}" for path in paths), sep="\n")
 
 
-def set_up_jax(cache: Path | None = None, clock: Clock | None = None) -> None:
-    """Double precision, and where compiled code is kept.
+def set_up_jax(clock: Clock | None = None) -> None:
+    """Double precision.
 
     Raises:
         BudgetError: JAX was not loaded in time.
@@ -271,11 +271,14 @@ def set_up_jax(cache: Path | None = None, clock: Clock | None = None) -> None:
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    if cache is not None:
-        from benign.files import make_directory
 
-        make_directory(cache)
-        jax.config.update("jax_compilation_cache_dir", str(cache))
-        # By default JAX keeps nothing that compiled in less than a second: here that is everything.
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+def move_cache(to: Path) -> None:
+    """Keep compiled code in a directory of the user's choice, and say so if that cannot be."""
+    from benign import caching
+
+    caching.move(to)
+    place = caching.directory("xla")
+    if place is None or not caching.is_usable(place):
+        name = clean_lines(str(to))
+        print(f"benign: note: {name}: no compiled code can be kept there", file=sys.stderr)

@@ -128,9 +128,11 @@ def _told(message: str, status: int = USAGE) -> int:
 
 
 def _note(usual: Callable[..., None]) -> Callable[..., None]:
-    """Our own warnings as notes; all others as usual."""
+    """Our own warnings as notes; those of JAX about kept code not at all; all others as usual."""
 
     def show(message: Any, category: Any, *rest: Any, **more: Any) -> None:
+        if "persistent compilation cache" in str(message):
+            return  # what cannot be read or written is compiled, as if it had never been kept
         if issubclass(category, (OutputWarning, RoundingWarning)):
             print(f"benign: note: {clean_lines(str(message))}", file=sys.stderr)
         else:

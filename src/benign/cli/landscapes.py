@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -191,8 +190,6 @@ def _means(problems: Sequence[Problem], proof: str) -> list[Any]:
     scalar = problems[0].family.is_scalar
     if scalar and proof != "off":
         return [proof] * len(problems)
-    if "jax" not in sys.modules:  # it may never be loaded: a proof does without, or there is no time
-        os.environ["JAX_ENABLE_X64"] = "1"
     from benign.prove.boxes.below import applies
 
     return ["try" if proof == "required" and applies(one) else proof for one in problems]

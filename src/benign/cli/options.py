@@ -74,6 +74,24 @@ NormalizeOption = Annotated[
         "--normalize-costs", help="Scale each task's Q and R so that all optima cost the same."
     ),
 ]
+
+
+def _cached(unwanted: bool) -> None:
+    """Keep no compiled code, if that is unwanted."""
+    if unwanted:
+        from benign.caching import move
+
+        move(None)
+
+
+NoCacheOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-cache",
+        callback=_cached,
+        help="Keep no compiled code for the next run, and use none.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 OneEtaOption = Annotated[
     str | None,

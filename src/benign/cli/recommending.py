@@ -19,10 +19,9 @@ from benign.cli.common import (
     place,
     read,
     save_and_tell,
-    set_up_jax,
     tell_json,
 )
-from benign.cli.options import FamilyArgument, JsonOption, ShotsOption
+from benign.cli.options import FamilyArgument, JsonOption, NoCacheOption, ShotsOption
 from benign.cli.ranges import FORMS, one_step_size, step_sizes, tell_spacing
 from benign.cli.screen import Screen
 from benign.errors import ProblemError
@@ -79,6 +78,7 @@ def recommend(
     budget: BudgetOption = None,
     out: Annotated[Path | None, typer.Option(help="Directory for the picture and the result.")] = None,
     json: JsonOption = False,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Which variant, which step size: epsilon, attained cost, share of good starts, and an advice.
 
@@ -148,7 +148,6 @@ def recommended(
 
     clock = settings.get("budget") or NO_LIMIT
     require_time(file.family, clock, "a recommendation")
-    set_up_jax(clock=clock)
     loaded(clock, "benign.sweeps.recommend")
     from benign.sweeps.recommend import recommend as run
 

@@ -17,6 +17,7 @@ from benign.cli.common import (
     FAILED,
     app,
     kept_proof,
+    move_cache,
     normalized,
     place,
     read,
@@ -28,6 +29,7 @@ from benign.cli.common import (
 from benign.cli.options import (
     FamilyArgument,
     JsonOption,
+    NoCacheOption,
     NormalizeOption,
     OneEtaOption,
     ShotsOption,
@@ -106,7 +108,10 @@ ForceOption = Annotated[
 ]
 CacheOption = Annotated[
     Path | None,
-    typer.Option(help="Directory where compiled code is kept for the next run.", envvar="BENIGN_CACHE"),
+    typer.Option(
+        help="Directory where compiled code is kept for the next run.",
+        show_default="BENIGN_CACHE, else the user's cache",
+    ),
 ]
 
 
@@ -137,6 +142,7 @@ def train(
     resume: ResumeOption = False,
     force: ForceOption = False,
     cache: CacheOption = None,
+    no_cache: NoCacheOption = False,
     normalize_costs: NormalizeOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -157,7 +163,9 @@ def train(
     from benign.searches.coming import require_time
 
     require_time(file.family, clock, "training")
-    set_up_jax(cache, clock)
+    if cache is not None:
+        move_cache(cache)
+    set_up_jax(clock)
     loaded(clock, "benign.training.train")
     if normalize_costs:
         file = normalized(file)

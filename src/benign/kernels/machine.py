@@ -21,26 +21,7 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-DIRECTORY = "BENIGN_CACHE"
-"""The environment variable that moves the cache; empty, nothing is kept."""
-
-
-def directory() -> Path | None:
-    """Where compiled code is kept: $BENIGN_CACHE, or the user's directory of caches."""
-    given = os.environ.get(DIRECTORY)
-    if given is not None:
-        return Path(given) / "kernels" if given else None
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return None
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return base / "benign" / "kernels"
+from benign.caching import directory, is_own
 
 
 @cache
@@ -73,7 +54,7 @@ def _origin() -> bytes:
 def _kept(path: Path) -> bytes | None:
     """Machine code with its own digest before it, or None."""
     try:
-        if hasattr(os, "getuid") and path.parent.stat().st_uid not in (os.getuid(), 0):
+        if not is_own(path.parent):
             return None
         content = path.read_bytes()
     except OSError:
@@ -144,7 +125,7 @@ def function(name: str, write: Callable[[ir.Module], None], kinds: tuple[Any, ..
 def _made(name: str, write: Callable[[ir.Module], None]) -> bytes:
     """Machine code, kept from an earlier process if there is some."""
     key = hashlib.sha256(_origin() + name.encode()).hexdigest()[:40]
-    where = directory()
+    where = directory("kernels")
     path = None if where is None else where / f"{key}.o"
     made = None if path is None else _kept(path)
     if made is None:

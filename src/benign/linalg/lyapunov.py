@@ -11,9 +11,9 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from benign.linalg.powers import FEWEST, LAST, Layout, in_tiles, solve, unknown_truth
-from benign.linalg.precision import in_float64
 from benign.linalg.products import matmul, norm_squared, pair_product, transpose
 from benign.linalg.stability import DECAYED, MAX_SQUARINGS, is_stable
+from benign.precision import in_float64
 
 
 @in_float64

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from benign.linalg.precision import in_float64
+from benign.precision import in_float64
 
 Matrices = Float[Array | np.ndarray, "... _ _"]
 """A stack of matrices of any shape; NumPy's are welcome wherever JAX's are."""

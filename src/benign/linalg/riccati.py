@@ -14,9 +14,9 @@ from jaxtyping import Array, Float
 from benign.linalg.balance import balancing, in_units
 from benign.linalg.lyapunov import dlyap, dlyap_stable
 from benign.linalg.powers import FEWEST, LAST, Layout, in_tiles, solve, unknown_truth
-from benign.linalg.precision import in_float64
 from benign.linalg.products import matmul, symmetric, transpose
 from benign.linalg.stability import MAX_SQUARINGS
+from benign.precision import in_float64
 
 CONVERGED = 1e-15
 """A step of the doubling this small beside a diagonal entry is below rounding."""

@@ -7,8 +7,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from benign.linalg.precision import in_float64
 from benign.linalg.products import norm_squared, pair_product
+from benign.precision import in_float64
 
 MAX_SQUARINGS = 50
 """L^(2^50) has to have started to decay: a spectral radius within 1e-14 of one counts as one."""

@@ -11,27 +11,22 @@ not, hence the adjoint.)
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from fractions import Fraction
 from typing import Any, ClassVar
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
-from jax.core import Tracer
-from jaxtyping import Array, ArrayLike, Bool, Float
+from jaxtyping import Float
 
 from benign.errors import ProblemError, UsageError
 from benign.exact.problem import Step, StepKind, make_step
-from benign.linalg import float64_method, in_float64
+from benign.precision import Array, ArrayLike, float64_method, in_float64, is_traced, kept
+from benign.records import Record
 from benign.tasks.lqr import LQR, as_gain
 from benign.tasks.numbers import Unseen
-from benign.tasks.regulator import ClosedLoop, Regulator
 
 
-class AdaptationStep(eqx.Module):
+class AdaptationStep(Record, ABC):
     """A rule with a step size η and a number of shots; see the final classes.
 
     Attributes:
@@ -40,20 +35,20 @@ class AdaptationStep(eqx.Module):
     """
 
     eta: Float[Array, ""]
-    shots: int = eqx.field(static=True)
-    given: Unseen[Fraction | None] = eqx.field(static=True, repr=False)
+    shots: int
+    given: Unseen[Fraction | None]
 
+    STATIC: ClassVar[tuple[str, ...]] = ("shots", "given")
     kind: ClassVar[StepKind]
 
     @in_float64
     def __init__(self, eta: Any, shots: Any = 1):
-        traced = isinstance(eta, Tracer)
+        traced = is_traced(eta)
         step = make_step(self.kind, 1 if traced else eta, shots)
         if traced and eta.shape != ():
             raise ProblemError(f"eta: expected one number, got shape {eta.shape}; map over it by vmap")
-        self.eta = jnp.asarray(eta if traced else float(step.eta), float)
-        self.shots = step.shots
-        self.given = Unseen(None if traced else step.eta)
+        exactly = Unseen(None if traced else step.eta)
+        self._set(eta=kept(eta if traced else float(step.eta)), shots=step.shots, given=exactly)
 
     @abstractmethod
     def move(self, loop: Any, W: Float[Array, "*gain"]) -> Float[Array, "*gain"]:
@@ -68,7 +63,7 @@ class AdaptationStep(eqx.Module):
 
     def exact(self) -> Step:
         """The rule in exact numbers: η as given, as long as the array still is its rounding."""
-        if isinstance(self.eta, Tracer):
+        if is_traced(self.eta):
             raise UsageError("eta is traced by JAX; what is proved is about one number, outside of it")
         eta = self.given.value
         if eta is None or float(eta) != float(self.eta):
@@ -84,8 +79,10 @@ class AdaptationStep(eqx.Module):
         Raises:
             ProblemError: W has another shape than (m, n).
         """
+        from benign.meta.walking import adapt
+
         gain = as_gain(W, task.m, task.n)
-        return _adapt(self, task, gain).reshape(np.shape(W))
+        return adapt(self, task, gain).reshape(np.shape(W))
 
 
 class GradientStep(AdaptationStep):
@@ -146,6 +143,8 @@ class NormalizedStep(AdaptationStep):
 
     def pull(self, loop: Any, v: Float[Array, "*gain"]) -> Float[Array, "*gain"]:
         """v − (η/‖∇g‖) ∇²g(W)[v − u tr(u'v)]."""
+        import jax.numpy as jnp
+
         inverse, u = _direction(loop.gradient())
         across = v - u * jnp.sum(u * v)
         return v - self.eta * inverse * loop.hessian_product(across)
@@ -160,6 +159,9 @@ def step_of(step: Step) -> AdaptationStep:
 
 def _direction(gradient: Float[Array, "*gain"]) -> tuple[Float[Array, ""], Float[Array, "*gain"]]:
     """1/‖∇g‖ and ∇g/‖∇g‖, both zero where ∇g = 0, without under- or overflow and without NaN."""
+    import jax.numpy as jnp
+    from jax import lax
+
     scale = lax.stop_gradient(jnp.max(jnp.abs(gradient)))
     moving = scale > 0
     safe = jnp.where(moving, scale, 1.0)
@@ -168,35 +170,3 @@ def _direction(gradient: Float[Array, "*gain"]) -> tuple[Float[Array, ""], Float
     norm = jnp.sqrt(jnp.sum(scaled * scaled))
     inverse = jnp.where(moving, 1 / (norm * safe), 0.0)
     return inverse, jnp.where(moving, scaled / norm, 0.0)
-
-
-def walk(
-    step: AdaptationStep, g: Regulator, W: Float[Array, "m n"]
-) -> tuple[Float[Array, "m n"], Bool[Array, ""], ClosedLoop]:
-    """All shots from W.
-
-    Returns:
-        F(W), whether every gain that a gradient was taken at stabilises, and the closed loops there
-        with a leading axis of shots.
-    """
-
-    def shot(W: Array, _: None) -> tuple[Array, ClosedLoop]:
-        loop = g.at(W)
-        return step.move(loop, W), loop
-
-    W, loops = lax.scan(shot, W, None, length=step.shots, unroll=unrolled(W))
-    return W, jnp.all(loops.stable), loops
-
-
-def unrolled(W: Float[Array, "m n"]) -> bool:
-    """Whether to write the shots out one by one.
-
-    For one state a shot is a few operations, which XLA fuses over a grid of gains if no loop stands
-    between them (twice as fast, measured). For more states a loop keeps the compilation short.
-    """
-    return W.shape[-1] == 1
-
-
-@jax.jit
-def _adapt(step: AdaptationStep, task: LQR, W: Array) -> Array:
-    return walk(step, task.g.regulator, W)[0]

@@ -7,18 +7,18 @@ asked of an objective's attributes is asked once, for a call is to cost little b
 
 from __future__ import annotations
 
+import os
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from benign.errors import ProblemError
 from benign.kernels import plain
 from benign.kernels.batch import Batched, available
-from benign.linalg import in_float64
-from benign.meta import by_xla
 from benign.meta.ready import remembered
+from benign.precision import Array, in_float64, jax_if_loaded
 from benign.tasks.numbers import floats_of
 from benign.tasks.undiscounted import costs_of
 
@@ -117,6 +117,8 @@ def _run(
         )
     if (compiled := ready.compiled(h)) is not None:
         return compiled.run(results, W, directions, own)
+    from benign.meta import by_xla
+
     return by_xla.run(h, results, W, directions, own)
 
 
@@ -147,9 +149,26 @@ class Ready:
     def compiled(self, h: MetaObjective) -> Batched | None:
         """The kernels for h, whose own this is; None where XLA is to do it."""
         if self._suited is None:
-            self._suited = available() and jax.default_backend() == "cpu"
+            self._suited = available() and not accelerated()
             self._compiled = _compiled(h) if self._suited else None
         return self._compiled
+
+
+def accelerated() -> bool:
+    """Whether JAX has something better here than a CPU; it is asked only where that may be."""
+    if jax_if_loaded() is None:
+        if os.environ.get("JAX_PLATFORMS") == "cpu":
+            return False
+        if find_spec("jax_plugins") is None and find_spec("libtpu") is None:
+            return False  # whatever else JAX computes on comes with one of these
+    import jax
+
+    return jax.default_backend() != "cpu"
+
+
+def compiled(h: MetaObjective) -> Batched | None:
+    """The tasks of an objective as the kernels take them; None where they are not meant for it."""
+    return _ready(h).compiled(h)
 
 
 def _compiled(h: MetaObjective) -> Batched | None:

@@ -5,28 +5,24 @@ from __future__ import annotations
 from os import PathLike
 from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
-from jax.core import Tracer
-from jaxtyping import Array, ArrayLike, Bool, Float
+from jaxtyping import Bool, Float
 
 from benign.exact.problem import Problem
 from benign.exact.words import step_in_words
-from benign.linalg import float64_method, in_float64
+from benign.kernels.loops import walk
 from benign.meta import batched
-from benign.meta.adaptation import AdaptationStep, unrolled, walk
+from benign.meta.adaptation import AdaptationStep
 from benign.meta.given import as_rule
+from benign.precision import Array, ArrayLike, float64_method, in_float64, is_traced, jax_if_loaded
+from benign.records import Record, leaves
 from benign.tasks.family import TaskFamily
 from benign.tasks.given import as_task_family, opened
 from benign.tasks.lqr import as_gain
 from benign.tasks.numbers import require_plain
-from benign.tasks.regulator import ClosedLoop, Regulator
 
 
-class MetaObjective(eqx.Module):
+class MetaObjective(Record):
     """h(W) = Σ ω_τ f_τ(F_τ(W)), F_τ the adaptation step of task τ applied `shots` times.
 
     h is finite where W and every intermediate gain of every task stabilise: g_τ's loop for the
@@ -64,18 +60,20 @@ class MetaObjective(eqx.Module):
     def __init__(self, family: Any, step: Any = None, *, eta: Any = None, shots: Any = None):
         if isinstance(family, (str, PathLike)):
             family = opened(family)
-        self.step = as_rule(family, "MetaObjective", eta=eta, step=step, shots=shots)
-        self.family = as_task_family(family, "MetaObjective")
+        rule = as_rule(family, "MetaObjective", eta=eta, step=step, shots=shots)
+        self._set(step=rule, family=as_task_family(family, "MetaObjective"))
 
     def __repr__(self) -> str:
         eta = self.step.eta
-        size = eta if isinstance(eta, Tracer) else f"{float(eta):.6g}"
+        size = eta if is_traced(eta) else f"{float(eta):.6g}"
         return f"MetaObjective({self.family!r}, {step_in_words(self.step.kind, size, self.step.shots)})"
 
     @float64_method
     def value(self, W: ArrayLike) -> Float[Array, ""]:
         """h(W), +∞ where infeasible."""
-        return _value(self, self._gain(W))
+        gain = self._gain(W)
+        found = self._walked(gain)
+        return _by_jax().value(self, gain) if found is None else found.value
 
     @float64_method
     def gradient(self, W: ArrayLike) -> Float[Array, "*gain"]:
@@ -84,13 +82,20 @@ class MetaObjective(eqx.Module):
         F_τ'(W)* is the product of the adjoint derivatives of the shots, applied from the last to
         the first: for the gradient step v ← v − η∇²g_τ(W_k) v, starting from v = ∇f_τ(F_τ(W)).
         """
-        return _gradient(self, self._gain(W)).reshape(np.shape(W))
+        gain = self._gain(W)
+        found = self._walked(gain)
+        slope = _by_jax().gradient(self, gain) if found is None else found.gradient
+        return slope.reshape(np.shape(W))
 
     @float64_method
     def hessian_product(self, W: ArrayLike, E: ArrayLike) -> Float[Array, "*gain"]:
         """∇²h(W)[E] = d/dt ∇h(W + tE) at t = 0; zeros where infeasible."""
-        product = _hessian_product(self, self._gain(W), self._gain(E, "E"))
-        return product.reshape(np.shape(W))
+        gain, E = self._gain(W), self._gain(E, "E")
+        if jax_if_loaded() is None:
+            found: Any = batched.hessian_products(self, gain[None], E[None])
+        else:
+            found = _by_jax().hessian_product(self, gain, E)
+        return found.reshape(np.shape(W))
 
     @float64_method
     def hessian(self, W: ArrayLike) -> Float[Array, "*gain"]:
@@ -98,12 +103,19 @@ class MetaObjective(eqx.Module):
 
         (m·n, m·n) if W is a vector, a scalar if W is one.
         """
-        return _hessian(self, self._gain(W)).reshape(np.shape(W) * 2)
+        gain = self._gain(W)
+        if jax_if_loaded() is None:
+            found: Any = batched.hessians(self, gain[None])
+        else:
+            found = _by_jax().hessian(self, gain)
+        return found.reshape(np.shape(W) * 2)
 
     @float64_method
     def task_values(self, W: ArrayLike) -> Float[Array, " k"]:
         """f_τ(F_τ(W)), task by task, +∞ for a task that is infeasible at W."""
-        return _task_values(self, self._gain(W))
+        gain = self._gain(W)
+        found = self._walked(gain)
+        return _by_jax().task_values(self, gain) if found is None else found.values
 
     @float64_method
     def adapted(self, W: ArrayLike) -> Float[Array, " k *gain"]:
@@ -111,12 +123,17 @@ class MetaObjective(eqx.Module):
 
         A gain that leaves its stabilising set stays there, since the gradient outside is zero.
         """
-        return _adapted(self, self._gain(W)).reshape(-1, *np.shape(W))
+        gain = self._gain(W)
+        found = self._walked(gain)
+        ends = _by_jax().adapted(self, gain) if found is None else found.gains
+        return ends.reshape(-1, *np.shape(W))
 
     @float64_method
     def feasible(self, W: ArrayLike) -> Bool[Array, ""]:
         """Whether W and every intermediate gain of every task stabilise."""
-        return _feasible(self, self._gain(W))
+        gain = self._gain(W)
+        found = self._walked(gain)
+        return _by_jax().feasible(self, gain) if found is None else np.isfinite(found.value)
 
     @float64_method
     def values(self, gains: ArrayLike) -> Float[np.ndarray | Array, " N"]:
@@ -124,10 +141,10 @@ class MetaObjective(eqx.Module):
 
         While JAX traces, it is that `vmap`.
         """
-        if not isinstance(gains, Tracer):
+        if not is_traced(gains):
             require_plain(gains, "`gains`")
         if _traced(self, gains):
-            return jax.vmap(self.value)(jnp.asarray(gains))
+            return _by_jax().mapped(self.value, gains)
         return batched.values(self, gains)
 
     @float64_method
@@ -135,10 +152,10 @@ class MetaObjective(eqx.Module):
         self, gains: ArrayLike
     ) -> tuple[Float[np.ndarray | Array, " N"], Float[np.ndarray | Array, "N ..."]]:
         """h(W) and ∇h(W) for a batch of gains, (N, m, n) or (N,); `meta.batched` has more."""
-        if not isinstance(gains, Tracer):
+        if not is_traced(gains):
             require_plain(gains, "`gains`")
         if _traced(self, gains):
-            return jax.vmap(lambda W: (self.value(W), self.gradient(W)))(jnp.asarray(gains))
+            return _by_jax().mapped(lambda W: (self.value(W), self.gradient(W)), gains)
         return batched.value_and_gradient(self, gains)
 
     @property
@@ -149,94 +166,19 @@ class MetaObjective(eqx.Module):
     def _gain(self, W: ArrayLike, what: str = "W") -> Float[Array, "m n"]:
         return as_gain(W, self.family.m, self.family.n, what)
 
+    def _walked(self, gain: Any) -> Any:
+        """A `Walked` where JAX is not loaded and NumPy will do; None where JAX is to be asked."""
+        if jax_if_loaded() is not None or (tasks := batched.compiled(self)) is None:
+            return None
+        return walk(tasks, gain)
+
+
+def _by_jax() -> Any:
+    """The arithmetic of an objective in JAX: for what is traced, and where NumPy's would not do."""
+    from benign.meta import objective_by_jax
+
+    return objective_by_jax
+
 
 def _traced(objective: MetaObjective, gains: ArrayLike) -> bool:
-    return any(isinstance(x, Tracer) for x in jax.tree.leaves((objective, gains)))
-
-
-# --- one task --------------------------------------------------------------------------------
-
-
-def _task_value(
-    step: AdaptationStep, f: Regulator, g: Regulator, W: Float[Array, "m n"]
-) -> Float[Array, ""]:
-    adapted, feasible, _ = walk(step, g, W)
-    return jnp.where(feasible, f.cost(adapted), jnp.inf)
-
-
-def _task_gradient(
-    step: AdaptationStep, f: Regulator, g: Regulator, W: Float[Array, "m n"]
-) -> tuple[Float[Array, "m n"], Bool[Array, ""]]:
-    """∇(f∘F)(W), and whether the task is feasible at W.
-
-    The adjoint shots, last to first, reuse the closed loops that the shots have solved for.
-    """
-    adapted, feasible, loops = walk(step, g, W)
-    last = f.at(adapted)
-
-    def pull(v: Array, loop: ClosedLoop) -> tuple[Array, None]:
-        return step.pull(loop, v), None
-
-    v, _ = lax.scan(pull, last.gradient(), loops, reverse=True, unroll=unrolled(W))
-    return v, feasible & last.stable
-
-
-# --- all of them -----------------------------------------------------------------------------
-
-
-def _over_tasks(objective: MetaObjective, function, W: Array):
-    """The function of (step, f_τ, g_τ, W), mapped over the tasks τ."""
-    tasks = objective.family.tasks
-    mapped = jax.vmap(function, in_axes=(None, 0, 0, None))
-    return mapped(objective.step, tasks.regulator, tasks.g.regulator, W)
-
-
-def _gradient_in_full(objective: MetaObjective, W: Array) -> Array:
-    gradients, feasible = _over_tasks(objective, _task_gradient, W)
-    total = jnp.tensordot(objective.family.weights, gradients, axes=1)
-    return jnp.where(jnp.all(feasible), total, 0.0)
-
-
-@jax.jit
-def _task_values(objective: MetaObjective, W: Array) -> Array:
-    return _over_tasks(objective, _task_value, W)
-
-
-@jax.jit
-def _value(objective: MetaObjective, W: Array) -> Array:
-    values = _over_tasks(objective, _task_value, W)
-    finite = jnp.isfinite(values)
-    # A weight is not to meet an infinity: its derivative would be NaN although it is masked.
-    total = jnp.sum(objective.family.weights * jnp.where(finite, values, 0.0))
-    return jnp.where(jnp.all(finite), total, jnp.inf)
-
-
-_gradient = jax.jit(_gradient_in_full)
-
-
-@jax.jit
-def _hessian_product(objective: MetaObjective, W: Array, E: Array) -> Array:
-    """Forward over the analytic gradient: the third derivatives of C come from the nested rules."""
-    return jax.jvp(lambda W: _gradient_in_full(objective, W), (W,), (E,))[1]
-
-
-@jax.jit
-def _hessian(objective: MetaObjective, W: Array) -> Array:
-    m, n = W.shape
-    basis = jnp.eye(m * n).reshape(m * n, m, n)
-    columns = jax.vmap(lambda E: _hessian_product(objective, W, E))(basis)
-    return columns.reshape(m, n, m, n).transpose(2, 3, 0, 1)
-
-
-@jax.jit
-def _adapted(objective: MetaObjective, W: Array) -> Array:
-    return _over_tasks(objective, lambda step, f, g, W: walk(step, g, W)[0], W)
-
-
-@jax.jit
-def _feasible(objective: MetaObjective, W: Array) -> Array:
-    def task(step: AdaptationStep, f: Regulator, g: Regulator, W: Array) -> Array:
-        adapted, feasible, _ = walk(step, g, W)
-        return feasible & f.stabilises(adapted)
-
-    return jnp.all(_over_tasks(objective, task, W))
+    return any(map(is_traced, leaves((objective, gains))))

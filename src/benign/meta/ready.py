@@ -6,8 +6,9 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-import jax
 import numpy as np
+
+from benign.records import leaves
 
 if TYPE_CHECKING:
     from benign.meta.objective import MetaObjective
@@ -29,7 +30,7 @@ def remembered(make: Callable[[MetaObjective], T]) -> Callable[[MetaObjective], 
         if found is not None and found[0]() is h:
             return found[1]
         made = make(h)
-        if not any(isinstance(x, np.ndarray) and x.flags.writeable for x in jax.tree.leaves(h)):
+        if not any(isinstance(x, np.ndarray) and x.flags.writeable for x in leaves(h)):
             known[key] = weakref.ref(h, lambda _: known.pop(key, None)), made
         return made
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from benign.clock import NO_LIMIT, Clock
 from benign.errors import BudgetError, Cause, InfeasibleError
 from benign.meta.objective import MetaObjective
+from benign.precision import kept
 from benign.prove.infeasible import conflict
 from benign.searches.descent import Field, descend
-from benign.tasks.lqr import LQR
+from benign.searches.keys import generator
+from benign.tasks.lqr import ARRAYS, LQR
 from benign.tasks.optima import optima as tasks_optima
 
 GRID = 16
@@ -66,7 +66,7 @@ class Sampler:
     anchors: Float[np.ndarray, "a p"]
     shape: Float[np.ndarray, "p p"]
 
-    def draw(self, key: Array, count: int) -> Float[np.ndarray, "N p"]:
+    def draw(self, key: Any, count: int) -> Float[np.ndarray, "N p"]:
         """`count` independent feasible gains; the same for the same key.
 
         Each begins at a random convex combination of the optima (Dirichlet, parameter ½, which
@@ -120,15 +120,6 @@ class Sampler:
         return np.where((choice >= 0)[:, None], moved, x)
 
 
-def generator(key: Array) -> np.random.Generator:
-    """NumPy's generator, seeded by the words of a key of `jax.random`.
-
-    A draw of `jax.random` compiles for half a second for every distribution and shape, which is
-    more than a whole search of a small family takes.
-    """
-    return np.random.default_rng(np.asarray(jax.random.key_data(key)))
-
-
 def _one_of_a_stretch(fine: np.ndarray, u: np.ndarray) -> np.ndarray:
     """In each row the index of a true entry, stretches of them equally likely; −1 without any."""
     begins = fine & ~np.pad(fine, ((0, 0), (1, 0)))[:, :-1]
@@ -140,12 +131,12 @@ def _one_of_a_stretch(fine: np.ndarray, u: np.ndarray) -> np.ndarray:
     return np.where(fine.any(axis=1), found, -1)
 
 
-def make_sampler(objective: MetaObjective, key: Array, *, clock: Clock = NO_LIMIT) -> Sampler:
+def make_sampler(objective: MetaObjective, key: Any, *, clock: Clock = NO_LIMIT) -> Sampler:
     """A sampler of the gains at which h is finite.
 
     Args:
         objective: the meta-objective.
-        key: of `jax.random`, for the search for a first feasible gain.
+        key: of `searches.keys` or `jax.random`, for the search for a first feasible gain.
         clock: the time there is.
 
     Raises:
@@ -203,11 +194,10 @@ def _priced(tasks: LQR) -> LQR:
     n, m = tasks.n, tasks.m
     k = tasks.A.shape[0]
     sizes = {"Q": n, "R": m, "S0": n}
-    eye = {field: jnp.asarray(np.tile(np.eye(size), (k, 1, 1))) for field, size in sizes.items()}
-    return eqx.tree_at(lambda t: (t.Q, t.R, t.S0), tasks, (eye["Q"], eye["R"], eye["S0"]))
+    return tasks.changed(**{x: kept(np.tile(np.eye(size), (k, 1, 1))) for x, size in sizes.items()})
 
 
-def _candidates(optima: np.ndarray, key: Array) -> np.ndarray:
+def _candidates(optima: np.ndarray, key: Any) -> np.ndarray:
     """The mean of the optima, the optima, random combinations of them and zero."""
     k = len(optima)
     mix = generator(key).dirichlet(np.ones(k), size=8)
@@ -224,19 +214,27 @@ def _discounted(field: Field, discount: float) -> Field:
     Which gains stabilise does not depend on the prices, and unit prices see every mode: a cost that
     does not would leave the descent where it is.
     """
-    h = eqx.tree_at(lambda h: h.step.eta, field.objective, field.objective.step.eta * 0.0)
-    h = eqx.tree_at(lambda h: h.family.tasks, h, _priced(h.family.tasks))
-    h = eqx.tree_at(lambda h: h.family.tasks.discount, h, h.family.tasks.discount * discount)
-    if h.family.tasks.adaptation is not None:
-        where = lambda h: h.family.tasks.adaptation.discount  # noqa: E731
-        h = eqx.tree_at(where, h, where(h) * discount)
-    return replace(field, objective=h)
+    h = field.objective
+    tasks = _slowed(_priced(h.family.tasks), discount)
+    if tasks.adaptation is not None:
+        tasks = tasks.changed(adaptation=_slowed(tasks.adaptation, discount))
+    still = with_eta(h, 0.0)
+    return replace(field, objective=still.changed(family=h.family.changed(tasks=tasks)))
+
+
+def _slowed(tasks: LQR, discount: float) -> LQR:
+    return tasks.changed(discount=kept(np.asarray(tasks.discount) * discount))
+
+
+def with_eta(h: MetaObjective, eta: float) -> MetaObjective:
+    """h with another step size, which may be zero."""
+    return h.changed(step=h.step.changed(eta=kept(eta)))
 
 
 def _eased(field: Field, share: float) -> Field:
     """h with η multiplied by `share`."""
     h = field.objective
-    return replace(field, objective=eqx.tree_at(lambda h: h.step.eta, h, h.step.eta * share))
+    return replace(field, objective=with_eta(h, float(h.step.eta) * share))
 
 
 def _reach(field: Field, x: np.ndarray) -> Float[np.ndarray, "a p"] | None:
@@ -300,13 +298,12 @@ def _why_not(field: Field, optima: np.ndarray, candidates: np.ndarray) -> Infeas
     def part(tasks: tuple[int, ...]) -> Field:
         """These tasks only, repeated to the shape of the family, hence the same compiled code."""
         index = np.resize(np.array(tasks), k if k <= MOST_REPEATED else 2)
-        few = jax.tree.map(lambda leaf: leaf[index], family.tasks)
-        h = eqx.tree_at(
-            lambda h: (h.family.tasks, h.family.weights),
-            field.objective,
-            (few, jnp.full(len(index), 1 / len(index))),
-        )
-        return replace(field, objective=h)
+        few = _some(family.tasks, index)
+        if few.adaptation is not None:
+            few = few.changed(adaptation=_some(few.adaptation, index))
+        weights = kept(np.full(len(index), 1 / len(index)))
+        own = family.changed(tasks=few, weights=weights)
+        return replace(field, objective=field.objective.changed(family=own))
 
     pairs = _likely_pairs(optima)
     for pair in pairs:
@@ -330,6 +327,12 @@ def _why_not(field: Field, optima: np.ndarray, candidates: np.ndarray) -> Infeas
     return InfeasibleError(
         f"{start}; {tried} alone: split the family, or drop a task", cause=Cause.CONFLICT
     )
+
+
+def _some(tasks: LQR, index: np.ndarray) -> LQR:
+    """Tasks of a stack, by their positions."""
+    arrays = ((field, getattr(tasks, field)) for field in ARRAYS)
+    return tasks.changed(**{field: kept(np.asarray(x)[index]) for field, x in arrays if x is not None})
 
 
 def _likely_pairs(optima: np.ndarray) -> list[tuple[int, int]]:

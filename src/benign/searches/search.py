@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -19,9 +18,9 @@ from benign.clock import NO_LIMIT, Clock, clock_of
 from benign.errors import BudgetError, ClaimError
 from benign.exact.problem import seed_of, starts_of
 from benign.folders import require_place
-from benign.linalg import in_float64
 from benign.meta.given import as_objective
 from benign.meta.objective import MetaObjective
+from benign.precision import in_float64
 from benign.prove.certify import certify
 from benign.results.documents import about_landscape
 from benign.results.landscape import Kind
@@ -33,6 +32,7 @@ from benign.results.observed import (
     missing_mass,
 )
 from benign.searches.descent import NOISY, Field, Polished, descend, polish, signs
+from benign.searches.keys import Key, fold_in, key_of, split
 from benign.searches.sampling import Sampler, make_sampler
 from benign.tasks.given import require_callable
 
@@ -136,7 +136,7 @@ def search(
             the verdict says so: the list is that of a search from so many starts. (Of searches for
             saddles and maxima there may be fewer.) Starts end after DESCENT_SHARE of it.
         starts: random starts at most; by default 1024 for small families and fewer for large ones.
-        seed: of `jax.random`. The same seed, starts and machine give the same answer.
+        seed: of the starts. The same seed, starts and machine give the same answer.
         out: a directory, made if need be, that the result is saved to.
         progress: called with (starts done, starts at most) after every round.
 
@@ -171,7 +171,7 @@ def _searched(
     began = time.perf_counter()
     clock.check("the search")
     most = _default_starts(objective) if starts is None else starts
-    first, drawing, newton = jax.random.split(jax.random.key(seed), 3)
+    first, drawing, newton = split(key_of(seed), 3)
     sampler = make_sampler(objective, first, clock=clock)
     hunt = _Hunt(sampler.field)
     # The best anchor alone at first: where a budget is short it should buy one minimum at least.
@@ -204,7 +204,7 @@ def _searched(
 def _descents(
     hunt: _Hunt,
     sampler: Sampler,
-    drawing: jax.Array,
+    drawing: Key,
     most: int,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[int, int, bool]:
@@ -218,7 +218,7 @@ def _descents(
         while done < most:
             count = min(ROUND, most - done)
             # Always a full round, so that the first starts do not depend on how many are wanted.
-            drawn = sampler.draw(jax.random.fold_in(drawing, rounds), ROUND)[:count]
+            drawn = sampler.draw(fold_in(drawing, rounds), ROUND)[:count]
             for piece in _pieces(sampler, drawn):
                 hunt.descend(piece, "random")
                 done += len(piece)
@@ -393,7 +393,7 @@ class _Hunt:
 # --- saddles and maxima ------------------------------------------------------------------------
 
 
-def _hunt_saddles(hunt: _Hunt, sampler: Sampler, key: jax.Array, count: int) -> bool:
+def _hunt_saddles(hunt: _Hunt, sampler: Sampler, key: Key, count: int) -> bool:
     """Newton searches from the tops between neighbouring minimisers, and from random gains.
 
     Returns:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
@@ -33,8 +32,8 @@ from benign.exact.problem import (
 )
 from benign.exact.rounding import at_least
 from benign.folders import require_place
-from benign.linalg import in_float64
 from benign.meta.given import meta_objective, settings_of
+from benign.precision import in_float64
 from benign.prove.boxes import below as few_parameters
 from benign.prove.line.enumeration import analyze
 from benign.results.below import LandscapeBelow
@@ -42,6 +41,7 @@ from benign.results.documents import about_sweep
 from benign.results.enclosure import Enclosure
 from benign.results.observed import ObservedLandscape
 from benign.searches.coming import require_time
+from benign.searches.keys import key_of, split
 from benign.searches.sampling import make_sampler
 from benign.searches.search import search
 from benign.sweeps.advice import decide
@@ -360,7 +360,7 @@ def _default(family: Family, variant: Variant, shots: int, seed: int, clock: Clo
     """A geometric grid of numbers of two digits."""
     kind = "normalized" if variant is Variant.NORMALIZED else "gradient"
     h = meta_objective(Problem(family, make_step(kind, _reach(family, variant), shots)))
-    top = largest_feasible_eta(h, jax.random.key(seed), clock)
+    top = largest_feasible_eta(h, key_of(seed), clock)
     if top is None:
         raise ProblemError("no feasible gain was found at any step size; split the family")
     count = SCALAR_SIZES if family.is_scalar else SIZES
@@ -392,7 +392,7 @@ def _infeasible(
         return BudgetError("budget: no feasible gain was found in the time given; give more")
     variant, size = min(grid, key=lambda cell: cell[1])
     h = meta_objective(variant_problem(family, variant, size, shots))
-    words = largest_eta(h, jax.random.key(seed), clock)
+    words = largest_eta(h, key_of(seed), clock)
     return ProblemError(f"etas: no feasible gain was found at any of them; {words}")
 
 
@@ -423,7 +423,7 @@ def _cell(
     problem = variant_problem(family, variant, eta, shots)
     try:
         minima = _listed(problem, seed, clock.part(LISTING))
-        first, drawing = jax.random.split(jax.random.key(seed))
+        first, drawing = split(key_of(seed))
         sampler = make_sampler(meta_objective(problem), first, clock=clock)
     except InfeasibleError as error:
         if error.cause is not Cause.STEP:

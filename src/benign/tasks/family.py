@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from benign.errors import ProblemError, UsageError
 from benign.exact.problem import Family, Plant, Task, make_family, summed
 from benign.exact.problem import exact as to_exact
 from benign.exact.words import size_in_words, tasks_in_words
-from benign.linalg import in_float64
+from benign.precision import Array, in_float64, is_traced, kept
+from benign.records import Record
 from benign.tasks.checks import (
     SYMMETRIC,
     check_finite,
@@ -59,7 +57,7 @@ class FamilyLabel(NamedTuple):
     weights: tuple[Fraction, ...] | None
 
 
-class TaskFamily(eqx.Module):
+class TaskFamily(Record):
     """Tasks τ of one shape (n, m) with weights ω_τ > 0, Σ ω_τ = 1.
 
     The arrays are stacked: ``family.tasks`` is one `LQR` whose leaves have a leading task axis, and
@@ -82,7 +80,8 @@ class TaskFamily(eqx.Module):
 
     tasks: LQR
     weights: Float[Array, " k"]
-    label: Unseen[FamilyLabel] = eqx.field(static=True, repr=False)
+    label: Unseen[FamilyLabel]
+    STATIC: ClassVar[tuple[str, ...]] = ("label",)
 
     @in_float64
     def __init__(self, tasks: Sequence[LQR], weights: Sequence[Any] | None = None):
@@ -107,7 +106,7 @@ class TaskFamily(eqx.Module):
         if all(pair == (None, None) for pair in plants):
             plants = None
         adaptation = bare(_stacked([t.g for t in tasks])) if any(adapting) else None
-        self.tasks = bare(_stacked(tasks), adaptation)
+        self._set(tasks=bare(_stacked(tasks), adaptation))
         self._set_weights(names, weights, adapting, plants)
 
     def __repr__(self) -> str:
@@ -123,8 +122,8 @@ class TaskFamily(eqx.Module):
         """The rest of every constructor: normalised weights and the label."""
         given = None if weights is None else _exact_weights(weights, names)
         normalised = np.full(len(names), 1 / len(names)) if given is None else _normalised(given)
-        object.__setattr__(self, "weights", jnp.asarray(normalised, float))
-        object.__setattr__(self, "label", Unseen(FamilyLabel(names, adapting, plants, given)))
+        label = Unseen(FamilyLabel(names, adapting, plants, given))
+        self._set(weights=kept(normalised), label=label)
 
     @classmethod
     @in_float64
@@ -190,7 +189,7 @@ class TaskFamily(eqx.Module):
                 )
             tasks = bare({f: getattr(tasks, f) for f in ARRAYS}, _plain(adaptation.tasks))
         family = object.__new__(cls)
-        object.__setattr__(family, "tasks", tasks)
+        family._set(tasks=tasks)
         family._set_weights(titles, weights, (adaptation is not None,) * k, None)
         return family
 
@@ -216,7 +215,7 @@ class TaskFamily(eqx.Module):
             other = _checked(stacked_plants(g), names, g)
             tasks = bare({f: getattr(tasks, f) for f in ARRAYS}, other)
         made = object.__new__(cls)
-        object.__setattr__(made, "tasks", tasks)
+        made._set(tasks=tasks)
         plants = tuple(
             (mine, own if has else None) for mine, own, has in zip(f, g, adapting, strict=True)
         )
@@ -367,7 +366,7 @@ def _checked(
     else:
         for field, doubt in doubtful.items():
             arrays[field] = raised_stack(place, field, arrays[field], doubt)
-    return bare({field: jnp.asarray(X, float) for field, X in arrays.items()})
+    return bare({field: kept(X) for field, X in arrays.items()})
 
 
 def _raise_plants(
@@ -393,11 +392,16 @@ def _stacked(tasks: list[LQR]) -> dict[str, Array | None]:
         if all(x is None for x in values):
             arrays[field] = None
             continue
-        zero = jnp.zeros_like(tasks[0].Q)
+        zero = np.zeros(np.shape(tasks[0].Q))
         full = [zero if x is None else x for x in values]
-        traced = any(isinstance(x, Tracer) for x in full)
-        arrays[field] = jnp.stack(full) if traced else jnp.asarray(np.stack(full))
+        arrays[field] = _stacked_by_jax(full) if any(map(is_traced, full)) else kept(np.stack(full))
     return arrays
+
+
+def _stacked_by_jax(values: list[Any]) -> Any:
+    import jax.numpy as jnp
+
+    return jnp.stack(values)
 
 
 def _plain(tasks: LQR) -> LQR:
@@ -409,6 +413,6 @@ def _slice(tasks: LQR, i: int) -> dict[str, Array | None]:
     values = {field: getattr(tasks, field) for field in ARRAYS}
     arrays = {field: None if x is None else x[i] for field, x in values.items()}
     noise = arrays["noise"]
-    if noise is not None and not isinstance(noise, Tracer) and not noise.any():
+    if noise is not None and not is_traced(noise) and not noise.any():
         arrays["noise"] = None  # stacked beside a task that has some
     return arrays

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
-from jaxtyping import Array, ArrayLike, Float, Int
+from jaxtyping import Float, Int
 
 from benign.errors import ProblemError, UsageError
 from benign.exact.problem import Matrix, Plant
 from benign.exact.problem import exact as to_exact
-from benign.linalg import float64_method, in_float64, spectral_radius
+from benign.precision import Array, ArrayLike, float64_method, in_float64, is_traced, jax_if_loaded
+from benign.records import Record
+from benign.tasks import lqr_plain as plain
 from benign.tasks.checks import (
     SYMMETRIC,
     check_finite,
@@ -37,10 +35,12 @@ from benign.tasks.numbers import (
     rounds_to,
     symmetrised,
 )
-from benign.tasks.regulator import Regulator
 from benign.tasks.sampling import Time, is_sampled, zero_order_hold
 from benign.tasks.wellposed import NO_CROSS_TERM
 from benign.text import quoted
+
+if TYPE_CHECKING:
+    from benign.tasks.regulator import Regulator
 
 ARRAYS = ("A", "B", "Q", "R", "S0", "discount", "noise")
 """The numbers of a task, in the order of the constructor."""
@@ -68,7 +68,7 @@ _MESSAGES = {
 }
 
 
-class Optimum(eqx.Module):
+class Optimum(Record):
     """The best gain of a task.
 
     Attributes:
@@ -78,6 +78,9 @@ class Optimum(eqx.Module):
     W: Float[Array, "*batch m n"]
     P: Float[Array, "*batch n n"]
     cost: Float[Array, "*batch"]
+
+    def __init__(self, W: Any, P: Any, cost: Any):
+        self._set(W=W, P=P, cost=cost)
 
     def __str__(self) -> str:
         return f"cost {np.asarray(self.cost):.9g} at W = {np.asarray(self.W).tolist()}"
@@ -90,7 +93,7 @@ class Label(NamedTuple):
     plant: Plant | None = None
 
 
-class LQR(eqx.Module):
+class LQR(Record):
     """C(W) = E Σ γᵗ (s'Qs + a'Ra) under s' = A s + B a + v, a = −W s (minus!).
 
     In closed form C(W) = tr(P S̄) with P = Q + W'RW + γL'PL, L = A − BW and
@@ -143,7 +146,8 @@ class LQR(eqx.Module):
     discount: Float[Array, "*batch"]
     noise: Float[Array, "*batch n n"] | None
     adaptation: LQR | None
-    label: Unseen[Label] = eqx.field(static=True, repr=False)
+    label: Unseen[Label]
+    STATIC: ClassVar[tuple[str, ...]] = ("label",)
 
     @in_float64
     def __init__(
@@ -188,14 +192,13 @@ class LQR(eqx.Module):
             if doubt.any():
                 given[field] = _raised(place, field, given[field])
         for field in ARRAYS:
-            setattr(self, field, _kept(given[field].floats) if field in given else None)
+            self._set(**{field: _kept(given[field].floats) if field in given else None})
         if adaptation is not None and (adaptation.n, adaptation.m) != (self.n, self.m):
             raise ProblemError(
                 f"{place}: `adaptation` has {adaptation.n} states and {adaptation.m} inputs, "
                 f"the task has {self.n} and {self.m}; give a cost on the same gains"
             )
-        self.adaptation = adaptation
-        self.label = Unseen(Label(name, _exact_plant(given)))
+        self._set(adaptation=adaptation, label=Unseen(Label(name, _exact_plant(given))))
 
     @classmethod
     def from_exact(
@@ -313,14 +316,7 @@ class LQR(eqx.Module):
     @in_float64
     def regulator(self) -> Regulator:
         """The equivalent problem without discount and noise: √γ(A, B) and S0 + γ/(1 − γ) N."""
-        root = jnp.sqrt(self.discount)[..., None, None]
-        S0 = self.S0
-        if self.noise is not None:
-            # γ = 1 goes with N = 0 (the constructor sees to that) and must not divide by zero.
-            room = jnp.where(self.discount < 1, 1 - self.discount, 1.0)
-            factor = jnp.where(self.discount < 1, self.discount / room, 0.0)
-            S0 = S0 + factor[..., None, None] * self.noise
-        return Regulator(root * self.A, root * self.B, self.Q, self.R, S0)
+        return _by_jax().regulator(self)
 
     @property
     def g(self) -> LQR:
@@ -339,7 +335,9 @@ class LQR(eqx.Module):
         Raises:
             ProblemError: W has another shape.
         """
-        return _cost(self, as_gain(W, self.m, self.n))
+        gain = as_gain(W, self.m, self.n)
+        found = plain.cost(self, gain)
+        return _by_jax().cost(self, gain) if found is None else found
 
     @float64_method
     def gradient(self, W: ArrayLike) -> Float[Array, "*gain"]:
@@ -348,7 +346,9 @@ class LQR(eqx.Module):
         Raises:
             ProblemError: W has another shape than (m, n).
         """
-        return _gradient(self, as_gain(W, self.m, self.n)).reshape(np.shape(W))
+        gain = as_gain(W, self.m, self.n)
+        found = plain.gradient(self, gain)
+        return (_by_jax().gradient(self, gain) if found is None else found).reshape(np.shape(W))
 
     @float64_method
     def hessian_product(self, W: ArrayLike, E: ArrayLike) -> Float[Array, "*gain"]:
@@ -357,8 +357,10 @@ class LQR(eqx.Module):
         Raises:
             ProblemError: W or E has another shape than (m, n).
         """
-        E = as_gain(E, self.m, self.n, "E")
-        return _hessian_product(self, as_gain(W, self.m, self.n), E).reshape(np.shape(W))
+        E, gain = as_gain(E, self.m, self.n, "E"), as_gain(W, self.m, self.n)
+        found = plain.hessian_product(self, gain, E)
+        found = _by_jax().hessian_product(self, gain, E) if found is None else found
+        return found.reshape(np.shape(W))
 
     @float64_method
     def hessian(self, W: ArrayLike) -> Float[Array, "*gain"]:
@@ -369,8 +371,9 @@ class LQR(eqx.Module):
         Raises:
             ProblemError: W has another shape than (m, n).
         """
-        dense = _hessian(self, as_gain(W, self.m, self.n))
-        return dense.reshape(np.shape(W) * 2)
+        gain = as_gain(W, self.m, self.n)
+        found = plain.hessian(self, gain)
+        return (_by_jax().hessian(self, gain) if found is None else found).reshape(np.shape(W) * 2)
 
     @float64_method
     def optimum(self) -> Optimum:
@@ -378,7 +381,8 @@ class LQR(eqx.Module):
 
         The cost is +∞ and W zero if the solver finds no stabilising solution (see `linalg.dare`).
         """
-        return _optimum(self)
+        found = plain.optimum(self)
+        return Optimum(*(_by_jax().optimum(self) if found is None else found))
 
     @float64_method
     def status(self, W: ArrayLike) -> Int[Array, ""]:
@@ -387,7 +391,8 @@ class LQR(eqx.Module):
         Raises:
             ProblemError: W has another shape than (m, n).
         """
-        return _status(self, as_gain(W, self.m, self.n))
+        gain = as_gain(W, self.m, self.n)
+        return _by_jax().status(self, gain)
 
     def exact_plant(self) -> Plant:
         """The exact numbers of the task: those given, while the arrays still are their rounding.
@@ -404,8 +409,8 @@ class LQR(eqx.Module):
 
 def _kept(floats: Any) -> Any:
     """The array as a task keeps it: NumPy's until JAX is asked for something, and read-only."""
-    if isinstance(floats, Tracer):
-        return jnp.asarray(floats, float)
+    if is_traced(floats):
+        return floats.astype(float)
     kept = np.array(floats, np.float64)
     kept.setflags(write=False)
     return kept
@@ -414,11 +419,16 @@ def _kept(floats: Any) -> Any:
 def bare(arrays: dict[str, Any], adaptation: LQR | None = None, label: Label | None = None) -> LQR:
     """A task from arrays known to be well posed, stacked ones included: no test is made."""
     task = object.__new__(LQR)
-    for field in ARRAYS:
-        object.__setattr__(task, field, arrays.get(field))
-    object.__setattr__(task, "adaptation", adaptation)
-    object.__setattr__(task, "label", Unseen(label or Label()))
+    fields = {field: arrays.get(field) for field in ARRAYS}
+    task._set(**fields, adaptation=adaptation, label=Unseen(label or Label()))
     return task
+
+
+def _by_jax() -> Any:
+    """The arithmetic of a task in JAX: for what is traced, and where NumPy's would not do."""
+    from benign.tasks import lqr_by_jax
+
+    return lqr_by_jax
 
 
 def concrete(task: LQR) -> dict[str, np.ndarray | None]:
@@ -433,10 +443,11 @@ def as_gain(W: ArrayLike, m: int, n: int, what: str = "W") -> Float[Array, "m n"
     Raises:
         ProblemError: another shape.
     """
-    if not isinstance(W, Tracer):
+    if not is_traced(W):
         require_plain(W, f"`{what}`")
+    jax = jax_if_loaded()
     try:
-        array = jnp.asarray(W, float)
+        array: Any = np.asarray(W, np.float64) if jax is None else jax.numpy.asarray(W, float)
     except Exception as error:
         raise ProblemError(
             f"`{what}`: expected the numbers of a gain, got {type(W).__name__}"
@@ -450,42 +461,6 @@ def as_gain(W: ArrayLike, m: int, n: int, what: str = "W") -> Float[Array, "m n"
         f"`{what}`: expected a gain of shape ({m}, {n}) or ({m * n},){alternative}, got {array.shape}; "
         "map over a batch of gains with jax.vmap"
     )
-
-
-@jax.jit
-def _cost(task: LQR, W: Array) -> Array:
-    return task.regulator.cost(W)
-
-
-@jax.jit
-def _gradient(task: LQR, W: Array) -> Array:
-    return task.regulator.at(W).gradient()
-
-
-@jax.jit
-def _hessian_product(task: LQR, W: Array, E: Array) -> Array:
-    return task.regulator.at(W).hessian_product(E)
-
-
-@jax.jit
-def _hessian(task: LQR, W: Array) -> Array:
-    return task.regulator.hessian(W)
-
-
-@jax.jit
-def _optimum(task: LQR) -> Optimum:
-    return Optimum(*task.regulator.optimum())
-
-
-@jax.jit
-def _status(task: LQR, W: Array) -> Array:
-    regulator = task.regulator
-    solvable = regulator.stabilises(W)
-    finite = jnp.where(jnp.isfinite(W), W, 0.0)  # LAPACK refuses a NaN; the mask below restores it
-    radius = spectral_radius(regulator.A - regulator.B @ finite)
-    stable = jnp.all(jnp.isfinite(W)) & (radius < 1)
-    unsolved = jnp.where(stable, int(Status.ILL_CONDITIONED), int(Status.NOT_STABILISING))
-    return jnp.where(solvable, int(Status.STABILISING), unsolved)
 
 
 def _shaped(
@@ -534,7 +509,7 @@ def _discrete(place: str, A: Given, B: Given, time: Time | None, dt: Any) -> tup
     try:
         if not is_sampled(time, dt):
             return A, B
-        if A.traced or B.traced or isinstance(dt, Tracer):
+        if A.traced or B.traced or is_traced(dt):
             raise ProblemError("a plant is sampled from known numbers; make the task outside of JAX")
         sampled = zero_order_hold(_rows(A), _rows(B), to_exact(dt))
     except ProblemError as error:

@@ -7,14 +7,12 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 from benign.errors import ProblemError, UsageError
 from benign.exact.problem import Matrix, Plant
 from benign.exact.problem import exact as to_exact
+from benign.precision import is_traced, jax_if_loaded
 
 T = TypeVar("T")
 
@@ -65,7 +63,7 @@ class Given(NamedTuple):
     @property
     def traced(self) -> bool:
         """Whether the values are unknown because JAX is tracing."""
-        return isinstance(self.floats, Tracer)
+        return is_traced(self.floats)
 
 
 def read(value: Any, place: str, field: str) -> Given:
@@ -74,16 +72,17 @@ def read(value: Any, place: str, field: str) -> Given:
     Raises:
         ProblemError: ragged rows, something that is no finite real number, one beyond float64.
     """
-    if isinstance(value, Tracer):
-        return Given(jnp.asarray(value, float))
+    if is_traced(value):
+        return Given(_by_jax(value))
     require_plain(value, f"{place}: `{field}`")
     try:
         entries = np.asarray(value) if hasattr(value, "dtype") else np.array(value, dtype=object)
-    except jax.errors.TracerArrayConversionError:
-        return Given(jnp.asarray(value, float))
     except ValueError as error:
         raise ProblemError(f"{place}: `{field}` has rows of different lengths") from error
     except Exception as error:  # whatever an object does that says it is an array
+        jax = jax_if_loaded()
+        if jax is not None and isinstance(error, jax.errors.TracerArrayConversionError):
+            return Given(_by_jax(value))
         raise ProblemError(
             f"{place}: `{field}`: expected numbers, got {type(value).__name__}"
         ) from error
@@ -92,8 +91,8 @@ def read(value: Any, place: str, field: str) -> Given:
     flat = [x.item() if hasattr(x, "item") and np.ndim(x) == 0 else x for x in entries.ravel()]
     if any(isinstance(x, list | tuple) for x in flat):
         raise ProblemError(f"{place}: `{field}` has rows of different lengths")
-    if any(isinstance(x, Tracer) for x in flat):
-        return Given(jnp.asarray(value, float))
+    if any(map(is_traced, flat)):
+        return Given(_by_jax(value))
     if all(type(x) is float or (type(x) is int and abs(x) <= WHOLE) for x in flat):
         return Given(np.array(flat, np.float64).reshape(entries.shape))
     fractions = np.empty(len(flat), dtype=object)
@@ -106,6 +105,12 @@ def read(value: Any, place: str, field: str) -> Given:
         raise ProblemError(
             f"{place}: `{field}` holds a number beyond the range of a float64"
         ) from error
+
+
+def _by_jax(value: Any) -> Any:
+    import jax.numpy as jnp
+
+    return jnp.asarray(value, float)
 
 
 def require_plain(value: Any, what: str) -> None:

@@ -48,7 +48,7 @@ class Minimum(eqx.Module):
 class AbstractCost(eqx.Module):
     """One function of the parameters W; see the conventions at the top of this file.
 
-    The methods of a final class are put into 64-bit mode (`linalg.precision`), whoever writes it.
+    The methods of a final class are put into 64-bit mode (`benign.precision`), whoever writes it.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:

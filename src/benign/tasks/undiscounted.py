@@ -7,16 +7,21 @@ the arithmetic of `LQR.regulator` without JAX, which would compile a program for
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from benign.kernels.batch import Costs
-from benign.tasks.lqr import LQR
+
+if TYPE_CHECKING:
+    from benign.tasks.lqr import LQR
 
 
-def costs_of(tasks: LQR) -> Costs:
-    """Stacked tasks' own costs; those adapted on are `costs_of(tasks.adaptation)`."""
+def costs_of(tasks: LQR, *, stacked: bool = True) -> Costs:
+    """Stacked tasks' own costs, or one task's as a stack; those adapted on are its `adaptation`'s."""
+    given = (tasks.A, tasks.B, tasks.Q, tasks.R, tasks.S0, tasks.discount)
     A, B, Q, R, S0, discount = (
-        np.asarray(x, float) for x in (tasks.A, tasks.B, tasks.Q, tasks.R, tasks.S0, tasks.discount)
+        np.asarray(x, float) if stacked else np.asarray(x, float)[None] for x in given
     )
     root = np.sqrt(discount)[:, None, None]
     if tasks.noise is not None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import equinox as eqx
-import jax
 import numpy as np
 from jaxtyping import Float
 
 from benign.clock import NO_LIMIT, Clock
 from benign.errors import BudgetError, Cause, InfeasibleError
-from benign.linalg import in_float64
 from benign.meta.adaptation import AdaptationStep, GradientStep
 from benign.meta.objective import MetaObjective
-from benign.searches.sampling import make_sampler
+from benign.precision import in_float64
+from benign.searches.keys import key_of, split
+from benign.searches.sampling import make_sampler, with_eta
 from benign.tasks.family import TaskFamily
 from benign.tasks.optima import optima as tasks_optima
 
@@ -49,7 +48,7 @@ def random_start(
         InfeasibleError: none was found; the message names tasks that conflict, or says the largest η
             for which one was found.
     """
-    key, drawing = jax.random.split(jax.random.key(seed))
+    key, drawing = split(key_of(seed))
     # A step this short throws no gain anywhere: feasible means stabilising.
     rule = _short_step() if step is None else step
     objective = MetaObjective(family, rule)
@@ -99,12 +98,12 @@ def largest_feasible_eta(objective: MetaObjective, key: Any, clock: Clock = NO_L
         BudgetError: time ran out.
     """
     family, eta = objective.family, float(objective.step.eta)
-    still = eqx.tree_at(lambda h: h.step.eta, objective, objective.step.eta * 0 + 1e-12 * eta)
+    still = with_eta(objective, 1e-12 * eta)
     sampler = make_sampler(still, key, clock=clock)
     x = np.concatenate([sampler.anchors, sampler.draw(key, 64)])
 
     def feasible(size: float) -> bool:
-        relaxed = eqx.tree_at(lambda h: h.step.eta, objective, objective.step.eta * 0 + size)
+        relaxed = with_eta(objective, size)
         return bool(replace(sampler.field, objective=relaxed).feasible(x).any())
 
     low, high = 1e-12 * eta, eta

@@ -271,13 +271,29 @@ class Code:
         zeros = ir.Constant(ir.VectorType(SHORT, LANES), [0] * LANES)
         return Vector(self, self.builder.shuffle_vector(one, nothing, zeros))
 
-    def of_lanes(self, name: str, x: Vector) -> Vector:
-        """One of LLVM's functions of a number, lane by lane."""
+    def of_lanes(self, name: str, *given: Vector | float) -> Vector:
+        """One of LLVM's functions of numbers, lane by lane.
+
+        Of two numbers `minimum` and `maximum` are none where either is, `maxnum` is the other one.
+        """
         full = f"llvm.{name}.v{LANES}f64"
         found = self.module.globals.get(full)
         if found is None:
-            found = ir.Function(self.module, ir.FunctionType(VECTOR, [VECTOR]), full)
-        return Vector(self, self.builder.call(found, [x.value]))
+            found = ir.Function(self.module, ir.FunctionType(VECTOR, [VECTOR] * len(given)), full)
+        return Vector(self, self.builder.call(found, [self.lanes_of(x) for x in given]))
+
+    def fused(self, x: Vector, y: Vector, z: Vector) -> Vector:
+        """x · y + z, rounded once on every processor."""
+        return self.of_lanes("fma", x, y, z)
+
+    def alone(self, name: str, x: Vector, y: Vector) -> Vector:
+        """`fadd`, `fsub` or `fmul` rounded by itself, whatever comes before and after."""
+        return Vector(self, getattr(self.builder, name)(x.value, y.value))
+
+    def vectors_in_stack(self, count: int) -> Place:
+        """Memory for so many vectors until the function ends."""
+        with self.builder.goto_entry_block():
+            return Place(self, self.builder.alloca(DOUBLE, ir.Constant(INT, count * LANES)))
 
     def sum_of_lanes(self, x: Vector) -> Any:
         """Their sum, a number of LLVM's."""

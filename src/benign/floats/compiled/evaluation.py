@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benign.floats import taylor
 from benign.floats.boxes import BoxObjective
 from benign.floats.compiled.numbers import Shape, rows
+from benign.floats.looks import After, Before, Flags, Indices, Second, Slopes
 from benign.floats.taylor import Floats, Model, basis
-from benign.kernels import batch
+from benign.kernels import batch, machine
 
 MOST_SHOTS = 3
 """Shots up to which code is compiled: they are written out."""
@@ -30,44 +30,8 @@ KINDS = (BEFORE, AFTER, SLOPES, VALUE, HESSIAN)
 """What proofs ask for."""
 
 
-@dataclass(frozen=True)
-class Before:
-    """What is shown of the gains of boxes themselves, (k, boxes).
-
-    Attributes:
-        signs: 1 where g is stabilised on all of the box, −1 where nowhere, else 0.
-        thrown_out: whether the first shot leads to no gain that can stabilise.
-        least: lower bounds of g.
-        effect: (p, boxes), how much each side moves D of the task that is nearest to its rim.
-    """
-
-    signs: NDArray[np.int8]
-    thrown_out: NDArray[np.bool_]
-    least: Floats
-    effect: Floats
-
-
-@dataclass(frozen=True)
-class After:
-    """What is shown of adapted gains, (k, boxes).
-
-    Attributes:
-        along: whether every gain before the last is shown to stabilise.
-        signs: those of the last one.
-        least: lower bounds of f.
-        low, high: (p, k, boxes), bounds of the last gain in the task's own coordinates.
-    """
-
-    along: NDArray[np.bool_]
-    signs: NDArray[np.int8]
-    least: Floats
-    low: Floats
-    high: Floats
-
-    @property
-    def inside(self) -> NDArray[np.bool_]:
-        """Whether a whole box is in the domain of h, (boxes,)."""
-        return np.all(self.along & (self.signs > 0), axis=0)
+SECONDS = {2: 3.0, 3: 8.0, 4: 25.0}
+"""What compiling takes, by the number of parameters; on a busy machine."""
 
 
 class Compiled:
@@ -96,6 +60,28 @@ class Compiled:
         """Whether code can be compiled here, and is meant for such an objective."""
         return objective.shots <= MOST_SHOTS and batch.available()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the code is there already."""
+        from benign.floats.compiled.kernels import name_of
+
+        return machine.is_ready(name_of(self.shape, self.kinds))  # type: ignore[arg-type]
+
+    @property
+    def seconds(self) -> float:
+        """What compiling may take."""
+        return SECONDS[self.p]
+
+    def compile(self) -> None:
+        """Make the code, or fetch it."""
+        from benign.floats.compiled.kernels import function_of
+
+        function_of(self.shape, self.kinds)  # type: ignore[arg-type]
+
+    def look(self, y0: Floats, r: Floats) -> InCompiled:
+        """A look at boxes."""
+        return InCompiled(self, y0, r)
+
     def before(self, y0: Floats, r: Floats) -> Before:
         """What is shown of the gains themselves."""
         found = self._run(BEFORE, y0, r)
@@ -106,12 +92,10 @@ class Compiled:
         """What is shown of the adapted gains."""
         return self._after(self._run(AFTER, y0, r)["after"])
 
-    def slopes(self, y0: Floats, r: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Floats]:
-        """(boxes,) whether ∇h ≠ 0 all over a box in the domain, whether s∇h ≠ 0; and (p, boxes), how
-        much each side moves s∇h.
-        """
+    def slopes(self, y0: Floats, r: Floats) -> Slopes:
+        """∇h and s∇h, on boxes whose gains before the last all stabilise."""
         found = self._run(SLOPES, y0, r)
-        return found["slope"][0] > 0.5, found["steep"][0] > 0.5, found["steep"][1:]
+        return Slopes(found["slope"][0] > 0.5, found["steep"][0] > 0.5, found["steep"][1:])
 
     def models(self, y0: Floats, r: Floats, kind: tuple[str, ...]) -> tuple[dict[str, Model], After]:
         """Some of "value" (boxes,), "gradient" and "scaled" (p, boxes), "hessian" (pairs, boxes) and
@@ -185,3 +169,37 @@ class Compiled:
         except IndexError:
             return np.empty(needed)
         return room if len(room) >= needed else np.empty(needed)
+
+
+@dataclass(frozen=True)
+class InCompiled:
+    """A look through compiled code: each question is asked anew, which costs less than to remember."""
+
+    compiled: Compiled
+    y0: Floats
+    r: Floats
+
+    def __getitem__(self, boxes: Indices) -> InCompiled:
+        return InCompiled(self.compiled, self.y0[:, boxes], self.r[:, boxes])
+
+    def before(self) -> Before:
+        """The gains themselves."""
+        return self.compiled.before(self.y0, self.r)
+
+    def after(self) -> After:
+        """The adapted gains."""
+        return self.compiled.after(self.y0, self.r)
+
+    def slopes(self, wanted: Flags) -> Slopes:
+        """∇h and s∇h."""
+        return self.compiled.slopes(self.y0, self.r)
+
+    def value(self) -> tuple[Model, Flags]:
+        """h, and whether a whole box is in the domain."""
+        found, after = self.compiled.models(self.y0, self.r, VALUE)
+        return found["value"], after.inside
+
+    def second(self) -> Second:
+        """h, ∇h and ∇²h."""
+        found, after = self.compiled.models(self.y0, self.r, HESSIAN)
+        return Second(found["value"], found["gradient"], found["hessian"], after.inside)

@@ -6,14 +6,14 @@ bound is fused with the step outward, that step starts from the exact number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
 from benign.floats import intervals
 from benign.floats.compiled.models import Model, added, combine
 from benign.floats.taylor import GROWN
-from benign.kernels.lanes import Code, Flags, Place, Vector
+from benign.kernels.lanes import Cell, Code, Flags, Place, Vector
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,18 @@ class Interval:
         return Interval(-self.hi, -self.lo)
 
     def __add__(self, other: Interval) -> Interval:
-        return Interval(down(self.lo + other.lo), up(self.hi + other.hi))
+        return self._with(other, "sum_of_intervals", _sum)
 
     def __sub__(self, other: Interval) -> Interval:
-        return Interval(down(self.lo - other.hi), up(self.hi - other.lo))
+        return self + -other
 
     def __mul__(self, other: Interval) -> Interval:
+        return self._with(other, "product_of_intervals", _product)
+
+    def _with(self, other: Interval, name: str, write: Callable[..., None]) -> Interval:
         code = self.lo.code
         to = code.vectors_in_stack(2)
-        code.call("product_of_intervals", _product, to, self.lo, self.hi, other.lo, other.hi)
+        code.call(name, write, to, self.lo, self.hi, other.lo, other.hi)
         return Interval(to.load(0), to.load(1))
 
     def moduli(self) -> tuple[Vector, Vector]:
@@ -44,6 +47,12 @@ class Interval:
         most = code.of_lanes("maximum", abs(self.lo), abs(self.hi))
         least = code.of_lanes("maximum", self.lo, -self.hi)
         return code.of_lanes("maximum", least, 0.0), most
+
+
+def _sum(code: Code, to: Place, a: Vector, b: Vector, c: Vector, d: Vector) -> None:
+    """[a, b] plus [c, d]."""
+    to.store(down(a + c), 0)
+    to.store(up(b + d), 1)
 
 
 def _product(code: Code, to: Place, a: Vector, b: Vector, c: Vector, d: Vector) -> None:
@@ -140,13 +149,12 @@ def beyond(numbers: Place, rows: int, top: Sequence[Model], bottom: Model) -> Fl
     A face is a row of p + 1 numbers and then a row of their errors; a row of zeros is none.
     """
     models = [*top, bottom]
-    reach = [f.reach() for f in models]
-    found, q = None, len(models)
-    for row in range(rows):
-        mid = [numbers.number(2 * q * row + i) for i in range(q)]
-        rad = [numbers.number(2 * q * row + q + i) for i in range(q)]
-        high = combine(models, mid).bounds()[1]
-        out = high < -(added([x * y for x, y in zip(rad, reach, strict=True)]) * GROWN)
-        found = out if found is None else found | out
-    assert found is not None
-    return found
+    reach, q = [f.reach() for f in models], len(models)
+    code = bottom.e.code
+    found = Cell(code, code.fill(0.0))
+    with code.loop(rows) as row:
+        face = numbers.numbers_on(row * (2 * q))
+        high = combine(models, [face.number(i) for i in range(q)]).bounds()[1]
+        slack = added([face.number(q + i) * x for i, x in enumerate(reach)])
+        found.set((high < -(slack * GROWN)).choose(1.0, found.get()))
+    return found.get() > 0.5

@@ -145,9 +145,7 @@ def composed(f: Model, z: Model) -> Model:
 
 def derivative(p: int, degree: int, c: np.ndarray, error: np.ndarray, order, target: int) -> Model:
     source = Model(basis(p, degree), c, error)
-    return apply(
-        lambda f: rules.derivative(f.basis, f.c, f.e, order, target), source, degree=target
-    )
+    return apply(lambda f: rules.derivative(f.basis, f.c, f.e, order, target), source, degree=target)
 
 
 def shifted(polynomial, y0: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,6 @@
 """Taylor models contain what they stand for: their floats evaluated exactly, at exact points."""
 
 from fractions import Fraction
-
 from types import SimpleNamespace
 
 import compiled_rules

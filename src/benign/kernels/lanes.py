@@ -15,7 +15,7 @@ Products and sums may be fused (a · b + c rounded once), as XLA does it too; no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -301,6 +301,21 @@ class Code:
         for lane in range(1, LANES):
             total = self.builder.fadd(total, self.builder.extract_element(x.value, SHORT(lane)))
         return total
+
+    def table(self, name: str, numbers: Sequence[int]) -> Callable[[Int], Int]:
+        """Whole numbers that are constants of the module, to be read at a computed index."""
+        known = self.module.globals.get(name)
+        if known is None:
+            kind = ir.ArrayType(INT, len(numbers))
+            known = ir.GlobalVariable(self.module, kind, name)
+            known.linkage, known.global_constant = "internal", True
+            known.initializer = ir.Constant(kind, [int(x) for x in numbers])
+
+        def read(index: Int) -> Int:
+            address = self.builder.gep(known, [ir.Constant(INT, 0), index.value])
+            return Int(self, self.builder.load(address))
+
+        return read
 
     # what comes when
 

@@ -1,7 +1,7 @@
 """Adapted gains and their derivatives for one task, in compiled code: see `benign.floats.boxes`.
 
-    J = (I − G g''(z))M,   K_i,jl = −Σ_a G_ia g'''_abc M_bj M_cl,   for further shots
-    J⁺ = J − G g''(F)J,   K⁺ = K − G(g''(F)K + g'''(F)[J, J]).
+J = (I − G g''(z))M,   K_i,jl = −Σ_a G_ia g'''_abc M_bj M_cl,   for further shots
+J⁺ = J − G g''(F)J,   K⁺ = K − G(g''(F)K + g'''(F)[J, J]).
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _step(task: Task, models: Sequence[Stored]) -> Row:
 
 
 def _contract(w: Writer, M: list[Row], J: list[Row]) -> list[Row]:
-    """Σ_l M_il J_l…"""
+    """Σ_l M_il J_lj."""
     columns = range(len(J[0]))
     return [[w.dot(row, [line[j] for line in J]) for j in columns] for row in M]
 
@@ -146,10 +146,7 @@ def _directions(task: Task) -> list[Row]:
     """∂z/∂y = M as constants."""
     p, M = task.shape.p, task["to g"]
     return [
-        [
-            task.w.constant(M.number(i * p + j), DEGREE, M.number(p * p + i * p + j))
-            for j in range(p)
-        ]
+        [task.w.constant(M.number(i * p + j), DEGREE, M.number(p * p + i * p + j)) for j in range(p)]
         for i in range(p)
     ]
 
@@ -209,9 +206,7 @@ def _linear(task: Task, name: str, models: Sequence[Stored]) -> Row:
         return Model(turned.basis, turned.c, (turned.e + error) * taylor.GROWN)
 
     degree = models[0].basis.degree
-    return [
-        task.w.apart("linear", degree, rule, numbers.numbers_on(i * p), *models) for i in range(p)
-    ]
+    return [task.w.apart("linear", degree, rule, numbers.numbers_on(i * p), *models) for i in range(p)]
 
 
 def _points(task: Task, name: str, models: Sequence[Stored]) -> Row:

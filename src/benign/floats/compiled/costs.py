@@ -1,6 +1,6 @@
 """Costs along models of a gain, one task at a time, in compiled code: see `benign.floats.along`.
 
-    f = N u,   f_i = (N_i − D_i f) u,   f_ij = (N_ij − D_ij f − D_i f_j − D_j f_i) u,   …
+f = N u,   f_i = (N_i − D_i f) u,   f_ij = (N_ij − D_ij f − D_i f_j − D_j f_i) u,   …
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ class Along:
 
     def _shifted(self, which: str, centre: Place) -> Place:
         """N or D about the centre: coefficients, and errors by degree."""
-        return _shift(self.w, self.bases[which], self.task[f"{self.name} {which}"], centre, self._radius)
+        return _shift(
+            self.w, self.bases[which], self.task[f"{self.name} {which}"], centre, self._radius
+        )
 
     # --- numerator and denominator -----------------------------------------------------------
 

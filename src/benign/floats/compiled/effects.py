@@ -24,7 +24,9 @@ def effects(f: Model) -> list[Vector]:
     found = []
     for i in range(f.basis.p):
         powers = f.basis.exponents[:, i].tolist()
-        found.append(rules.added([x * float(k) for x, k in zip(sizes, powers, strict=True) if k]) / whole)
+        found.append(
+            rules.added([x * float(k) for x, k in zip(sizes, powers, strict=True) if k]) / whole
+        )
     return found
 
 
@@ -123,9 +125,7 @@ def _adjugate(M: Sequence[Sequence[Vector]]) -> list[list[Vector]]:
     def without(i: int) -> tuple[int, ...]:
         return tuple(j for j in range(p) if j != i)
 
-    return [
-        [minor(without(j), without(i)) * (-1.0) ** (i + j) for j in range(p)] for i in range(p)
-    ]
+    return [[minor(without(j), without(i)) * (-1.0) ** (i + j) for j in range(p)] for i in range(p)]
 
 
 def moved(w: Writer, models: Sequence[Stored], out: Place) -> None:

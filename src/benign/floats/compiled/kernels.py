@@ -301,7 +301,7 @@ class _Kernel:
 
 
 class _Total:
-    """Σ_τ ω_τ of models, as `taylor.combine` with weights rounded to nearest; one task after another."""
+    """Σ_τ ω_τ of models, one task after another: `taylor.combine` with weights rounded to nearest."""
 
     def __init__(self, w: Writer, count: int, degree: int) -> None:
         self.w, self.sums = w, [w.new(degree) for _ in range(count)]

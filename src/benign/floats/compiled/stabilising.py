@@ -116,7 +116,9 @@ def _characteristic(L: list[list[Interval]]) -> list[Interval]:
     for k in range(1, n + 1):
         trace = reduce(lambda x, y: x + y, [LM[i][i] for i in range(n)])
         share = 1.0 / k
-        lo, hi = (share, share) if k & (k - 1) == 0 else (share * (1 - 2.0**-52), share * (1 + 2.0**-52))
+        lo, hi = (
+            (share, share) if k & (k - 1) == 0 else (share * (1 - 2.0**-52), share * (1 + 2.0**-52))
+        )
         a = -(trace * Interval(some.code.fill(lo), some.code.fill(hi)))
         coefficients.append(a)
         if k == n:

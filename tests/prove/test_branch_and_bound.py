@@ -343,7 +343,12 @@ def test_an_interrupt_in_the_first_round_proves_nothing(monkeypatch):
 
 def test_time_lowers_the_level():
     made = pavement(family("one"))
-    assert not made.run(seconds=0.4)
+
+    def stop(done, waiting):
+        if done > 300:
+            made.request.number = 2
+
+    assert not made.run(seconds=60, progress=stop)
     level, left = made.reached()
     assert left > 0
     truth, boxes = Truth(made), made.left()

@@ -309,7 +309,7 @@ class Code:
             kind = ir.ArrayType(INT, len(numbers))
             known = ir.GlobalVariable(self.module, kind, name)
             known.linkage, known.global_constant = "internal", True
-            known.initializer = ir.Constant(kind, [int(x) for x in numbers])
+            known.initializer = ir.Constant(kind, [*map(int, numbers)])  # type: ignore[assignment]
 
         def read(index: Int) -> Int:
             address = self.builder.gep(known, [ir.Constant(INT, 0), index.value])

@@ -65,7 +65,7 @@ class Compiled:
         """Whether the code is there already."""
         from benign.floats.compiled.kernels import name_of
 
-        return machine.is_ready(name_of(self.shape, self.kinds))  # type: ignore[arg-type]
+        return machine.is_ready(name_of(self.shape, self.kinds))
 
     @property
     def seconds(self) -> float:
@@ -76,7 +76,7 @@ class Compiled:
         """Make the code, or fetch it."""
         from benign.floats.compiled.kernels import function_of
 
-        function_of(self.shape, self.kinds)  # type: ignore[arg-type]
+        function_of(self.shape, self.kinds)
 
     def look(self, y0: Floats, r: Floats) -> InCompiled:
         """A look at boxes."""
@@ -109,7 +109,7 @@ class Compiled:
         for part in kind:
             if part == "after":
                 continue
-            count, degree = self._wanted(kind).models(part)  # type: ignore[arg-type]
+            count, degree = self._wanted(kind).models(part)
             B, x = basis(self.p, degree), found[part]
             x = x.reshape(count, B.size + 1, *x.shape[1:])
             model = Model(B, np.moveaxis(x[:, : B.size], 1, 0), x[:, B.size])
@@ -125,14 +125,14 @@ class Compiled:
     def _wanted(self, parts: Sequence[str]):
         from benign.floats.compiled.kernels import Wanted
 
-        return Wanted(self.shape, tuple(parts))  # type: ignore[arg-type]
+        return Wanted(self.shape, tuple(parts))
 
     def _run(self, parts: Sequence[str], y0: Floats, r: Floats) -> dict[str, Floats]:
         """Each part of the results: (vectors, boxes), or (vectors, k, boxes) if each task has it."""
         from benign.floats.compiled.kernels import PER_TASK, function_of, kept_for_tasks
 
         wanted, kind = self._wanted(parts), self.kinds.index(tuple(parts))
-        function = function_of(self.shape, self.kinds)  # type: ignore[arg-type]
+        function = function_of(self.shape, self.kinds)
         places, shared, each = wanted.places()
         boxes, L = y0.shape[1], self.lanes
         groups = -(-boxes // L)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from llvmlite import ir
 
@@ -30,11 +30,10 @@ from benign.floats.taylor import basis
 from benign.kernels import machine
 from benign.kernels.lanes import INT, POINTER, VOID, Code, Int, Place, Value
 
-Part = Literal[
-    "value", "gradient", "scaled", "hessian", "slope", "steep", "rim", "before", "after", "F"
-]
-"""Models of h, ∇h, s∇h and ∇²h; whether ∇h ≠ 0, and s∇h ≠ 0 with what moves it; how much each side
-moves the rim; what is shown of the gains of a box, and of the adapted ones; models of these."""
+Part = str
+"""Models of h, ∇h, s∇h and ∇²h: "value", "gradient", "scaled", "hessian"; whether ∇h ≠ 0: "slope", and
+s∇h ≠ 0 with what moves it: "steep"; how much each side moves the rim: "rim"; what is shown of the gains
+of a box, "before", and of the adapted ones, "after"; models of these: "F"."""
 
 SUMS: dict[str, str] = {
     "value": "value", "gradient": "gradient", "slope": "gradient", "scaled": "scaled",

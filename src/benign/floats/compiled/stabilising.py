@@ -115,10 +115,9 @@ def _characteristic(L: list[list[Interval]]) -> list[Interval]:
     LM = L
     for k in range(1, n + 1):
         trace = reduce(lambda x, y: x + y, [LM[i][i] for i in range(n)])
-        share = 1.0 / k
-        lo, hi = (
-            (share, share) if k & (k - 1) == 0 else (share * (1 - 2.0**-52), share * (1 + 2.0**-52))
-        )
+        # Exact for powers of two; otherwise 1/k errs by u of itself.
+        share, slack = 1.0 / k, 0.0 if k & (k - 1) == 0 else 2.0**-52
+        lo, hi = share * (1.0 - slack), share * (1.0 + slack)
         a = -(trace * Interval(some.code.fill(lo), some.code.fill(hi)))
         coefficients.append(a)
         if k == n:

@@ -1,7 +1,8 @@
 """Models in memory, and functions on them: a box needs more of them than registers hold.
 
 A stored model is its coefficients and its error, one vector after another. Every operation is a
-function of addresses, compiled once for a number of variables and a degree; a kernel is a list of calls.
+function of addresses, compiled once for a number of variables and a degree; a kernel is a list of
+calls.
 """
 
 from __future__ import annotations

@@ -66,7 +66,8 @@ def adapt(task: Task, at: Along, order: int) -> Adapted:
             low = at.truncated(HESSIAN_DEGREE)
             K = _curvature(task, low, [[w.truncated(x, HESSIAN_DEGREE) for x in row] for row in J], K)
         if order:
-            bent = _contract(w, at.second(), J)
+            second = at.second()
+            bent = _contract(w, second, J) if shot else [_turned(task, row) for row in second]
             stepped = [_step(task, [row[j] for row in bent]) for j in range(p)]
             J = [[w.subtract(J[i][j], stepped[j][i]) for j in range(p)] for i in range(p)]
     F = _minus(w, at.F, _step(task, at.first()))
@@ -142,6 +143,25 @@ def _contract(w: Writer, M: list[Row], J: list[Row]) -> list[Row]:
     return [[w.dot(row, [line[j] for line in J]) for j in columns] for row in M]
 
 
+def _turned(task: Task, row: Row) -> Row:
+    """Σ_l row_l M_lj, M the numbers of the task: what `_contract` gives for M as constants."""
+    return [_weighed(task, j, row) for j in range(task.shape.p)]
+
+
+def _weighed(task: Task, j: int, models: Row) -> Stored:
+    """Σ_l M_lj f_l."""
+    p = task.shape.p
+
+    def rule(column: Place, *given: Model) -> Model:
+        found = rules.combine(given, [column.number(l * p) for l in range(p)])
+        rads = [column.number(p * p + l * p) for l in range(p)]
+        error = rules.added([rad * f.reach() for rad, f in zip(rads, given, strict=True)])
+        return Model(found.basis, found.c, (found.e + error) * taylor.GROWN)
+
+    column = task["to g"].numbers_on(j)
+    return task.w.apart("weighed", models[0].basis.degree, rule, column, *models)
+
+
 def _directions(task: Task) -> list[Row]:
     """∂z/∂y = M as constants."""
     p, M = task.shape.p, task["to g"]
@@ -154,20 +174,16 @@ def _directions(task: Task) -> list[Row]:
 def _curvature(task: Task, at: Along, J: list[Row], K: list[Row]) -> list[Row]:
     """K − G(g''K + g'''[J, J]) on the pairs, J and K those before the shot; K = 0 at first."""
     w, p, pairs = task.w, task.shape.p, _pairs(task.shape.p)
-    # T_ia,l = Σ_b g'''_iab J_bl, symmetric in i and a; then Σ_a J_aj T_ia,l.
-    T = {
-        (i, a): [
-            w.dot([at.third(i, a, b) for b in range(p)], [J[b][l] for b in range(p)]) for l in range(p)
-        ]
-        for i, a in pairs
-    }
+    # T_ia,l = Σ_b g'''_iab J_bl, symmetric in i and a; then Σ_a J_aj T_ia,l. At first J = M.
+    T: dict[tuple[int, int], Row] = {}
+    for i, a in pairs:
+        row = [at.third(i, a, b) for b in range(p)]
+        T[i, a] = T[a, i] = _contract(w, [row], J)[0] if K else _turned(task, row)
     turned = [
         [
-            w.dot(
-                [J[a][j] for a in range(p)],
-                [T[min(i, a), max(i, a)][l] for a in range(p)],
-            )
+            w.dot([row[j] for row in J], column) if K else _weighed(task, j, column)
             for j, l in pairs
+            for column in [[T[i, a][l] for a in range(p)]]
         ]
         for i in range(p)
     ]

@@ -14,7 +14,7 @@ from benign.floats.along import orders, place
 from benign.floats.compiled import models as rules
 from benign.floats.compiled import shifting
 from benign.floats.compiled.models import Model
-from benign.floats.compiled.numbers import Shape
+from benign.floats.compiled.numbers import Shape, count
 from benign.floats.compiled.stabilising import Interval, beyond, down, gains, stabilises, up
 from benign.floats.compiled.storing import Stored, Writer
 from benign.floats.taylor import Basis, basis
@@ -248,7 +248,7 @@ class OnBox(Along):
         if self._of is not None:
             return [self.w.truncated(f, self.degree) for f in self._of.polynomials(which, order)]
         B = basis(self.p, self.shape.on_boxes["ND".index(which)][order])
-        size, degree, w = shifting.count(B), self.degree, self.w
+        size, degree, w = count(B), self.degree, self.w
         numbers, found = self.task[f"{which}{order}"], []
 
         def rule(parts: Place) -> Model:

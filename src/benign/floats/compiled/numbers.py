@@ -10,11 +10,10 @@ import numpy as np
 from benign.floats.along import Costs, orders
 from benign.floats.bounds import Bounds
 from benign.floats.boxes import BoxObjective
-from benign.floats.compiled.shifting import count
 from benign.floats.frames import Turn
 from benign.floats.intervals import Interval
 from benign.floats.polynomials import Polynomials
-from benign.floats.taylor import Floats, basis
+from benign.floats.taylor import Basis, Floats, basis
 
 HIGHEST = 3
 """Derivatives of N and D that are asked for on boxes themselves."""
@@ -86,6 +85,11 @@ class Shape:
             at += size
         found[""] = at
         return found
+
+
+def count(B: Basis) -> int:
+    """Numbers that stand for one polynomial: c, rest and spread of `Polynomials`."""
+    return 2 * B.size + B.degree + 1
 
 
 def rows(objective: BoxObjective, shape: Shape) -> Floats:

@@ -30,11 +30,6 @@ class Expansion:
         return found.truncated(degree).padded(degree)
 
 
-def count(B: Basis) -> int:
-    """Numbers that stand for one polynomial: c, rest and spread of `Polynomials`."""
-    return 2 * B.size + B.degree + 1
-
-
 def shifted(B: Basis, to: Place, numbers: Place, y0: Sequence[Vector], r: Sequence[Vector]) -> None:
     """The polynomial whose numbers are there, about y₀: coefficients, then errors by degree."""
     code = to.code

@@ -17,7 +17,7 @@ from benign.floats.boxes import BoxObjective
 from benign.floats.compiled.numbers import Shape, rows
 from benign.floats.looks import After, Before, Flags, Indices, Second, Slopes
 from benign.floats.taylor import Floats, Model, basis
-from benign.kernels import batch, machine
+from benign.kernels import batch
 
 MOST_SHOTS = 3
 """Shots up to which code is compiled: they are written out."""
@@ -64,6 +64,7 @@ class Compiled:
     def is_ready(self) -> bool:
         """Whether the code is there already."""
         from benign.floats.compiled.kernels import name_of
+        from benign.kernels import machine
 
         return machine.is_ready(name_of(self.shape, self.kinds))
 

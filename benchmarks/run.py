@@ -24,6 +24,7 @@ RESULTS = Path(__file__).parent / "results"
 
 SECTIONS = (
     "kernels", "grids", "equations", "scaling", "training", "postfactum", "scalar_proofs", "proofs",
+    "boxes",
 )  # fmt: skip
 """Modules of this package, each with a function `run`."""
 

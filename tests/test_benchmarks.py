@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from benchmarks import (
+    boxes,
     equations,
     grids,
     kernels,
@@ -204,6 +205,13 @@ def test_equations_agree():
     assert found["largest relative residual"].value < 1e-12
     assert found["largest ρ"].value < 1
     assert found["error × (1 − ρ)"].reached
+
+
+def test_boxes_are_counted_on_both_routes():
+    section = boxes.run([(2, 1, 1, 2.0, None)], seconds=0.5)
+    rates = {figure.quantity: figure.value for figure in section.figures}
+    assert rates["compiled, one thread"] > rates["NumPy, one thread"] > 0
+    assert rates["compiled / NumPy"] > 1
 
 
 def test_share_of_proofs():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import count
 
 import numpy as np
 import pytest
@@ -13,8 +14,12 @@ from benign.exact.rounding import to_ball
 from benign.floats import along, box_signs, boxes, frames, polynomials, taylor
 from benign.floats.along import orders
 from benign.floats.boxes import BoxObjective
+from benign.floats.compiled import adapting, costs, kernels, shifting
+from benign.floats.compiled import models as compiled_models
+from benign.floats.compiled.evaluation import AFTER, BEFORE, Compiled
 from benign.floats.fractions_of_gain import cost_polynomials
 from benign.floats.frames import frame_of
+from benign.floats.looks import InNumPy
 from benign.floats.taylor import Model
 from helpers import plant_error
 from several import random_frame, random_problem
@@ -22,6 +27,9 @@ from several import random_frame, random_problem
 BITS = 400
 STEP = arb(2) ** -80
 """Of the central differences of ∇h; they err by 2⁻¹⁶⁰ times fifth derivatives of h."""
+
+EVERY = ("value", "gradient", "hessian", "F", "after")
+"""All that compiled code can be asked for of models."""
 
 CASES = {
     "n2": (2, 1, {}),
@@ -68,7 +76,7 @@ def assert_near(model: Model, index, x, value: arb) -> None:
     assert gap <= arb(float(model.e[index])) + arb(2) ** -100 * (1 + abs(value)), (index, gap)
 
 
-def check(name, radius, *, boxes_=3, points=3, order=2, seed=0) -> Model:
+def check(name, radius, *, boxes_=3, points=3, order=2, seed=0, compiled=False) -> Model:
     """All derivatives up to an order at points of random boxes; the gradient's models."""
     for draw in range(10):  # some families have no gain that stabilises all their tasks
         rng, problem, frame, objective = made(name, seed + 100 * draw)
@@ -81,9 +89,18 @@ def check(name, radius, *, boxes_=3, points=3, order=2, seed=0) -> Model:
             break
     assert len(inside) == boxes_
     y0, r = y0[:, inside], r[:, inside]
-    at = objective.adapt(start[inside], order)
-    models = [objective.value(at), objective.gradient(at) if order else None]
-    hessian = objective.hessian(at) if order > 1 else None
+    if compiled:
+        found, after = Compiled(objective, [EVERY]).models(y0, r, EVERY)
+        assert after.inside.all()
+        models, hessian = [found["value"], found["gradient"]], found["hessian"]
+        gains = found["F"]
+        assert (after.low <= gains.bounds()[1]).all()
+        assert (after.high >= gains.bounds()[0]).all()
+    else:
+        at = objective.adapt(start[inside], order)
+        models = [objective.value(at), objective.gradient(at) if order else None]
+        hessian = objective.hessian(at) if order > 1 else None
+        gains = at.F
     with ctx.workprec(BITS):
         reference = LqrObjective(problem)
         axes = arb_mat([[to_ball(a) for a in row] for row in frame.axes])
@@ -118,7 +135,7 @@ def check(name, radius, *, boxes_=3, points=3, order=2, seed=0) -> Model:
                     gap = [e - to_ball(c) for e, c in zip(F.entries(), own.centre, strict=True)]
                     z = arb_mat([[to_ball(a) for a in row] for row in own.axes]).solve(col(gap))
                     for i in range(p):
-                        assert_near(at.F, (i, task, b), xs, z[i, 0])
+                        assert_near(gains, (i, task, b), xs, z[i, 0])
                 if order:
                     for i, value in enumerate(slope(y)):
                         assert_near(models[1], (i, b), xs, value)
@@ -136,16 +153,27 @@ def check(name, radius, *, boxes_=3, points=3, order=2, seed=0) -> Model:
 
 @pytest.mark.parametrize("radius", [0.05, 1e-6])
 @pytest.mark.parametrize("name", CASES)
-def test_models_hold_h_and_its_derivatives(name, radius):
-    check(name, radius if name != "n2 m2" else radius / 8)
+@pytest.mark.parametrize("compiled", [False, True], ids=["NumPy", "compiled"])
+def test_models_hold_h_and_its_derivatives(name, radius, compiled):
+    check(name, radius if name != "n2 m2" else radius / 8, compiled=compiled)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 6))
 @pytest.mark.parametrize("name", CASES)
-def test_models_hold_h_and_its_derivatives_elsewhere(name, seed):
+@pytest.mark.parametrize("compiled", [False, True], ids=["NumPy", "compiled"])
+def test_models_hold_h_and_its_derivatives_elsewhere(name, seed, compiled):
     for radius in (0.02, 1e-3, 1e-9):
-        check(name, radius, boxes_=5, points=4, seed=seed)
+        check(name, radius, boxes_=5, points=4, seed=seed, compiled=compiled)
+
+
+def compiled_anew(monkeypatch) -> None:
+    """What is compiled from now on is under another name, and not kept."""
+    monkeypatch.setenv("BENIGN_CACHE", "")
+    monkeypatch.setattr(kernels, "VARIANT", str(next(NUMBERS)))
+
+
+NUMBERS = count()
 
 
 def test_models_are_tight():
@@ -154,13 +182,19 @@ def test_models_are_tight():
     assert narrow < wide / 8**3
 
 
-def test_cleared_gradients_are_multiples_of_the_gradient(monkeypatch):
+@pytest.mark.parametrize("compiled", [False, True], ids=["NumPy", "compiled"])
+def test_cleared_gradients_are_multiples_of_the_gradient(monkeypatch, compiled):
     """With every task "touching", s = ∏ D(F)²."""
     monkeypatch.setattr(boxes, "CLEARED", -1.0)
+    compiled_anew(monkeypatch)
     rng, problem, frame, objective = made("n2 split discount noise")
     y0, r = 0.2 * rng.uniform(-1, 1, (2, 4)), np.full((2, 4), 0.01)
     at = objective.adapt(objective.before(y0, r), 1)
-    found = objective.scaled_gradient(at)
+    if compiled:
+        kind = ("scaled", "after")
+        found = Compiled(objective, [kind]).models(y0, r, kind)[0]["scaled"]
+    else:
+        found = objective.scaled_gradient(at)
     with ctx.workprec(BITS):
         reference = LqrObjective(problem)
         axes = arb_mat([[to_ball(a) for a in row] for row in frame.axes])
@@ -190,15 +224,17 @@ def test_cleared_gradients_are_multiples_of_the_gradient(monkeypatch):
                 assert_near(found, (i, b), x, s * slope[i])
 
 
-def test_boxes_that_are_thrown_out_and_stay():
+@pytest.mark.parametrize("compiled", [False, True], ids=["NumPy", "compiled"])
+def test_boxes_that_are_thrown_out_and_stay(compiled):
     """A large step: where `thrown_out` says so, the next gain does not stabilise."""
     rng = np.random.default_rng(3)
     problem = random_problem(rng, 2, 1, eta="0.5")
     frame = frame_of(np.zeros(2), 0.4 * np.eye(2))
     objective = BoxObjective(problem, frame)
     y0, r = rng.uniform(-1, 1, (2, 400)), np.full((2, 400), 0.01)
-    start = objective.before(y0, r)
-    out, at = objective.thrown_out(start), objective.adapt(start, 0)
+    made = Compiled(objective, [BEFORE, AFTER]).look if compiled else InNumPy.of(objective)
+    look = made(y0, r)
+    out, at = look.before().thrown_out, look.after()
     lost = at.along & (at.signs < 0)
     reference, seen = LqrObjective(problem), 0
     for b in range(400):
@@ -270,13 +306,15 @@ def test_a_singular_matrix_does_not_stop_the_proof():
 # --- planted errors --------------------------------------------------------------------------
 
 
-def test_uncounted_roundings_are_caught(monkeypatch):
+@pytest.mark.parametrize("compiled", [False, True], ids=["NumPy", "compiled"])
+def test_uncounted_roundings_are_caught(monkeypatch, compiled):
+    compiled_anew(monkeypatch)
     for module in (taylor, polynomials, along, frames):
         monkeypatch.setattr(module, "UNIT", 0.0)
         monkeypatch.setattr(module, "GROWN", 1.0)
     monkeypatch.setattr(boxes, "UNIT", 0.0)
     with pytest.raises(AssertionError):
-        check("n2", 1e-9, order=1)
+        check("n2", 1e-9, order=1, compiled=compiled)
 
 
 @pytest.mark.parametrize(
@@ -297,3 +335,22 @@ def test_planted_errors_are_caught(monkeypatch, owner, name, old, new, case):
     monkeypatch.setattr(along, "inverse", taylor.inverse)
     with pytest.raises(AssertionError):
         check(case, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "old", "new", "case"),
+    [
+        (costs.Along, "_quotients", "size in range(1, order + 1)", "size in range(2, order + 1)", "n2"),
+        (adapting, "hessian", "w.add(curved, bent)", "curved", "n2"),
+        (adapting, "_curvature", "w.add(x, y) for x, y in", "y for x, y in", "n2 two shots"),
+        (adapting, "_directions", "M.number(i * p + j),", "0.999 * M.number(i * p + j),", "n2"),
+        (compiled_models, "inverse", "[*beyond, rounding]", "[rounding]", "n2"),
+        (kernels._Total, "add", "c = [x + w * y for", "c = [x + y for", "m2"),
+        (shifting, "_scaled", "c[i] = c[i] * powers.load(k)", "pass", "n2"),
+    ],
+)  # fmt: skip
+def test_errors_planted_in_compiled_code_are_caught(monkeypatch, owner, name, old, new, case):
+    compiled_anew(monkeypatch)
+    plant_error(monkeypatch, owner, name, old, new)
+    with pytest.raises(AssertionError):
+        check(case, 0.05, compiled=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -14,6 +15,8 @@ from benign.balls.lqr import LqrObjective, NotStabilising
 from benign.certificates.below_tree import leaves, read_tree
 from benign.floats import box_signs
 from benign.floats.along import Along
+from benign.floats.compiled import effects, kernels
+from benign.floats.looks import InNumPy
 from benign.floats.rim import as_fractions
 from benign.prove.boxes import below as few_parameters
 from benign.prove.boxes import branch_and_bound
@@ -39,11 +42,13 @@ def family(name):
     return random_problem(np.random.default_rng(2), n, m, rho=0.5, discount=Fraction(1, 2), **settings)
 
 
-def pavement(problem, level=math.inf) -> Pavement:
+def pavement(problem, level=math.inf, *, in_numpy=False) -> Pavement:
     witnesses = [optimal_gain(task.g) for task in problem.tasks]
     frame, _ = _frame(problem, witnesses)
     made = Pavement(problem, frame, level, [as_fractions(W.tolist()) for W in witnesses])
     made.allows_steep = True
+    if in_numpy:
+        made.look = made.found.look = InNumPy.of(made.objective)
     few_parameters._look_for_minimisers(made, [])
     made.set_level(level if level < math.inf else 10 * made.minimisers[0].value.hi)
     return made
@@ -133,8 +138,8 @@ def check_stationary(made, truth, found, starts=60) -> None:
     assert met > 0 or not made.is_done
 
 
-def check_tags(name, per_letter=40, seconds=20.0) -> Counter:
-    made = pavement(family(name))
+def check_tags(name, per_letter=40, seconds=20.0, *, in_numpy=False) -> Counter:
+    made = pavement(family(name), in_numpy=in_numpy)
     made.run(seconds=seconds)
     truth, rng = Truth(made), np.random.default_rng(0)
     found = [leaf for leaf in leaves(made.tree.text(), made.p) if leaf[1] != " "]
@@ -158,8 +163,9 @@ def test_tags_of_an_unfinished_tree_are_true():
 
 
 @pytest.mark.parametrize("name", ["one", "split", "inputs"])
-def test_tags_are_true(name):
-    seen = check_tags(name, 25)
+@pytest.mark.parametrize("in_numpy", [True, False], ids=["NumPy", "compiled"])
+def test_tags_are_true(name, in_numpy):
+    seen = check_tags(name, 25, in_numpy=in_numpy)
     assert seen["g"] >= 10
     assert seen["m"] >= 1
 
@@ -168,6 +174,18 @@ def test_tags_are_true(name):
 @pytest.mark.parametrize("name", ["one", "split", "two shots", "inputs"])
 def test_many_tags_are_true(name):
     assert check_tags(name, 500, seconds=60.0)["g"] >= 10
+
+
+def test_both_routes_make_one_tree():
+    """But for what rounding decides: of some thousand boxes a few."""
+    made = [pavement(family("one"), in_numpy=in_numpy) for in_numpy in (True, False)]
+    for each in made:
+        assert each.run(seconds=60)
+    one, other = made
+    assert abs(one.boxes - other.boxes) <= 0.01 * one.boxes
+    assert len(one.minimisers) == len(other.minimisers)
+    for a, b in zip(one.minimisers, other.minimisers, strict=True):
+        np.testing.assert_allclose(a.y, b.y, atol=1e-12)
 
 
 def test_descents_end_at_listed_minimisers():
@@ -232,7 +250,7 @@ def test_an_interrupt_loses_no_box(monkeypatch, place):
         return wrapped
 
     if place == "before":
-        monkeypatch.setattr(made.objective, "before", interrupting(made.objective.before, place, False))
+        monkeypatch.setattr(made, "look", interrupting(made.look, place, False))
     elif place == "advance":
         monkeypatch.setattr(made, "advance", interrupting(made.advance, place, True))
     elif place == "split":
@@ -273,8 +291,25 @@ def test_threads_prove_what_one_does(monkeypatch):
 def test_slivers_are_halved_across(monkeypatch):
     """Along an edge of the stabilising set only one side seems to matter, however short it is."""
     made = pavement(family("one"))
-    short = np.array([[0.0], [1.0]])
-    monkeypatch.setattr(made, "_effect_on_rim", lambda start: np.repeat(short, start.signs.shape[1], 1))
+    look = made.look
+
+    class Short:
+        """A look that finds only the second side to matter."""
+
+        def __init__(self, inner):
+            self.inner = inner
+
+        def __getattr__(self, name):
+            return getattr(self.inner, name)
+
+        def __getitem__(self, boxes):
+            return Short(self.inner[boxes])
+
+        def before(self):
+            found = self.inner.before()
+            return replace(found, effect=np.array([0.0, 1.0])[:, None] + 0.0 * found.effect)
+
+    monkeypatch.setattr(made, "look", lambda y, r: Short(look(y, r)))
     rng = np.random.default_rng(0)
     y, r = rng.uniform(-0.5, 0.5, (2, 200)), np.full((2, 200), 0.4)
     y[1, :100] = 1.0
@@ -289,7 +324,7 @@ def test_slivers_are_halved_across(monkeypatch):
 def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
     made = pavement(family("one"))
     monkeypatch.setattr(branch_and_bound, "processors", lambda: 2)
-    monkeypatch.setattr(made.objective, "thrown_out", lambda start: 1 / 0)
+    monkeypatch.setattr(made, "look", lambda y, r: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         made.run()
     assert len(made.left()) == 1
@@ -308,7 +343,12 @@ def test_an_interrupt_in_the_first_round_proves_nothing(monkeypatch):
 
 def test_time_lowers_the_level():
     made = pavement(family("one"))
-    assert not made.run(seconds=0.4)
+
+    def stop(done, waiting):
+        if done > 300:
+            made.request.number = 2
+
+    assert not made.run(seconds=60, progress=stop)
     level, left = made.reached()
     assert left > 0
     truth, boxes = Truth(made), made.left()
@@ -317,6 +357,28 @@ def test_time_lowers_the_level():
         y = boxes.y[:, i] + boxes.r[:, i] * rng.uniform(-1, 1, 2)
         with ctx.workprec(BITS):
             truth.check("l", [arb(float(v)) for v in y], level, [])
+
+
+def test_low_levels_come_first(monkeypatch):
+    """While boxes below a stage are left, none above it is tested; what stops later has the stage."""
+    made = pavement(family("several"))
+    least, stages, tested = made.minimisers[0].value.hi, [], made.tested
+
+    def watched(boxes):
+        stage = made.stage()
+        assert made.waiting.bound.min() <= stage
+        assert (boxes.bound <= stage).all()
+        stages.append(stage)
+        if stage > 2 * least:
+            made.request.number = 2
+        return tested(boxes)
+
+    monkeypatch.setattr(branch_and_bound, "processors", lambda: 1)
+    monkeypatch.setattr(made, "tested", watched)
+    assert not made.run(seconds=60)
+    assert stages == sorted(stages)
+    assert stages[0] == branch_and_bound.STAGES[0] * least
+    assert made.reached()[0] >= 2 * least * (1 - 2 * branch_and_bound.ROOM)
 
 
 def test_minimisers_above_the_level_are_named_for_the_boxes_around_them():
@@ -354,7 +416,7 @@ def test_trees_in_preorder():
 
 def test_minimisers_are_listed_once():
     made = pavement(family("one"))
-    again = Minimisers(made.objective)
+    again = Minimisers(made.look, made.frame)
     for y in (made.minimisers[0].centre + d for d in (0.0, 1e-9, -1e-4)):
         again.add(y[None])
     assert len(again.known) == 1
@@ -386,5 +448,13 @@ def test_minimisers_are_listed_once():
 )  # fmt: skip
 def test_planted_errors_are_caught(monkeypatch, owner, name, old, new):
     plant_error(monkeypatch, owner, name, old, new)
+    with pytest.raises((AssertionError, IndexError)):
+        check_tags("several", 100, in_numpy=True)
+
+
+def test_an_error_planted_in_compiled_tests_is_caught(monkeypatch):
+    monkeypatch.setenv("BENIGN_CACHE", "")
+    monkeypatch.setattr(kernels, "VARIANT", "a gradient that is not zero at the centre")
+    plant_error(monkeypatch, effects, "_away", "(low > 0.0) | (high < 0.0)", "abs(f.c[0]) > 0.0")
     with pytest.raises((AssertionError, IndexError)):
         check_tags("several", 100)

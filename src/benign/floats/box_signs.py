@@ -55,7 +55,7 @@ def _eigenvectors(hessian: Model) -> Floats:
     return np.linalg.eigh(np.where(known[:, None, None], middle, np.eye(p)))[1]
 
 
-def convex(at: Adapted, hessian: Model) -> NDArray[np.bool_]:
+def convex(inside: NDArray[np.bool_], hessian: Model) -> NDArray[np.bool_]:
     """∇²h ≻ 0 all over a box in the domain: Gershgorin's discs of V'∇²hV, V ≈ eigenvectors.
 
     V'∇²hV ≻ 0 shows that V is regular, and so ∇²h ≻ 0 (Sylvester).
@@ -64,7 +64,7 @@ def convex(at: Adapted, hessian: Model) -> NDArray[np.bool_]:
     entries = {
         (a, b): form_bounds(hessian, V[:, :, a].T, V[:, :, b].T) for a in range(p) for b in range(a, p)
     }
-    good = inside(at)
+    good = inside
     for a in range(p):
         others = np.zeros(good.shape)
         for b in range(p):

@@ -15,7 +15,7 @@ Products and sums may be fused (a · b + c rounded once), as XLA does it too; no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -271,13 +271,29 @@ class Code:
         zeros = ir.Constant(ir.VectorType(SHORT, LANES), [0] * LANES)
         return Vector(self, self.builder.shuffle_vector(one, nothing, zeros))
 
-    def of_lanes(self, name: str, x: Vector) -> Vector:
-        """One of LLVM's functions of a number, lane by lane."""
+    def of_lanes(self, name: str, *given: Vector | float) -> Vector:
+        """One of LLVM's functions of numbers, lane by lane.
+
+        Of two numbers `minimum` and `maximum` are none where either is, `maxnum` is the other one.
+        """
         full = f"llvm.{name}.v{LANES}f64"
         found = self.module.globals.get(full)
         if found is None:
-            found = ir.Function(self.module, ir.FunctionType(VECTOR, [VECTOR]), full)
-        return Vector(self, self.builder.call(found, [x.value]))
+            found = ir.Function(self.module, ir.FunctionType(VECTOR, [VECTOR] * len(given)), full)
+        return Vector(self, self.builder.call(found, [self.lanes_of(x) for x in given]))
+
+    def fused(self, x: Vector, y: Vector, z: Vector) -> Vector:
+        """x · y + z, rounded once on every processor."""
+        return self.of_lanes("fma", x, y, z)
+
+    def alone(self, name: str, x: Vector, y: Vector) -> Vector:
+        """`fadd`, `fsub` or `fmul` rounded by itself, whatever comes before and after."""
+        return Vector(self, getattr(self.builder, name)(x.value, y.value))
+
+    def vectors_in_stack(self, count: int) -> Place:
+        """Memory for so many vectors until the function ends."""
+        with self.builder.goto_entry_block():
+            return Place(self, self.builder.alloca(DOUBLE, ir.Constant(INT, count * LANES)))
 
     def sum_of_lanes(self, x: Vector) -> Any:
         """Their sum, a number of LLVM's."""
@@ -285,6 +301,21 @@ class Code:
         for lane in range(1, LANES):
             total = self.builder.fadd(total, self.builder.extract_element(x.value, SHORT(lane)))
         return total
+
+    def table(self, name: str, numbers: Sequence[int]) -> Callable[[Int], Int]:
+        """Whole numbers that are constants of the module, to be read at a computed index."""
+        known = self.module.globals.get(name)
+        if known is None:
+            kind = ir.ArrayType(INT, len(numbers))
+            known = ir.GlobalVariable(self.module, kind, name)
+            known.linkage, known.global_constant = "internal", True
+            known.initializer = ir.Constant(kind, [*map(int, numbers)])  # type: ignore[assignment]
+
+        def read(index: Int) -> Int:
+            address = self.builder.gep(known, [ir.Constant(INT, 0), index.value])
+            return Int(self, self.builder.load(address))
+
+        return read
 
     # what comes when
 

@@ -122,11 +122,21 @@ def function(name: str, write: Callable[[ir.Module], None], kinds: tuple[Any, ..
     return _loaded[name][0]
 
 
+def is_ready(name: str) -> bool:
+    """Whether a function is there already, in this process or kept from an earlier one."""
+    return name in _loaded or ((path := _path(name)) is not None and _kept(path) is not None)
+
+
+def _path(name: str) -> Path | None:
+    """Where the code of a function is kept, if it is kept at all."""
+    where = directory("kernels")
+    key = hashlib.sha256(_origin() + name.encode()).hexdigest()[:40]
+    return None if where is None else where / f"{key}.o"
+
+
 def _made(name: str, write: Callable[[ir.Module], None]) -> bytes:
     """Machine code, kept from an earlier process if there is some."""
-    key = hashlib.sha256(_origin() + name.encode()).hexdigest()[:40]
-    where = directory("kernels")
-    path = None if where is None else where / f"{key}.o"
+    path = _path(name)
     made = None if path is None else _kept(path)
     if made is None:
         module = ir.Module(name)

@@ -15,7 +15,8 @@ shown of it (the letter is its tag in the certificate, see `benign.certificates.
 What floating point finds (a minimiser by Newton's method, directions to test along) is a guess that a
 test in outward-rounded arithmetic then confirms or not. When time runs out the boxes that are left
 lower the level: h exceeds the least of their lower bounds on all of them, so that below it the list is
-complete.
+complete. So that this is worth something, low levels come first: boxes whose bound exceeds a stage wait
+until all below it are decided.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ from numpy.typing import NDArray
 from benign.clock import NO_LIMIT, Clock
 from benign.exact.problem import Matrix, Problem
 from benign.floats import box_signs
-from benign.floats.along import Along
 from benign.floats.bounds import Bounds, weights_below
-from benign.floats.boxes import Adapted, BoxObjective
+from benign.floats.boxes import BoxObjective
 from benign.floats.fractions_of_gain import Frame
+from benign.floats.looks import After, Look, looker
 from benign.floats.rim import Rim, least_costs
-from benign.floats.taylor import GROWN, TINY, UNIT, Floats, Model
+from benign.floats.taylor import GROWN, TINY, UNIT, Floats
 from benign.interrupts import Request
 from benign.prove.boxes.minimisers import Minimiser, Minimisers
 from benign.prove.boxes.tree import LEAF_TAGS, Boxes, Tree
@@ -59,6 +60,9 @@ FEWEST = 2048
 """Boxes that are worth a thread of their own. With fewer NumPy's calls are so short that threads wait
 for the interpreter's lock: shares of 128 boxes in two threads took 3.6 s where one thread takes 2.0."""
 
+STAGES = (1.2, 2.0, 5.0, 10.0)
+"""The stages, in multiples of the least value found; the last one is the level itself."""
+
 DEEPEST = 48
 """Halvings of one side at most, as in `benign.certificates.below_tree`: centres and radii of boxes stay
 exact floats."""
@@ -67,13 +71,6 @@ exact floats."""
 ROOM = 1e-9
 """The level reached lies below the least bound of what is left by this share of it, so that the
 checker, whose bounds are others, can show as well that h exceeds it there. (A choice.)"""
-
-
-def _effects(models: Model) -> Floats:
-    """(p, boxes): Σ over the first axis of how much each x_i moves a model, relative to its size."""
-    size = np.abs(models.c)
-    share = size / (size.sum(axis=0) + TINY)
-    return np.einsum("ki,kqb->ib", models.basis.exponents.astype(float), share)
 
 
 def processors() -> int:
@@ -128,6 +125,7 @@ class Pavement:
     ) -> None:
         self.clock = clock
         self.objective = BoxObjective(problem, frame, clock)
+        self.look = looker(self.objective, clock)
         self.problem, self.frame, self.level = problem, frame, level
         self.p, self.k = frame.p, self.objective.k
         self.least = least_costs(problem, witnesses, clock)
@@ -135,7 +133,7 @@ class Pavement:
         self.rim = Rim(problem, frame, level, self.least, witnesses, clock)
         self.weights = weights_below(problem.weights)
         self.tree = Tree()
-        self.found = Minimisers(self.objective, clock)
+        self.found = Minimisers(self.look, frame, clock)
         everywhere = float(self._total(self.least[:, None])[0])
         ones = np.ones((self.p, 1))
         self.waiting = Boxes(0.0 * ones, ones, np.zeros(1, np.int64), np.full(1, everywhere))
@@ -212,43 +210,47 @@ class Pavement:
                     close(held, "m")
             left = np.flatnonzero(letters == 0)
             if len(left):
-                left, start = self._before(boxes, left, close)
-                effect[:, left] = self._effect_on_rim(start)
-                self._adapted(boxes, left, start, close, effect, guesses)
+                left, look = self._before(boxes, left, close, effect)
+                self._adapted(boxes, left, look, close, effect, guesses)
         sides = r / r.max(axis=0)
         effect = np.where(np.isfinite(effect).all(axis=0), effect, sides)
         axes = np.argmax(np.where(sides > THIN, effect, -1.0), axis=0)
         return Tested(letters, axes, around, guesses)
 
     def _before(
-        self, boxes: Boxes, left: NDArray[np.int64], close: Callable[[NDArray[np.int64], str], None]
-    ) -> tuple[NDArray[np.int64], Along]:
-        """The tests of the gains themselves; which boxes are left, and g along them."""
+        self,
+        boxes: Boxes,
+        left: NDArray[np.int64],
+        close: Callable[[NDArray[np.int64], str], None],
+        effect: Floats,
+    ) -> tuple[NDArray[np.int64], Look]:
+        """The tests of the gains themselves; which boxes are left, and a look at them."""
         y, r = boxes.y, boxes.r
-        start = self.objective.before(y[:, left], r[:, left])
-        out = np.any(start.signs < 0, axis=0)
+        look = self.look(y[:, left], r[:, left])
+        before = look.before()
+        effect[:, left] = before.effect
+        out = np.any(before.signs < 0, axis=0)
         close(left[out], "u")
-        thrown = self.objective.thrown_out(start).any(axis=0) & ~out
+        thrown = before.thrown_out.any(axis=0) & ~out
         close(left[thrown], "o")
         keep = np.flatnonzero(~out & ~thrown)
-        start, left = start[keep], left[keep]
-        W = self.rim.gains(y[:, left], r[:, left])
+        W = self.rim.gains(y[:, left[keep]], r[:, left[keep]])
         threshold = self.rim.threshold(W)
-        out = np.asarray(np.any(start.least > threshold, axis=0))
+        out = np.asarray(np.any(before.least[:, keep] > threshold, axis=0))
         for task in range(self.k):
-            near = np.flatnonzero(~out & (start.signs[task] == 0) & np.isfinite(threshold[task]))
+            near = np.flatnonzero(~out & (before.signs[task, keep] == 0) & np.isfinite(threshold[task]))
             if len(near):
                 part = Bounds(W.mid[..., near], W.rad[..., near])
                 out[near] |= self.rim.least_g(part, task) > threshold[task, near]
-        close(left[out], "r")
-        keep = np.flatnonzero(~out)
-        return left[keep], start[keep]
+        close(left[keep[out]], "r")
+        keep = keep[~out]
+        return left[keep], look[keep]
 
     def _adapted(
         self,
         boxes: Boxes,
         left: NDArray[np.int64],
-        start: Along,
+        look: Look,
         close: Callable[[NDArray[np.int64], str], None],
         effect: Floats,
         guesses: list[tuple[Floats, Floats]],
@@ -257,8 +259,8 @@ class Pavement:
         y, r = boxes.y, boxes.r
         if len(left) == 0:
             return
-        at = self.objective.adapt(start, 1)
-        value = np.where(at.along, np.fmax(at.f.least, self.least[:, None]), self.least[:, None])
+        at = look.after()
+        value = np.where(at.along, np.fmax(at.least, self.least[:, None]), self.least[:, None])
         bound = self._total(value)
         lost = (at.along & (at.signs < 0)).any(axis=0)
         for task in range(self.k):
@@ -276,35 +278,31 @@ class Pavement:
         keep = np.flatnonzero(at.along.all(axis=0) & ~out)
         if len(keep) == 0:
             return
-        left, at = left[keep], at[keep]
-        inside = box_signs.inside(at)
-        out = box_signs.slopes(self.objective.gradient(at)) & inside
-        close(left[out], "g")
+        left, look, inside = left[keep], look[keep], at.inside[keep]
         # Near the rim, where ∇h has a pole, times what clears it.
-        near = np.flatnonzero(~out)
-        if len(near) and self.allows_steep:
-            scaled = self.objective.scaled_gradient(at[near])
-            steep = box_signs.slopes(scaled)
-            close(left[near[steep]], "s")
-            out[near[steep]] = True
-            moved = _effects(scaled)
-            fine = np.isfinite(moved).all(axis=0) & (moved.max(axis=0) > 0)
-            effect[:, left[near[fine]]] = moved[:, fine]
-        keep = keep[~out & inside]
-        left = left[~out & inside]
+        found = look.slopes(np.full(len(left), self.allows_steep))
+        out = found.slope & inside
+        close(left[out], "g")
+        if self.allows_steep:
+            steep = found.steep & ~out
+            close(left[steep], "s")
+            fine = np.isfinite(found.moved).all(axis=0) & (found.moved.max(axis=0) > 0) & ~out
+            effect[:, left[fine]] = found.moved[:, fine]
+            out = out | steep
+        keep = np.flatnonzero(~out & inside)
+        left = left[keep]
         if len(left) == 0:
             return
-        at = self.objective.adapt(start[keep], 2)
-        hessian = self.objective.hessian(at)
-        out = box_signs.falls(hessian)
+        second = look[keep].second()
+        out = box_signs.falls(second.hessian)
         close(left[out], "n")
-        convex = box_signs.convex(at, hessian) & ~out
+        convex = box_signs.convex(second.inside, second.hessian) & ~out
         # Convex boxes whose gradient may vanish: there may be minimisers that are not known.
         guesses.extend((y[:, i], 1.5 * r[:, i]) for i in left[convex])
 
-    def _range(self, at: Adapted, task: int, boxes: NDArray[np.int64]) -> Bounds:
+    def _range(self, at: After, task: int, boxes: NDArray[np.int64]) -> Bounds:
         """The range of one task's adapted gains as entries of W, (m, n, boxes)."""
-        ends = at.F[:, task, boxes].bounds()
+        ends = at.low[:, task, boxes], at.high[:, task, boxes]
         shape = (self.p, self.k, len(boxes))
         rows = self.objective.f.gains(*(np.broadcast_to(x[:, None], shape) for x in ends))
         lo, hi = np.stack([row.lo[task] for row in rows]), np.stack([row.hi[task] for row in rows])
@@ -317,13 +315,6 @@ class Pavement:
         """Σ ω value ≥ 0 over the tasks, rounded down: k products and sums err by ku of it at most."""
         total = (self.weights[:, None] * value).sum(axis=0) * (1.0 - (self.k + 8) * 2.0 * UNIT)
         return np.maximum(total - self.k * TINY, 0.0)
-
-    def _effect_on_rim(self, start: Along) -> Floats:
-        """(p, boxes): how much each side of a box moves D of the task nearest to its rim."""
-        low, high = start.d.bounds()
-        nearest = np.argmin(np.where(np.isfinite(low), low / np.abs(high), -np.inf), axis=0)
-        c = np.take_along_axis(start.d.c, nearest[None, None], axis=1)[:, 0]
-        return _effects(Model(start.d.basis, c[:, None], start.d.e[:1]))
 
     def advance(self, boxes: Boxes, tested: Tested) -> tuple[Boxes, NDArray[np.int64]]:
         """Tag what was shown of boxes; those that are left, and where to halve them."""
@@ -368,12 +359,18 @@ class Pavement:
         threads = processors()
         with ThreadPoolExecutor(threads) as pool:
             while len(self.waiting):
-                # A round takes all that waits now, the lowest first. Until it is over all of it counts
-                # as waiting: an interrupt at any place cannot make a box pass for done.
+                # A round takes all that waits now below a stage, the lowest first. Until it is over all
+                # of it counts as waiting: an interrupt at any place cannot make a box pass for done.
                 self.waiting = self.waiting[np.argsort(self.waiting.bound, kind="stable")]
                 if not self._round(end, progress, pool, threads):
                     return False
         return not self.stuck
+
+    def stage(self) -> float:
+        """The least of the stages that some bound of what waits does not exceed; ∞ beyond them all."""
+        least = self.minimisers[0].value.hi if self.minimisers else np.inf
+        lowest = float(self.waiting.bound.min())
+        return min((x * least for x in STAGES if lowest <= x * least), default=np.inf)
 
     def _round(
         self,
@@ -382,8 +379,9 @@ class Pavement:
         pool: ThreadPoolExecutor,
         threads: int,
     ) -> bool:
-        """Test all that waits, once; whether there was time for it."""
-        batch = self.waiting
+        """Test all that waits below the stage, once; whether there was time for it."""
+        count = int(np.searchsorted(self.waiting.bound, self.stage(), side="right"))
+        batch, later = self.waiting[np.arange(count)], self.waiting[count:]
         size = max(LEAST, min(ITEMS // self.k, max(FEWEST, -(-len(batch) // threads))))
         done: list[Boxes] = []
         start, stuck = 0, len(self.stuck)
@@ -402,13 +400,13 @@ class Pavement:
                     done.append(halves)
                     start += len(chunk)
                     if progress is not None:
-                        progress(self.boxes, len(batch) - start + sum(map(len, done)))
+                        progress(self.boxes, len(batch) - start + sum(map(len, done)) + len(later))
         except BaseException:
             # The boxes of the chunk that was interrupted wait again, unless they have a letter.
             del self.stuck[stuck:]
             again = batch[np.arange(start, len(batch))]
             again = again[~self.tree.reopened(again.node)]
-            self.waiting = Boxes.joined([*done, again])
+            self.waiting = Boxes.joined([*done, again, later])
             raise
-        self.waiting = Boxes.joined([*done, batch[np.arange(start, len(batch))]])
+        self.waiting = Boxes.joined([*done, batch[np.arange(start, len(batch))], later])
         return start == len(batch)

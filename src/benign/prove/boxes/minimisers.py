@@ -8,10 +8,10 @@ import numpy as np
 
 from benign.clock import NO_LIMIT, Clock
 from benign.floats import box_signs
-from benign.floats.boxes import Adapted, BoxObjective
 from benign.floats.fractions_of_gain import Frame
 from benign.floats.intervals import Interval
-from benign.floats.taylor import Floats, Model
+from benign.floats.looks import Looker, Second
+from benign.floats.taylor import Floats
 from benign.results.enclosure import Enclosure
 
 WIDEST_CONVEX = 24
@@ -55,12 +55,13 @@ class Minimisers:
     """The minimisers found so far, by increasing value.
 
     Args:
-        objective: h over boxes; the root box is [−1, 1]ᵖ in the coordinates of its frame.
+        look: looks at boxes of gains in the coordinates of the frame; the root box is [−1, 1]ᵖ.
+        frame: the coordinates.
         clock: when it is over no more are looked for.
     """
 
-    def __init__(self, objective: BoxObjective, clock: Clock = NO_LIMIT) -> None:
-        self.objective, self.p, self.clock = objective, objective.p, clock
+    def __init__(self, look: Looker, frame: Frame, clock: Clock = NO_LIMIT) -> None:
+        self.look, self.frame, self.p, self.clock = look, frame, frame.p, clock
         self.known: list[Minimiser] = []
 
     def add(self, starts: Floats, within: Floats | None = None) -> None:
@@ -93,9 +94,6 @@ class Minimisers:
         """Whether y lies in the convex box of a minimiser that is known."""
         return any((np.abs(y - m.centre) <= m.radius).all() for m in self.known)
 
-    def _at(self, y: Floats, r: Floats, order: int) -> Adapted:
-        return self.objective.adapt(self.objective.before(y, r), order)
-
     def _newton(self, starts: Floats) -> Floats:
         """Stationary points near (N, p) in floating point, NaN where there is none: values at the
         centres of tiny boxes.
@@ -118,9 +116,9 @@ class Minimisers:
 
     def _newton_step(self, y: Floats) -> Floats:
         """(∇²h)⁻¹∇h at (N, p); NaN where that is not known."""
-        at, hessian = self._hessian(y.T, self._tiny(y.T))
-        gradient = self.objective.gradient(at).c[0].T
-        dense = box_signs.dense(hessian.c[0], self.p)
+        at = self._second(y.T, self._tiny(y.T))
+        gradient = at.gradient.c[0].T
+        dense = box_signs.dense(at.hessian.c[0], self.p)
         known = np.isfinite(gradient).all(axis=1) & np.isfinite(dense).all(axis=(1, 2))
         known &= np.linalg.det(np.where(known[:, None, None], dense, 0.0)) != 0
         dense[~known] = np.eye(self.p)
@@ -155,9 +153,9 @@ class Minimisers:
         return np.full_like(y, TINY_BOX)
 
     def _values(self, y: Floats) -> Floats:
-        at = self._at(y, self._tiny(y), 0)
-        value = self.objective.value(at).c[0]
-        return np.where(box_signs.inside(at) & np.isfinite(value), value, np.inf)
+        model, inside = self.look(y, self._tiny(y)).value()
+        value = model.c[0]
+        return np.where(inside & np.isfinite(value), value, np.inf)
 
     def _descended(self, y: Floats, steps: int = 15) -> Floats:
         """Newton's method where ∇²h ≻ 0, else the gradient; a step that does not lower h is cut."""
@@ -168,9 +166,9 @@ class Minimisers:
             if len(moving) == 0 or self.clock.late:
                 break
             part = y[:, moving]
-            at, hessian = self._hessian(part, self._tiny(part))
-            gradient = np.nan_to_num(self.objective.gradient(at).c[0].T)
-            dense = np.nan_to_num(box_signs.dense(hessian.c[0], self.p))
+            at = self._second(part, self._tiny(part))
+            gradient = np.nan_to_num(at.gradient.c[0].T)
+            dense = np.nan_to_num(box_signs.dense(at.hessian.c[0], self.p))
             lam, V = np.linalg.eigh(dense)
             along = np.einsum("bij,bi->bj", V, gradient)
             step = -np.einsum("bij,bj->bi", V, along / np.maximum(np.abs(lam), 1e-8))
@@ -194,7 +192,8 @@ class Minimisers:
             return None
         many = np.repeat(y[:, None], len(radii), axis=1)
         r = np.broadcast_to(radii, (self.p, len(radii))).copy()
-        convex = box_signs.convex(*self._hessian(many, r))
+        at = self._second(many, r)
+        convex = box_signs.convex(at.inside, at.hessian)
         if not convex.any():
             return None
         first = int(np.argmax(convex))
@@ -203,22 +202,21 @@ class Minimisers:
         tiny = tiny[tiny < radii[first]]
         many = np.repeat(y[:, None], len(tiny), axis=1)
         r = np.broadcast_to(tiny, (self.p, len(tiny))).copy()
-        at, hessian = self._hessian(many, r)
-        reach = box_signs.krawczyk(self.objective.gradient(at), hessian, r)
-        inside = (reach < r).all(axis=0) & box_signs.inside(at)
+        at = self._second(many, r)
+        reach = box_signs.krawczyk(at.gradient, at.hessian, r)
+        inside = (reach < r).all(axis=0) & at.inside
         if not inside.any():
             return None
         i = int(np.argmax(inside))
         half = np.maximum(reach[:, i] * ROOM, 2.0**-52)
         box = np.stack([np.nextafter(y - half, -np.inf), np.nextafter(y + half, np.inf)])
         # The value over the box of the test, which holds the point and is a little larger.
-        low, high = self.objective.value(at).bounds()
+        low, high = at.value.bounds()
         value = Enclosure(float(low[i]), float(high[i]))
-        return Minimiser(box, gain_bounds(self.objective.frame, box), value, y.copy(), radius)
+        return Minimiser(box, gain_bounds(self.frame, box), value, y.copy(), radius)
 
-    def _hessian(self, y: Floats, r: Floats) -> tuple[Adapted, Model]:
-        at = self._at(y, r, 2)
-        return at, self.objective.hessian(at)
+    def _second(self, y: Floats, r: Floats) -> Second:
+        return self.look(y, r).second()
 
 
 def _meet(first: Floats, second: Floats) -> bool:

@@ -79,7 +79,10 @@ def observed_scene(landscape: ObservedLandscape) -> Scene:
         if kind in ("saddle", "maximum", "degenerate"):
             others.append(Mark(point.W, point.height, kind))
     count = len(minima)
-    if count:
+    if landscape.certificate is not None:
+        gap = outward(landscape.epsilon.lo, 3, down=True)
+        headline = f"Refuted: of {count} local minima met one is proved {gap} above another"
+    elif count:
         rise = (
             f", epsilon at least {outward(landscape.spread, 3, down=True)}"
             if landscape.spread > 0

@@ -56,7 +56,7 @@ def test_the_help_of_a_verb_says_every_default(verb):
         if option.param_type_name != "option":
             continue
         name = option.opts[0].lstrip("-")
-        row = re.split(rf" --{name} (?=<|/|[A-Z])", said)[1]
+        row = re.split(rf" --{name}(?:, --\w+)? (?=<|/|[A-Z])", said)[1]
         default = row.partition("[default: ")[2]
         if isinstance(option.show_default, str):
             assert default.startswith(f"({option.show_default})]"), name

@@ -22,6 +22,7 @@ from benign.certificates.pointwise import CLAIMS as POINTWISE
 from benign.certificates.pointwise import PROPOSITION_2, THEOREM_2, THEOREM_3
 from benign.certificates.quantitative import QUANTITATIVE
 from benign.certificates.regret import REGRET
+from benign.certificates.single import THEOREM_S
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import BenignError, InfeasibleError, ProblemError
 from benign.exact.problem import Plant, Problem, Task, make_family
@@ -274,6 +275,19 @@ def conflicting(rng: Rng) -> Document | None:
     return None if found is None else found.certificate
 
 
+def safe(rng: Rng) -> Document:
+    """One minimum where steps are small, of tasks that may differ much."""
+    while True:
+        plants = [scalar_plant(*_numbers(rng)) for _ in range(int(rng.integers(1, 4)))]
+        problem = scalar_problem(plants, eta=f"{10.0 ** rng.uniform(-4, -1):.2g}")
+        centre = float(rng.choice([p.A[0][0] for p in plants])) / 2
+        for W in (centre, *np.linspace(-0.5, 1.5, 9)):
+            try:
+                return as_read(certify(problem, float(W), THEOREM_S))
+            except BenignError:
+                continue
+
+
 Source = Callable[[Rng], Document]
 
 SOURCES: dict[str, Source] = {
@@ -284,5 +298,6 @@ SOURCES: dict[str, Source] = {
     BELOW: below,
     SPURIOUS: spurious,
     INFEASIBLE: infeasible,
+    THEOREM_S: safe,
 }
 """By claim: an honest certificate from a random problem."""

@@ -14,6 +14,7 @@ from benign.certificates import spurious
 from benign.certificates.check import PRECISION, check
 from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.regret import prove_scalar
+from benign.certificates.single import THEOREM_S
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import ProblemError
 from benign.exact import rounding
@@ -183,6 +184,13 @@ def test_what_is_said_of_one_gain(shape, claim):
     # The document claims a little more than is proved; the sentence is about what is proved.
     facts = Facts(gap=float(document["gap"]) * (1 - 2.0**-39), gain=W.reshape(-1).tolist())
     understand(statement, facts)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_said_where_one_minimum_is_proved(seed):
+    document = SOURCES[THEOREM_S](np.random.default_rng([7, seed]))
+    point = ("minimum", [tuple(document["W"])], (0.0, 0.0))
+    understand(check(document).statement, Facts(gain=document["convex"], points=[point]))
 
 
 # --- below a level ---------------------------------------------------------------------------

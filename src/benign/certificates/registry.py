@@ -9,6 +9,7 @@ from benign.certificates import (
     pointwise,
     quantitative,
     regret,
+    single,
     spurious,
 )
 from benign.certificates.claim import Claim
@@ -23,5 +24,6 @@ CLAIMS: dict[str, Claim] = {
         *pointwise.ROWS,
         regret.CLAIM,
         quantitative.CLAIM,
+        single.CLAIM,
     )
 }

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from benign.results.line import StationaryPoint as StationaryPoint
     from benign.results.observed import ObservedLandscape as ObservedLandscape
     from benign.results.observed import ObservedPoint as ObservedPoint
+    from benign.results.radius import Radius as Radius
     from benign.searches.search import search as search
     from benign.sweeps.bifurcation import Bifurcation as Bifurcation
     from benign.sweeps.bifurcation import bifurcate as bifurcate
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from benign.training.train import train as train
     from benign.verbs.analyze import analyze as analyze
     from benign.verbs.certify import certify as certify
+    from benign.verbs.radius import radius as radius
     from benign.verbs.read import read as read
     from benign.verdict import Status as Status
     from benign.verdict import Verdict as Verdict
@@ -93,6 +95,8 @@ _NAMES = {
     "benign.training.adapt": ("Adaptation", "MetaTest", "adapt", "meta_test"),
     "benign.sweeps.bifurcation": ("Bifurcation", "bifurcate"),
     "benign.verbs.certify": ("certify",),
+    "benign.verbs.radius": ("radius",),
+    "benign.results.radius": ("Radius",),
     "benign.training.postfactum": ("PostFactum", "postfactum"),
     "benign.verbs.read": ("read",),
     "benign.sweeps.recommend": ("recommend",),

@@ -8,6 +8,7 @@ from benign.certificates import (
     infeasible,
     pointwise,
     quantitative,
+    radius,
     regret,
     single,
     spurious,
@@ -25,5 +26,6 @@ CLAIMS: dict[str, Claim] = {
         regret.CLAIM,
         quantitative.CLAIM,
         single.CLAIM,
+        radius.CLAIM,
     )
 }

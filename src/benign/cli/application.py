@@ -13,6 +13,7 @@ from benign.cli import (
     certifying,
     checking,
     examples,
+    radius,
     recommending,
     reproducing,
     training,
@@ -44,6 +45,7 @@ for _verb in (
     adapting,
     bifurcation,
     recommending,
+    radius,
     reproducing,
     examples,
 ):

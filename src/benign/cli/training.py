@@ -162,7 +162,7 @@ def train(
     from benign.clock import loaded
     from benign.searches.coming import require_time
 
-    require_time(file.family, clock, "training")
+    require_time(file.family, clock, "training", by_xla=True)
     if cache is not None:
         move_cache(cache)
     set_up_jax(clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -19,7 +20,7 @@ from benign.exact.words import tasks_in_words
 from benign.folders import About
 from benign.meta.algorithms import Algorithm, make_algorithm
 from benign.meta.ticks import Stop
-from benign.meta.train import Snapshot, Trace, is_key
+from benign.meta.train import Ended, Snapshot, Trace, is_key
 from benign.opening import read_json
 from benign.results.shown import Shown
 from benign.text import clean
@@ -82,6 +83,28 @@ class TrainingResult(Shown):
     snapshot: Snapshot = field(repr=False)
     lower: tuple[float, np.ndarray] | None = None
     seconds: float = field(default=0.0, compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        ended: Ended,
+        rule: Algorithm,
+        *,
+        proved: tuple[tuple[dict[str, Any], ...], str],
+        began: float,
+        **rest: Any,
+    ) -> TrainingResult:
+        """The result of a run that has ended; `proved` is (certificates, remark)."""
+        certificates, remark = proved
+        copied = ("W", "value", "norm", "task_values", "stop", "steps", "backtracks", "skipped")
+        return cls(
+            **{name: getattr(ended, name) for name in (*copied, "trace", "snapshot")},
+            algorithm=rule,
+            certificates=certificates,
+            remark=remark,
+            seconds=time.perf_counter() - began,
+            **rest,
+        )
 
     @property
     def gap(self) -> float:

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from benign.results.observed import ObservedLandscape as ObservedLandscape
     from benign.results.observed import ObservedPoint as ObservedPoint
     from benign.searches.search import search as search
+    from benign.sweeps.bifurcate import bifurcate as bifurcate
     from benign.sweeps.bifurcation import Bifurcation as Bifurcation
-    from benign.sweeps.bifurcation import bifurcate as bifurcate
     from benign.sweeps.recommend import recommend as recommend
     from benign.sweeps.recommendation import Recommendation as Recommendation
     from benign.sweeps.recommendation import Variant as Variant
@@ -91,7 +91,8 @@ _NAMES = {
     ),
     "benign.exact.problem": ("Family", "Plant", "Problem", "Step", "Task"),
     "benign.training.adapt": ("Adaptation", "MetaTest", "adapt", "meta_test"),
-    "benign.sweeps.bifurcation": ("Bifurcation", "bifurcate"),
+    "benign.sweeps.bifurcate": ("bifurcate",),
+    "benign.sweeps.bifurcation": ("Bifurcation",),
     "benign.verbs.certify": ("certify",),
     "benign.training.postfactum": ("PostFactum", "postfactum"),
     "benign.verbs.read": ("read",),

@@ -72,7 +72,7 @@ def test_every_verb_looks_at_its_place_before_it_works(call, tmp_path, monkeypat
 
     for name in ("benign.searches.search._searched", "benign.verbs.analyze._analyzed",
                  "benign.verbs.certify.proved", "benign.sweeps.recommend._recommended",
-                 "benign.sweeps.bifurcation.analyze", "benign.meta.train.Course.run"):  # fmt: skip
+                 "benign.sweeps.bifurcate.analyze", "benign.meta.train.Course.run"):  # fmt: skip
         module, _, attribute = name.rpartition(".")
         if module == "benign.meta.train.Course":
             from benign.meta.train import Course as owner

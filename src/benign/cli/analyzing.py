@@ -10,7 +10,9 @@ import typer
 from benign.cli import showing
 from benign.cli.began import clock as clock_of
 from benign.cli.choices import PROOFS, one_of
-from benign.cli.common import app, normalized, read, tell_written
+from benign.cli.common import app
+from benign.cli.families import normalized, read
+from benign.cli.keeping import tell_written
 from benign.cli.landscapes import run
 from benign.cli.options import (
     BudgetOption,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from benign.cli import recommending
-from benign.cli.common import FAILED, UNDECIDED, console, tell_json
+from benign.cli.common import FAILED, UNDECIDED, console
+from benign.cli.keeping import tell_json
 from benign.cli.screen import Screen
 from benign.text import clean, clean_lines
 

@@ -16,7 +16,7 @@ from processes import a_place, run
 import benign
 from benign.errors import OutputError
 from benign.files import require_directory, require_file, write_atomically, write_own
-from benign.folders import MANIFEST, About, claimed, clear, require_place, save_all
+from benign.folders import FILES, MANIFEST, About, claimed, clear, require_place, save_all
 from benign.results.documents import about_landscape
 
 VERDICT = "REFUTED: not every local minimum"
@@ -83,6 +83,24 @@ def test_every_verb_looks_at_its_place_before_it_works(call, tmp_path, monkeypat
     with pytest.raises(OutputError, match="in the way"):
         call(tmp_path / "file")
     assert (tmp_path / "file").read_text() == "mine"
+    for names in FILES.values():
+        (tmp_path / names[0]).write_text("mine")
+    (tmp_path / "certificate.json").write_text("mine")
+    with pytest.raises(OutputError, match="a file of that name is there, and not one of these results"):
+        call(tmp_path)
+
+
+@pytest.mark.parametrize("call", [
+    lambda out: benign.analyze("paper-figure-3b", eta="0.05", out=out),
+    lambda out: benign.bifurcate("paper-figure-3b", ["0.05", "0.1"], out=out),
+    lambda out: benign.recommend("cruise-control", etas=["0.05"], variants=["gradient"], out=out),
+    lambda out: benign.train("cruise-control", eta="0.05", steps=3, out=out),
+])  # fmt: skip
+def test_the_names_that_are_looked_for_are_those_that_are_written(call, tmp_path):
+    call(tmp_path)
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    own = {"checkpoint.npz"}  # training writes it itself, and looks at it by itself
+    assert set(manifest["files"]) - own == set(FILES[manifest["what"]])
 
 
 def test_the_place_is_looked_at_before_anything_is_proved():

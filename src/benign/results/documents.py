@@ -24,7 +24,7 @@ from benign.exact.problem import (
     problem_to_json,
 )
 from benign.folders import About, digest_of
-from benign.opening import path_of, read_json
+from benign.opening import path_of, read_json, read_jsons
 from benign.results.below import LandscapeBelow, ProvedMinimum
 from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind, Landscape
@@ -113,7 +113,17 @@ def read_landscape(
         FileFormatError: no such file, or not a landscape.
     """
     path = path_of(path, "read_landscape")
-    document = read_document(path)
+    return landscape_at(path, read_document(path), certificate)
+
+
+def landscape_at(
+    path: str | os.PathLike[str], document: Document, certificate: Mapping[str, Any] | None = None
+) -> Landscape:
+    """The landscape of a document that was read from a file, whose certificates lie beside it.
+
+    Raises:
+        FileFormatError: not a landscape.
+    """
     if document.get("benign") != "landscape" or document.get("version") != VERSION:
         raise FileFormatError(
             f"{path}: expected a landscape of version {VERSION}, as `benign analyze` writes it"
@@ -176,6 +186,15 @@ def landscape_from_document(
 
 MAX_BYTES = 200_000_000
 """Largest document of a result that is read."""
+
+
+def read_documents(path: str | os.PathLike[str]) -> list[Document]:
+    """The JSON object of a result, or those of several in a list.
+
+    Raises:
+        FileFormatError: as `read_document`.
+    """
+    return read_jsons(path, MAX_BYTES, "a result")
 
 
 def read_document(path: str | os.PathLike[str]) -> Document:

@@ -49,7 +49,8 @@ def read(
     sizes = step_sizes(eta) if eta is not None else list(suggested.eta) if suggested else ["0.1"]
     kind = step or (suggested.kind if suggested else "gradient")
     number = shots if shots is not None else (suggested.shots if suggested else 1)
-    return file, [make_step(kind, size, number) for size in sizes]
+    found = [make_step(kind, size, number) for size in sizes]
+    return file, list({one.eta: one for one in found}.values())  # 0.05,1/20 is one step size
 
 
 def _path(family: str) -> Path:

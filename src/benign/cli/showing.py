@@ -109,7 +109,8 @@ def say_what_was_checked(results: Sequence[Any]) -> None:
         console().print("Checked: the checker has proved what the certificate says again.")
     elif proofs:
         console().print(
-            f"Not checked: {unchecked} of {len(proofs)}, as that takes long; `benign check` does it."
+            f"Not checked again: {unchecked} of {len(proofs)}, which takes more than a moment; "
+            "`benign check` does it."
         )
 
 

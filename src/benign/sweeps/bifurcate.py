@@ -20,6 +20,7 @@ from benign.errors import (
     Cause,
     FileFormatError,
     InfeasibleError,
+    NotScalarError,
     ProblemError,
 )
 from benign.exact.problem import Family, Problem, make_step, problem_to_json
@@ -80,6 +81,11 @@ def bifurcate(
     shots = shots if shots is not None else (used.shots if used else 1)
     require_callable(progress, "bifurcate", "progress")
     exact = as_exact_family(family, "bifurcate")
+    if not exact.is_scalar:
+        raise NotScalarError(
+            "bifurcate: every list along the way is proved complete, which needs one state and one "
+            f"input; this family has {exact.n} and {exact.m}. For those, `analyze` at several eta"
+        )
     steps = sorted({make_step(kind, eta, shots).eta for eta in several(etas, "etas", "bifurcate")})
     shots = make_step(kind, 1, shots).shots
     if out is not None:

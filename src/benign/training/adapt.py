@@ -89,8 +89,11 @@ def adapt(result: TrainingResult | Trained, task: Any, shots: Any = None) -> Ada
         shots: how many; by default as in training.
 
     Raises:
+        UsageError: a family, or what is no task.
         ProblemError: shots < 0, or a task on other parameters.
     """
+    if is_family(task):
+        raise UsageError("adapt: it takes one task; `benign.meta_test` takes a family")
     return meta_test(result, [task], shots).tasks[0]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from benign.errors import ProblemError, UsageError
 from benign.exact.problem import real, seed_of, whole
-from benign.meta.algorithms import Algorithm, make_algorithm
+from benign.meta.algorithms import FTML, Algorithm, ImplicitMAML, MinibatchProx, make_algorithm
 from benign.tasks.given import described, require_callable
 
 MOST_STEPS = 10_000_000
@@ -18,6 +18,12 @@ MOST_STEPS = 10_000_000
 
 MOST_BATCH = 1_000_000
 """Tasks in a batch, at most."""
+
+PROXIMAL = (ImplicitMAML.name, MinibatchProx.name)
+"""The algorithms that have a λ."""
+
+EVERY = 100
+"""FTML's meta-steps between two arrivals, if nothing else is said."""
 
 Progress = Callable[[int, float, float, int], None]
 
@@ -101,6 +107,12 @@ class Options:
             raise UsageError(
                 f"train: algorithm: expected a name or an Algorithm, got {described(algorithm)}"
             )
+        if self.lam is not None and algorithm not in PROXIMAL:
+            raise ProblemError(
+                f"lambda: {algorithm} has none, only {' and '.join(PROXIMAL)} have; leave it out"
+            )
+        if self.every != EVERY and algorithm != FTML.name:
+            raise ProblemError(f"every: only {FTML.name} waits for tasks to arrive; leave it out")
         return make_algorithm(
             algorithm,
             eta=eta, shots=shots, step=step, lam=self.lam, delta=self.delta, every=self.every,

@@ -208,7 +208,7 @@ def test_a_trained_gain_meets_a_family_of_any_form():
         assert [list(task.costs) for task in again] == [list(one) for one in costs]
     with pytest.raises(UsageError, match="meta_test: expected tasks, got 3"):
         benign.meta_test(found, 3)
-    with pytest.raises(UsageError, match="it takes one task; `benign.meta_test` takes a family"):
+    with pytest.raises(UsageError, match=r"it takes one task; `benign.meta_test` takes a family"):
         benign.adapt(found, "task")
 
 

@@ -17,7 +17,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from benign.exact.problem import Plant, Problem, Task, exact, make_family, make_step
+from benign.exact.numbers import exact
+from benign.exact.problem import Plant, Problem, Task, make_family, make_step
 
 DIGITS = 60
 

@@ -48,7 +48,8 @@ from benign.certificates.gains import require_well_posed
 from benign.certificates.reading import Refused, number, pair
 from benign.exact import globality
 from benign.exact.definite import is_semidefinite
-from benign.exact.problem import Plant, Problem, read_written
+from benign.exact.numbers import read_written
+from benign.exact.problem import Plant, Problem
 from benign.exact.rounding import exactly, named
 from benign.text import quoted
 

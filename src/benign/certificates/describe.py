@@ -16,7 +16,8 @@ from benign.certificates.claim import Document
 from benign.certificates.gains import gain_rows, listed
 from benign.certificates.reading import Refused, number
 from benign.errors import ProblemError
-from benign.exact.problem import Matrix, Plant, Problem, Step, Task, exact
+from benign.exact.numbers import exact
+from benign.exact.problem import Matrix, Plant, Problem, Step, Task
 from benign.exact.rounding import between, named, shown
 from benign.text import clean, quoted
 

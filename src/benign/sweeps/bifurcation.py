@@ -23,14 +23,8 @@ from benign.errors import (
     InfeasibleError,
     ProblemError,
 )
-from benign.exact.problem import (
-    Family,
-    Problem,
-    Step,
-    make_step,
-    problem_from_json,
-    problem_to_json,
-)
+from benign.exact.documents import problem_from_json, problem_to_json
+from benign.exact.problem import Family, Problem, Step, make_step
 from benign.exact.rounding import at_least, at_most, named
 from benign.folders import require_place
 from benign.meta.given import settings_of

@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from benign.errors import ProblemError, UsageError
-from benign.exact.problem import Family, Plant, Task, make_family, summed
-from benign.exact.problem import exact as to_exact
+from benign.exact.numbers import exact as to_exact
+from benign.exact.numbers import summed
+from benign.exact.problem import Family, Plant, Task, make_family
 from benign.exact.words import size_in_words, tasks_in_words
 from benign.precision import Array, in_float64, is_traced, kept
 from benign.records import Record

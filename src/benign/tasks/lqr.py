@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from benign.errors import ProblemError, UsageError
+from benign.exact.numbers import exact as to_exact
 from benign.exact.problem import Matrix, Plant
-from benign.exact.problem import exact as to_exact
 from benign.precision import Array, ArrayLike, float64_method, in_float64, is_traced, jax_if_loaded
 from benign.records import Record
 from benign.tasks import lqr_plain as plain

@@ -17,7 +17,8 @@ import numpy as np
 import scipy.linalg
 
 from benign.errors import ProblemError
-from benign.exact.problem import Family, Matrix, Plant, Task, exact
+from benign.exact.numbers import exact
+from benign.exact.problem import Family, Matrix, Plant, Task
 from benign.tasks.files import FamilyFile
 from benign.tasks.given import as_exact_family
 from benign.text import quoted

@@ -10,8 +10,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from benign.errors import ProblemError, UsageError
+from benign.exact.numbers import exact as to_exact
 from benign.exact.problem import Matrix, Plant
-from benign.exact.problem import exact as to_exact
 from benign.precision import is_traced, jax_if_loaded
 
 T = TypeVar("T")

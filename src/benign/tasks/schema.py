@@ -22,7 +22,8 @@ from pydantic import (
 )
 
 from benign.errors import FileFormatError, ProblemError
-from benign.exact.problem import MAX_EXPONENT, MAX_SHOTS, Matrix, StepKind, exact
+from benign.exact.numbers import MAX_EXPONENT, MAX_SHOTS, exact
+from benign.exact.problem import Matrix, StepKind
 from benign.tasks.wellposed import show
 from benign.text import clean
 

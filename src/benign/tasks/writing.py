@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from benign.exact.problem import written
+from benign.exact.numbers import written
 
 if TYPE_CHECKING:
     from fractions import Fraction

@@ -16,7 +16,8 @@ from benign.certificates.quantitative import QUANTITATIVE
 from benign.clock import Clock, clock_of
 from benign.errors import BenignError, BudgetError, OutputError, ProblemError, UsageError
 from benign.exact.likeness import is_one_task
-from benign.exact.problem import Step, real, seed_of, whole
+from benign.exact.numbers import real, seed_of, whole
+from benign.exact.problem import Step
 from benign.folders import require_place
 from benign.linalg import in_float64
 from benign.meta.adaptation import AdaptationStep

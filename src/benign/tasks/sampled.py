@@ -47,7 +47,8 @@ from jaxtyping import Array, ArrayLike, Bool, Float, PRNGKeyArray
 from benign.errors import ProblemError
 from benign.linalg import in_float64, matmul, transpose
 from benign.tasks.finite_horizon import FiniteHorizon
-from benign.tasks.lqr import LQR, as_gain
+from benign.tasks.lqr import LQR
+from benign.tasks.lqr_given import as_gain
 from benign.tasks.task import AbstractCost, AbstractTask, alone
 
 

@@ -137,7 +137,7 @@ def test_what_is_not_a_number_tells_nothing():
 
 
 PLANTED = {
-    "β dropped": (BallCost, "__init__", "self.beta = s * (q + r * self.d * self.d / square) / 2",
+    "β dropped": (BallCost, "__init__", "self.beta = s * (q + r * high * high / square) / 2",
                   "self.beta = ZERO"),
     "the 2 of C'' dropped": (BallCost, "slopes", "2 * b2 * (alpha * p2.hi", "b2 * (alpha * p2.hi"),
     "γ not under the root": (BallCost, "__init__", ".sqrt()", ""),

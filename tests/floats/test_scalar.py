@@ -161,7 +161,7 @@ PLANTED = {
     "β dropped": (Costs, "__init__", "self.beta = _where(static, keep, beta)", "self.beta = keep"),
     "the 2 of C'' dropped": (Costs, "__init__", "b2 * self.beta * 2.0", "b2 * self.beta"),
     "γ not under the root": (Costs, "__init__", ".sqrt()", ".square()"),
-    "r not squared": (Costs, "__init__", "self.d.square() * inverse", "self.d * inverse"),
+    "r not squared": (Costs, "__init__", "d.square() * inverse", "d * inverse"),
     "loop gain rounded inward": (Costs, "fractions", "down(low), up(high)", "up(low), down(high)"),
     "1 − c from the wrong end": (Costs, "fractions", "self.e.lo + low", "self.e.lo + high"),
     "1 + c clipped at one": (Costs, "fractions", "np.clip(v_hi, EPS, 2.0)", "np.clip(v_hi, EPS, 1.0)"),

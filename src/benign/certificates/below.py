@@ -191,8 +191,10 @@ def is_semicontinuous(problem: Problem) -> bool:
 
 
 def _is_semicontinuous(plant: Plant) -> bool:
-    A = fmpq_mat([[rational(x) for x in row] for row in plant.A])
-    Q = fmpq_mat([[rational(x) for x in row] for row in plant.Q])
+    A, Q = (
+        fmpq_mat([[rational(x) for x in row] for row in M])
+        for M in (plant.completed.A, plant.completed.Q)
+    )
     rows = []
     for _ in range(plant.n):
         rows += Q.tolist()

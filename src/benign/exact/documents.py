@@ -25,6 +25,8 @@ def _plant_to_json(plant: Plant) -> dict[str, Any]:
         document["discount"] = written(plant.discount)
     if plant.noise is not None:
         document["noise"] = _matrix_to_json(plant.noise)
+    if plant.N is not None:
+        document["N"] = _matrix_to_json(plant.N)
     return document
 
 
@@ -82,7 +84,7 @@ def _matrix_from_json(document: Any, place: str, shape: tuple[int | None, int | 
 
 
 def _plant_from_json(document: Any, place: str) -> Plant:
-    _keys(document, place, {"A", "B", "Q", "R", "S0"}, {"discount", "noise"})
+    _keys(document, place, {"A", "B", "Q", "R", "S0"}, {"discount", "noise", "N"})
     A = _matrix_from_json(document["A"], f"{place}.A", (None, None))
     n = len(A)
     if len(A[0]) != n:
@@ -102,8 +104,9 @@ def _plant_from_json(document: Any, place: str) -> Plant:
         raise ProblemError(f"{place}.discount: must lie in (0, 1]")
     if "noise" in symmetric and discount == 1:
         raise ProblemError(f"{place}.noise: needs a discount below 1")
+    N = _matrix_from_json(document["N"], f"{place}.N", (n, m)) if "N" in document else None
     return Plant(
-        A, B, symmetric["Q"], symmetric["R"], symmetric["S0"], discount, symmetric.get("noise")
+        A, B, symmetric["Q"], symmetric["R"], symmetric["S0"], discount, symmetric.get("noise"), N
     )
 
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from benign.errors import ProblemError, UsageError
+from benign.exact.linear import difference, product, solved, transposed
 from benign.exact.numbers import (
     MAX_SHOTS,
     TOO_LONG,
@@ -50,12 +51,13 @@ def _sides(key: str, matrix: Any) -> tuple[int, int]:
 
 @dataclass(frozen=True, repr=False)
 class Plant:
-    """An exact LQR problem: s' = A s + B a, stage cost s'Qs + a'Ra, policy a = −W s.
+    """An exact LQR problem: s' = A s + B a, stage cost s'Qs + 2 s'N a + a'Ra, policy a = −W s.
 
     Attributes:
         A: (n, n).  B: (n, m).  Q: (n, n).  R: (m, m).  S0: (n, n), the second moment E[s0 s0'].
         discount: γ in (0, 1].
         noise: (n, n) covariance of the process noise, or None; needs γ < 1.
+        N: (n, m) cross term; None where there is none, which one of zeros becomes.
     """
 
     A: Matrix
@@ -65,9 +67,10 @@ class Plant:
     S0: Matrix
     discount: Fraction = Fraction(1)
     noise: Matrix | None = None
+    N: Matrix | None = None
 
     def __post_init__(self) -> None:
-        if self.noise is None and type(self.discount) is Fraction:
+        if self.noise is None and self.N is None and type(self.discount) is Fraction:
             # Families of a hundred thousand scalar tasks are made: nearly nothing for each.
             try:
                 matrices = (self.A, self.B, self.Q, self.R, self.S0)
@@ -82,15 +85,18 @@ class Plant:
                 return
         n, m = _sides("A", self.A)[0], _sides("B", self.B)[1]
         shapes = {"A": (n, n), "B": (n, m), "Q": (n, n), "R": (m, m), "S0": (n, n), "noise": (n, n)}
+        shapes["N"] = (n, m)
         for key, shape in shapes.items():
             matrix = getattr(self, key)
-            if not (key == "noise" and matrix is None) and _sides(key, matrix) != shape:
+            if not (key in ("noise", "N") and matrix is None) and _sides(key, matrix) != shape:
                 raise UsageError(
                     f"Plant: {key}: expected {shape[0]} × {shape[1]} exact numbers, got "
                     f"{len(matrix)} × {len(matrix[0])}"
                 )
         if not is_exact(self.discount):
             raise UsageError(f"Plant: discount: expected a Fraction, got {shown_value(self.discount)}")
+        if self.N is not None and not any(x for row in self.N for x in row):
+            object.__setattr__(self, "N", None)  # one form of a problem, one hash
 
     @property
     def n(self) -> int:
@@ -107,7 +113,7 @@ class Plant:
         """The field that holds a number with more than `MAX_WRITTEN` digits, for messages."""
         if is_long(self.discount):
             return "its discount"
-        for field in ("A", "B", "Q", "R", "S0", "noise"):
+        for field in ("A", "B", "Q", "R", "S0", "noise", "N"):
             if any(is_long(x) for row in getattr(self, field) or () for x in row):
                 return f"`{field}`"
         return None
@@ -115,9 +121,40 @@ class Plant:
     def __repr__(self) -> str:
         return f"Plant({size_in_words(self.n, self.m)})"
 
+    @cached_property
+    def shift(self) -> Matrix | None:
+        """T = R⁻¹N', (m, n); None without a cross term.
+
+        Raises:
+            ProblemError: R is singular, so that the input is not paid for.
+        """
+        if self.N is None:
+            return None
+        try:
+            return solved(self.R, transposed(self.N))
+        except ZeroDivisionError:
+            raise ProblemError("R must be positive definite; it is singular") from None
+
+    @cached_property
+    def completed(self) -> Plant:
+        """The plant without a cross term whose cost of W − T is this one's of W; itself without N.
+
+        With T = R⁻¹N' and b = a + T s the stage cost is s'(Q − N T)s + b'R b under
+        s' = (A − B T)s + B b, and a = −W s is b = −(W − T)s. So C(W) = C̃(W − T), and ∇C(W) = ∇C̃(W − T);
+        the closed loop A − BW = (A − BT) − B(W − T) is the same.
+
+        Raises:
+            ProblemError: R is singular.
+        """
+        T = self.shift
+        if T is None or self.N is None:
+            return self
+        A, Q = difference(self.A, product(self.B, T)), difference(self.Q, product(self.N, T))
+        return Plant(A, self.B, Q, self.R, self.S0, self.discount, self.noise)
+
     @property
     def moment(self) -> Matrix:
-        """S0 + γ/(1 − γ) N: the initial second moment that counts once noise is folded in."""
+        """S0 + γ/(1 − γ) V, V the noise: the initial moment that counts once it is folded in."""
         if self.noise is None:
             return self.S0
         factor = self.discount / (1 - self.discount)
@@ -255,7 +292,8 @@ class Problem:
         bits = max(map(bits_of, (*self.weights, self.step.eta)))
         for plant in self.plants:
             bits = max(bits, bits_of(plant.discount))
-            for matrix in (plant.A, plant.B, plant.Q, plant.R, plant.S0, plant.noise or ()):
+            matrices = (plant.A, plant.B, plant.Q, plant.R, plant.S0, plant.noise or (), plant.N or ())
+            for matrix in matrices:
                 bits = max(bits, *(bits_of(x) for row in matrix for x in row), 0)
         return bits * 3 // 10 + 1
 

@@ -25,7 +25,6 @@ from benign.tasks.lqr_given import (
     discrete,
     exact_plant_of,
     raised_field,
-    refuse_cross_term,
     sampling_of,
     shaped,
 )
@@ -42,7 +41,7 @@ from benign.text import quoted
 if TYPE_CHECKING:
     from benign.tasks.regulator import Regulator
 
-ARRAYS = ("A", "B", "Q", "R", "S0", "discount", "noise")
+ARRAYS = ("A", "B", "Q", "R", "S0", "discount", "noise", "N")
 """The numbers of a task, in the order of the constructor."""
 
 
@@ -94,10 +93,10 @@ class Label(NamedTuple):
 
 
 class LQR(Record):
-    """C(W) = E Σ γᵗ (s'Qs + a'Ra) under s' = A s + B a + v, a = −W s (minus!).
+    """C(W) = E Σ γᵗ (s'Qs + 2 s'N a + a'Ra) under s' = A s + B a + v, a = −W s (minus!).
 
-    In closed form C(W) = tr(P S̄) with P = Q + W'RW + γL'PL, L = A − BW and
-    S̄ = S0 + γ/(1 − γ) N, N the covariance of v: the undiscounted problem for (√γA, √γB, S̄).
+    In closed form C(W) = tr(P S̄) with P = Q − NW − W'N' + W'RW + γL'PL, L = A − BW and
+    S̄ = S0 + γ/(1 − γ) V, V the covariance of v: the undiscounted problem for (√γA, √γB, S̄).
     It is finite where √γ ρ(L) < 1 and +∞ elsewhere; all derivatives are zeros there, never NaN.
 
     The object is a frozen pytree of float64 arrays: it can be differentiated, stacked and mapped.
@@ -113,22 +112,23 @@ class LQR(Record):
             unit circle becomes its mode), and proofs rest on its growth. Give it a small price.
         S0: (n, n) second moment E[s0 s0'] of the initial state, ⪰ 0; the identity by default.
         discount: γ in (0, 1].
-        noise: (n, n) covariance N ⪰ 0 of the process noise; needs γ < 1.
+        noise: (n, n) covariance V ⪰ 0 of the process noise; needs γ < 1.
         adaptation: Another LQR of the same shape, the cost g that adaptation descends (f ≠ g).
         name: How messages and reports call the task.
         time: "discrete" (the default) or "continuous": A and B are then those of dx/dt = A x + B u and
-            are sampled by zero-order hold, rounded to float64 (`benign.tasks.sampling`). Q, R, S0 and
-            noise belong to the sampled plant.
+            are sampled by zero-order hold, rounded to float64 (`benign.tasks.sampling`). Q, R, N, S0
+            and noise belong to the sampled plant.
         dt: The sampling time of a continuous plant; positive.
-        N: (n, m) cross term of the stage cost, 2 s'N a. Only zeros are taken; the message says by which
-            substitution some families with another can be given.
+        N: (n, m) cross term of the stage cost, 2 s'N a; none by default. [[Q, N], [N', R]] must be ⪰ 0.
+            All that is computed uses C(W) = C̃(W − T), T = R⁻¹N', C̃ the cost without a cross term for
+            A − BT and Q − NT (`exact.problem.Plant.completed`).
 
         Numbers may be strings ("0.1", "1/3"), `Fraction` or `Decimal` as well: a proof then is
         about exactly those. A Python float is the binary number it is.
 
-        A Q, S0 or noise that is indefinite by no more than rounding, such as C'C in floats, is raised
-        to one that is ⪰ 0 exactly, with a `benign.errors.RoundingWarning`: an ulp of its largest entry,
-        or a few, are added to its diagonal.
+        A Q, S0, noise or [[Q, N], [N', R]] that is indefinite by no more than rounding, such as C'C in
+        floats, is raised to one that is ⪰ 0 exactly, with a `benign.errors.RoundingWarning`: an ulp of
+        its largest entry, or a few, are added to its diagonal (to that of Q).
 
     Raises:
         ProblemError: a field has the wrong shape, sign, definiteness or symmetry, or is not finite,
@@ -145,6 +145,7 @@ class LQR(Record):
     S0: Float[Array, "*batch n n"]
     discount: Float[Array, "*batch"]
     noise: Float[Array, "*batch n n"] | None
+    N: Float[Array, "*batch n m"] | None
     adaptation: LQR | None
     label: Unseen[Label]
     STATIC: ClassVar[tuple[str, ...]] = ("label",)
@@ -173,9 +174,7 @@ class LQR(Record):
                 f"{place}: adaptation: expected an LQR, got {type(adaptation).__name__}; give a cost "
                 "on the same gains"
             )
-        given = shaped(place, A, B, Q, R, S0, discount, noise)
-        if N is not None:
-            refuse_cross_term(place, N, given["B"])
+        given = shaped(place, A, B, Q, R, S0, discount, noise, N)
         for field, value in given.items():
             if not value.traced:
                 check_finite(lambda _: place, field, value.floats[None])
@@ -190,7 +189,7 @@ class LQR(Record):
         )
         for field, doubt in doubtful.items():
             if doubt.any():
-                given[field] = raised_field(place, field, given[field])
+                given[field] = raised_field(place, field, given)
         for field in ARRAYS:
             self._set(**{field: _kept(given[field].floats) if field in given else None})
         if adaptation is not None and (adaptation.n, adaptation.m) != (self.n, self.m):
@@ -214,6 +213,7 @@ class LQR(Record):
             *(np.array(getattr(plant, field), dtype=object) for field in ("A", "B", "Q", "R", "S0")),
             discount=plant.discount,
             noise=None if plant.noise is None else np.array(plant.noise, dtype=object),
+            N=None if plant.N is None else np.array(plant.N, dtype=object),
             adaptation=other,
             name=name,
         )
@@ -231,16 +231,17 @@ class LQR(Record):
         name: str | None = None,
         time: Time | None = None,
         dt: Any = None,
+        N: Any = None,
     ) -> LQR:
-        """lim (1/T) E Σ_{t<T} (s'Qs + a'Ra) under process noise of covariance N: C(W) = tr(P N).
+        """lim (1/T) E Σ_{t<T} (s'Qs + 2 s'N a + a'Ra) under process noise of covariance V: tr(P V).
 
-        The initial state is forgotten, and the undiscounted problem with S0 = N has the same cost,
+        The initial state is forgotten, and the undiscounted problem with S0 = V has the same cost,
         which is what is made.
 
         Raises:
             ProblemError: as the constructor; `S0` in a message is the noise.
         """
-        return cls(A, B, Q, R, noise, adaptation=adaptation, name=name, time=time, dt=dt)
+        return cls(A, B, Q, R, noise, adaptation=adaptation, name=name, time=time, dt=dt, N=N)
 
     @classmethod
     def from_state_space(
@@ -255,16 +256,17 @@ class LQR(Record):
         noise: Any = None,
         adaptation: LQR | None = None,
         name: str | None = None,
+        N: Any = None,
     ) -> LQR:
         """The plant of a state-space model of python-control or SciPy (`lti`, `dlti`).
 
-        C and D are not looked at: the policy sees the state. For a price of outputs y = C s give
-        Q = C'Q_y C.
+        C and D are not looked at: the policy sees the state. For a price of outputs y = C s + D a give
+        Q = C'Q_y C, N = C'Q_y D and R + D'Q_y D.
 
         Args:
             system: Has A, B and dt: None or 0 for a continuous model, which is sampled by zero-order
                 hold; the sampling time, or True for one that is not said, for a discrete model.
-            Q, R, S0, discount, noise, adaptation, name: As for the constructor.
+            Q, R, S0, discount, noise, adaptation, name, N: As for the constructor.
             dt: The sampling time of a continuous model; positive.
 
         Raises:
@@ -275,7 +277,7 @@ class LQR(Record):
         time, dt = sampling_of(place, system, dt)
         return cls(
             system.A, system.B, Q, R, S0,
-            discount=discount, noise=noise, adaptation=adaptation, name=name, time=time, dt=dt,
+            discount=discount, noise=noise, adaptation=adaptation, name=name, time=time, dt=dt, N=N,
         )  # fmt: skip
 
     @property
@@ -296,7 +298,7 @@ class LQR(Record):
     @property
     @in_float64
     def regulator(self) -> Regulator:
-        """The equivalent problem without discount and noise: √γ(A, B) and S0 + γ/(1 − γ) N."""
+        """The equivalent problem without discount, noise and cross term; see `lqr_by_jax`."""
         return _by_jax().regulator(self)
 
     @property
@@ -358,7 +360,7 @@ class LQR(Record):
 
     @float64_method
     def optimum(self) -> Optimum:
-        """W* = (R + B'P*B)⁻¹B'P*A, P* the stabilising solution of the Riccati equation.
+        """W* = (R + B'P*B)⁻¹(B'P*A + N'), P* the stabilising solution of the Riccati equation.
 
         The cost is +∞ and W zero if the solver finds no stabilising solution (see `linalg.dare`).
         """

@@ -11,13 +11,13 @@ import numpy as np
 from jaxtyping import Float
 
 from benign.errors import ProblemError
+from benign.exact.definite import least_weight
 from benign.exact.numbers import exact as to_exact
 from benign.exact.problem import Matrix, Plant
 from benign.precision import Array, ArrayLike, is_traced, jax_if_loaded
 from benign.tasks.checks import check_stabilisable, raised_or_refused, raised_stack
 from benign.tasks.numbers import Given, read, require_plain, rounded
 from benign.tasks.sampling import Time, is_sampled, zero_order_hold
-from benign.tasks.wellposed import NO_CROSS_TERM
 
 
 def as_gain(W: ArrayLike, m: int, n: int, what: str = "W") -> Float[Array, "m n"]:
@@ -47,7 +47,7 @@ def as_gain(W: ArrayLike, m: int, n: int, what: str = "W") -> Float[Array, "m n"
 
 
 def shaped(
-    place: str, A: Any, B: Any, Q: Any, R: Any, S0: Any, discount: Any, noise: Any
+    place: str, A: Any, B: Any, Q: Any, R: Any, S0: Any, discount: Any, noise: Any, N: Any
 ) -> dict[str, Given]:
     """Every field that was given, as matrices of one size."""
     given = {"A": read(A, place, "A"), "B": read(B, place, "B")}
@@ -76,20 +76,14 @@ def shaped(
     given["discount"] = read(discount, place, "discount")
     if given["discount"].floats.shape != ():
         raise ProblemError(f"{place}: `discount` must be one number, got {discount!r}")
+    if N is not None:
+        cross = read(N, place, "N")
+        shape = cross.floats.shape
+        if shape != (n, m) and (shape != () or (n, m) != (1, 1)):
+            raise ProblemError(f"{place}: `N` must have shape ({n}, {m}), got {shape}")
+        if cross.traced or cross.fractions is not None or cross.floats.any():
+            given["N"] = cross.reshape(n, m)
     return given
-
-
-def refuse_cross_term(place: str, N: Any, B: Given) -> None:
-    """Refuse a cross term that is not zero.
-
-    Raises:
-        ProblemError: it is not.
-    """
-    given, shape = read(N, place, "N"), B.floats.shape
-    if given.floats.shape != shape and (given.floats.shape != () or shape != (1, 1)):
-        raise ProblemError(f"{place}: `N` must have shape {shape}, got {given.floats.shape}")
-    if given.traced or given.floats.any():
-        raise ProblemError(f"{place}: {NO_CROSS_TERM}")
 
 
 def discrete(place: str, A: Given, B: Given, time: Time | None, dt: Any) -> tuple[Given, Given]:
@@ -115,13 +109,19 @@ def rows_of(given: Given) -> Matrix:
     return tuple(tuple(to_exact(x) for x in row) for row in entries.tolist())
 
 
-def raised_field(place: str, field: str, given: Given) -> Given:
-    """A matrix that may be indefinite by a rounding, ⪰ 0 exactly: as floats, if these say it all."""
-    if given.fractions is None:
-        X = np.asarray(given.floats)[None]
-        return Given(raised_stack(lambda _: place, field, X, np.ones(1, bool))[0])
-    rows = tuple(map(tuple, given.fractions.tolist()))
-    return rounded(np.array(raised_or_refused(place, field, rows), dtype=object))
+def raised_field(place: str, field: str, given: dict[str, Given]) -> Given:
+    """A matrix that may be indefinite by a rounding, ⪰ 0 exactly: as floats, if these say it all.
+
+    Q with a cross term: ⪰ NR⁻¹N', where these are known.
+    """
+    value, above = given[field], None
+    if field == "Q" and "N" in given and not (given["N"].traced or given["R"].traced):
+        above = least_weight(rows_of(given["N"]), rows_of(given["R"]))
+    if value.fractions is None:
+        X = np.asarray(value.floats)[None]
+        return Given(raised_stack(lambda _: place, field, X, np.ones(1, bool), lambda _: above)[0])
+    rows = tuple(map(tuple, value.fractions.tolist()))
+    return rounded(np.array(raised_or_refused(place, field, rows, above=above), dtype=object))
 
 
 def exact_plant_of(given: dict[str, Given]) -> Plant | None:
@@ -135,6 +135,7 @@ def exact_plant_of(given: dict[str, Given]) -> Plant | None:
             (discount.floats if discount.fractions is None else discount.fractions).item()
         ),
         noise=rows_of(given["noise"]) if "noise" in given else None,
+        N=rows_of(given["N"]) if "N" in given else None,
     )
 
 

@@ -268,7 +268,7 @@ def _model_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
 
 
 def _nearest(key: str, model: type[BaseModel]) -> str:
-    known = [key for key in model.model_fields if key != "N"]  # may be 0 and nothing else
+    known = list(model.model_fields)
     folded = {k.casefold(): k for k in known}
     close = get_close_matches(key.casefold(), folded, n=1, cutoff=0.5)
     if close:

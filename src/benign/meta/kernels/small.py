@@ -157,7 +157,8 @@ def _one(
     """The results of one task, or of a tile of them along the axis before `first`."""
 
     def task(r: Regulator) -> Task:
-        return Task(*(scalars(X, first) for X in (r.A, r.B, r.Q, r.R, r.S0)))
+        given = (r.A, r.B, r.Q, r.R, r.S0, r.T)
+        return Task(*(None if X is None else scalars(X, first) for X in given))
 
     F = task(f)
     G = F if g is None else task(g)

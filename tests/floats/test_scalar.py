@@ -93,6 +93,13 @@ def test_costs_and_their_derivatives_are_enclosed(seed):
     check_costs(random_problem(rng), rng)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_so_they_are_with_cross_terms(seed):
+    rng = np.random.default_rng(5000 + seed)
+    check_costs(random_problem(rng, cross=True), rng)
+    check_objective(random_problem(rng, kind="gradient", shots=1 + seed % 3, cross=True), rng)
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_objective_and_its_derivatives_are_enclosed(seed):
     rng = np.random.default_rng(1000 + seed)

@@ -143,7 +143,10 @@ def test_a_family_is_written_and_read_back(format):
 @pytest.mark.parametrize(
     ("N", "words"),
     [
-        ([[0], [1.5]], r"task `x`: `N` is too large: .* and the smallest eigenvalue .* is -0\.125; give"),
+        (
+            [[0], [1.5]],
+            r"task `x`: `N` is too large: .* the smallest eigenvalue .* is -0\.125; give",
+        ),
         ([[0, 0.2]], r"`N` must have shape \(2, 1\)"),
         ([[0], ["a"]], "`N`: expected a number"),
         ([[0], [np.nan]], "`N` holds a NaN"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alterations import Change, Document, Rng, beyond, pick, slight
 
 from benign.errors import BenignError
-from benign.exact.problem import problem_from_json
+from benign.exact.documents import problem_from_json
 from benign.prove.line.enumeration import analyze
 
 

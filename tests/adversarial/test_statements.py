@@ -17,8 +17,8 @@ from benign.certificates.regret import prove_scalar
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import ProblemError
 from benign.exact import rounding
+from benign.exact.documents import problem_from_json
 from benign.exact.plants import scalar_plants
-from benign.exact.problem import problem_from_json
 from benign.exact.surd import stabilising_set
 from benign.prove.boxes.below import prove
 from benign.prove.certify import certify

@@ -16,7 +16,8 @@ from benign.certificates.claim import Document
 from benign.certificates.gains import gain_rows, listed
 from benign.certificates.reading import Refused, number
 from benign.errors import ProblemError
-from benign.exact.problem import Matrix, Plant, Problem, Step, Task, exact
+from benign.exact.numbers import exact
+from benign.exact.problem import Matrix, Plant, Problem, Step, Task
 from benign.exact.rounding import between, named, shown
 from benign.text import clean, quoted
 
@@ -92,7 +93,7 @@ def _weights(weights: tuple[Fraction, ...]) -> str:
 
 
 def _extras(tasks: tuple[Task, ...]) -> Iterator[str]:
-    """What is out of the ordinary: other adaptation costs, discounts, noise."""
+    """What is out of the ordinary: other adaptation costs, discounts, noise, cross terms."""
     k = len(tasks)
     other = sum(task.f != task.g for task in tasks)
     if other:
@@ -104,6 +105,9 @@ def _extras(tasks: tuple[Task, ...]) -> Iterator[str]:
     noisy = sum(task.f.noise is not None for task in tasks)
     if noisy:
         yield f"{noisy} of {k} with noise"
+    crossed = sum(task.f.N is not None or task.g.N is not None for task in tasks)
+    if crossed:
+        yield f"{crossed} of {k} with a cross term N"
 
 
 def _read(value: Any) -> str:
@@ -216,7 +220,14 @@ def _noise(plant: Plant) -> Matrix:
 
 
 def _plant(plant: Plant) -> tuple[Any, ...]:
-    return (plant.A, plant.B, plant.Q, plant.R, plant.S0, plant.discount, _noise(plant))
+    numbers = (plant.A, plant.B, plant.Q, plant.R, _cross_term(plant), plant.S0)
+    return (*numbers, plant.discount, _noise(plant))
+
+
+def _cross_term(plant: Plant) -> Matrix:
+    if plant.N is None:
+        return tuple((Fraction(0),) * plant.m for _ in range(plant.n))
+    return plant.N
 
 
 def _tasks(own: Problem, other: Problem, i: int) -> Iterator[str]:
@@ -230,8 +241,9 @@ def _tasks(own: Problem, other: Problem, i: int) -> Iterator[str]:
         cost = "" if which == "f" else "adaptation, "
         if a.discount != b.discount:
             yield f"{cost}discount {_pair(a.discount, b.discount)}"
-        for key in ("A", "B", "Q", "R", "S0", "noise"):
-            left, right = (_noise(x) if key == "noise" else getattr(x, key) for x in (a, b))
+        own_form = {"noise": _noise, "N": _cross_term}
+        for key in ("A", "B", "Q", "R", "N", "S0", "noise"):
+            left, right = (own_form[key](x) if key in own_form else getattr(x, key) for x in (a, b))
             for row, (xs, ys) in enumerate(zip(left, right, strict=True)):
                 for column, (x, y) in enumerate(zip(xs, ys, strict=True)):
                     if x != y:

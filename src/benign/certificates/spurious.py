@@ -37,7 +37,8 @@ from benign.certificates.below_points import prove_points, read_sides, require_w
 from benign.certificates.claim import Claim, Cost, Document, Progress
 from benign.certificates.gains import PRECISIONS, Rows, gain_cost, require_well_posed
 from benign.certificates.reading import Bounds, Refused, number, pair, records
-from benign.exact.problem import Problem, exact
+from benign.exact.numbers import exact
+from benign.exact.problem import Problem
 from benign.exact.rounding import at_least, between, enclosing_floats, exactly
 
 SPURIOUS = "spurious minimum"

@@ -24,7 +24,7 @@ def kept_proof(error: BenignError, folder: Path | None) -> list[Path]:
     """The certificate of a proof that no gain is feasible, written to a directory; where it is."""
     if folder is None or not isinstance(error, InfeasibleError) or error.certificate is None:
         return []
-    from benign.exact.problem import problem_from_json
+    from benign.exact.documents import problem_from_json
     from benign.files import to_text
     from benign.folders import save_all
     from benign.results.documents import about_landscape

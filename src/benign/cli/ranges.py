@@ -59,7 +59,7 @@ def tell_spacing(text: str | None) -> None:
 
 
 def _range(text: str, what: str, most: int) -> list[Fraction]:
-    from benign.exact.problem import exact
+    from benign.exact.numbers import exact
 
     usage = f"{what}: expected lo:hi:count such as 0.01:0.1:40, or lo:hi:count:log, got {text!r}"
     parts = [part.strip() for part in text.split(":")]

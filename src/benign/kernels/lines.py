@@ -53,7 +53,7 @@ def observe(tasks: Float[np.ndarray, "F k 6"], eta: float, grid: int = GRID) -> 
     """Minimisers of h for gradient steps.
 
     Args:
-        tasks: A, B, Q, R, S0 and weight of each task, undiscounted; B is not zero.
+        tasks: A, B, Q, R, S0 and weight of each task, undiscounted, no cross term; B is not zero.
         eta: the step size.
         grid: points between the rims of a family.
     """

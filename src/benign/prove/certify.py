@@ -18,8 +18,10 @@ from benign.certificates.quantitative import QUANTITATIVE
 from benign.certificates.reading import Bounds, Refused
 from benign.certificates.regret import REGRET, prove_scalar
 from benign.errors import ClaimError, ProblemError
+from benign.exact.documents import problem_from_json, problem_to_json
+from benign.exact.numbers import exact
 from benign.exact.pieces import pieces
-from benign.exact.problem import Problem, exact, problem_from_json, problem_to_json
+from benign.exact.problem import Problem
 
 STATIONARY = pointwise.CLAIMS
 """The claims about a stationary point, strongest first."""

@@ -13,7 +13,9 @@ from benign.certificates.enumeration import ENUMERATION
 from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.spurious import SPURIOUS
 from benign.exact.cover import Cover
-from benign.exact.problem import Problem, problem_to_json, written
+from benign.exact.documents import problem_to_json
+from benign.exact.numbers import written
+from benign.exact.problem import Problem
 
 Bounds = Iterable[float]
 """A lower and an upper bound."""

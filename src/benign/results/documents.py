@@ -15,14 +15,8 @@ from typing import Any
 import numpy as np
 
 from benign.errors import BenignError, FileFormatError
-from benign.exact.problem import (
-    Family,
-    Problem,
-    StepKind,
-    make_step,
-    problem_from_json,
-    problem_to_json,
-)
+from benign.exact.documents import problem_from_json, problem_to_json
+from benign.exact.problem import Family, Problem, StepKind, make_step
 from benign.folders import About, digest_of
 from benign.opening import path_of, read_json, read_jsons
 from benign.results.below import LandscapeBelow, ProvedMinimum

@@ -16,7 +16,7 @@ from benign.certificates.gains import gain_cost
 from benign.certificates.regret import REGRET
 from benign.clock import NO_LIMIT, Clock, clock_of
 from benign.errors import BudgetError, ClaimError
-from benign.exact.problem import seed_of, starts_of
+from benign.exact.numbers import seed_of, starts_of
 from benign.folders import require_place
 from benign.meta.given import as_objective
 from benign.meta.objective import MetaObjective

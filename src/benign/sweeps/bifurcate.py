@@ -23,7 +23,8 @@ from benign.errors import (
     NotScalarError,
     ProblemError,
 )
-from benign.exact.problem import Family, Problem, make_step, problem_to_json
+from benign.exact.documents import problem_to_json
+from benign.exact.problem import Family, Problem, make_step
 from benign.folders import require_place
 from benign.meta.given import settings_of
 from benign.prove.line.enumeration import analyze

@@ -6,14 +6,8 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benign.exact.problem import (
-    Family,
-    Problem,
-    Step,
-    make_step,
-    problem_from_json,
-    problem_to_json,
-)
+from benign.exact.documents import problem_from_json, problem_to_json
+from benign.exact.problem import Family, Problem, Step, make_step
 from benign.exact.rounding import at_least, at_most, named
 from benign.results.documents import (
     about_sweep,

@@ -13,7 +13,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from benign.errors import ProblemError, UsageError
-from benign.exact.problem import MAX_SHOTS, whole
+from benign.exact.numbers import MAX_SHOTS, whole
 from benign.linalg import in_float64
 from benign.meta.algorithms import Algorithm
 from benign.meta.points import Layout, Site, site

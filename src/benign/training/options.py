@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benign.errors import ProblemError, UsageError
-from benign.exact.problem import real, seed_of, whole
+from benign.exact.numbers import real, seed_of, whole
 from benign.meta.algorithms import FTML, Algorithm, ImplicitMAML, MinibatchProx, make_algorithm
 from benign.tasks.given import described, require_callable
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from benign.certificates.check import check, cost
 from benign.clock import Clock, clock_of, loaded
 from benign.errors import BudgetError, InfeasibleError, ProblemError
-from benign.exact.problem import Problem, real, seed_of, starts_of
+from benign.exact.numbers import real, seed_of, starts_of
+from benign.exact.problem import Problem
 from benign.folders import require_place
 from benign.meta.given import as_problem, is_objective, meta_objective
 from benign.opening import path_of

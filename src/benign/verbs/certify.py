@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from benign.exact.problem import problem_to_json
+from benign.exact.documents import problem_to_json
 from benign.files import to_text
 from benign.folders import About, digest_of, require_place, save_all
 from benign.meta.given import as_problem

@@ -18,18 +18,21 @@ import numpy as np
 from benign.certificates.below import BELOW
 from benign.certificates.enumeration import ENUMERATION
 from benign.certificates.infeasible import INFEASIBLE
+from benign.certificates.points import STATIONARY_POINTS, stationary_near
 from benign.certificates.pointwise import CLAIMS as POINTWISE
 from benign.certificates.pointwise import PROPOSITION_2, THEOREM_2, THEOREM_3
 from benign.certificates.quantitative import QUANTITATIVE
+from benign.certificates.reading import Refused
 from benign.certificates.regret import REGRET
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import BenignError, InfeasibleError, ProblemError
-from benign.exact.problem import Plant, Problem, Task, make_family
+from benign.exact.problem import Plant, Problem, Task, make_family, make_step
 from benign.prove.apart import refutation
 from benign.prove.boxes.below import prove
 from benign.prove.certify import certify
 from benign.prove.infeasible import conflict
 from benign.prove.line.enumeration import analyze
+from benign.prove.points import Prover
 from helpers import FloatObjective, feasible_problem, paper_problem, scalar_plant, scalar_problem
 from several import random_problem as random_rows
 
@@ -236,6 +239,30 @@ def spurious(rng: Rng) -> Document:
         return as_read(document)
 
 
+def stationary_list(rng: Rng) -> Document:
+    """Points of any kind to which Newton's method leads from random gains; both kinds of step."""
+    while True:
+        n, m = [(1, 2), (2, 1), (2, 2), (3, 1)][int(rng.integers(4))]
+        discount, shots = Fraction(1, int(rng.integers(1, 3))), int(rng.integers(1, 3))
+        eta = str(rng.choice(["0.02", "0.05"]))
+        problem = random_rows(rng, n, m, eta=eta, shots=shots, rho=0.5, discount=discount)
+        if rng.random() < 0.3:
+            problem = Problem(problem.family, make_step("normalized", eta, shots))
+        gains = []
+        for W in 0.3 * rng.normal(size=(6, m, n)):
+            try:
+                found = stationary_near(problem, tuple(map(tuple, W.tolist())))
+            except Refused:
+                continue
+            gains.append(np.array([[float(x.mid()) for x in row] for row in found.gain.tolist()]))
+        prover = Prover(problem, gains)
+        for i in range(len(gains)):
+            prover.at(i)
+        document = prover.certificate()
+        if document is not None and len(prover.entries) > 1:
+            return as_read(document)
+
+
 def infeasible(rng: Rng) -> Document:
     """No gain is feasible: plants that conflict, or a step that throws every gain out."""
     while True:
@@ -283,6 +310,7 @@ SOURCES: dict[str, Source] = {
     QUANTITATIVE: lambda rng: rows(rng, QUANTITATIVE),
     BELOW: below,
     SPURIOUS: spurious,
+    STATIONARY_POINTS: stationary_list,
     INFEASIBLE: infeasible,
 }
 """By claim: an honest certificate from a random problem."""

@@ -281,6 +281,9 @@ POINTS = {2: 61, 3: 17, 4: 9}
 CLOSE = 1e-8
 """What is taken for a difference between gains: a zero of ∇h is found in float64."""
 
+COARSE = 1e-6
+"""The same for the normalised step, whose derivatives are large next to a jump."""
+
 
 @lru_cache(maxsize=64)
 def _met(text: str) -> tuple[Several, list[tuple[np.ndarray, Any]]]:
@@ -310,17 +313,25 @@ def _met(text: str) -> tuple[Several, list[tuple[np.ndarray, Any]]]:
 
 def minimum(h: Several, W: np.ndarray) -> tuple[np.ndarray, Any] | None:
     """The strict minimum next to a gain and its value; None if none is reached."""
+    found = stationary(h, W)
+    return None if found is None or found[2] != "minimum" else found[:2]
+
+
+def stationary(h: Several, W: np.ndarray) -> tuple[np.ndarray, Any, str] | None:
+    """The stationary point next to a gain, its value and kind; None if none is reached."""
     zero = h.newton(W)
     if zero is None:
         return None
     at, H = zero
     spectrum = np.linalg.eigvalsh(H)
-    if spectrum[0] < 1e-5 * abs(spectrum[-1]):
+    clear = 1e-5 * np.abs(spectrum).max()
+    if np.abs(spectrum).min() < clear:
         return None
+    kind = "minimum" if spectrum[0] > 0 else "maximum" if spectrum[-1] < 0 else "saddle"
     # One step of Newton's method more, with the gradient of h: its value is then good to 1e-15.
     at = at - np.linalg.solve(H, h.gradient(at[None]).reshape(-1)).reshape(at.shape)
     value = h.precise(at)
-    return None if value == MP.inf else (at, value)
+    return None if value == MP.inf else (at, value, kind)
 
 
 def met(problem: Any, frame: Any) -> tuple[Several, list[tuple[np.ndarray, Any]]]:
@@ -405,22 +416,28 @@ def listed(entry: Any, h: Several, shape: tuple[int, int], frame: Any) -> tuple[
     return _judged(entry["value"], W, middle, h)
 
 
-def listed_anywhere(entry: Any, h: Several, shape: tuple[int, int]) -> tuple[str, Any]:
+def listed_anywhere(
+    entry: Any, h: Several, shape: tuple[int, int], kind: str = "minimum"
+) -> tuple[str, Any]:
     """The same of an entry that has rows of bounds of its gain."""
-    if not isinstance(entry, dict) or set(entry) != {"W", "value"}:
-        raise NoClaimError("a minimiser has other keys")
+    if not isinstance(entry, dict) or set(entry) - {"kind"} != {"W", "value"}:
+        raise NoClaimError("a point has other keys")
     W = [pair(x) for row in entry["W"] for x in row]
     if [len(row) for row in entry["W"]] != [shape[1]] * shape[0]:
         raise NoClaimError("W has the wrong shape")
-    return _judged(entry["value"], W, np.array([float(a + b) / 2 for a, b in W]).reshape(shape), h)
+    middle = np.array([float(a + b) / 2 for a, b in W]).reshape(shape)
+    return _judged(entry["value"], W, middle, h, kind)
 
 
-def _judged(value: Any, W: list[Any], middle: np.ndarray, h: Several) -> tuple[str, Any]:
-    point = minimum(h, middle)
-    if point is None:
-        return f"no strict minimum near {middle.tolist()}", None
+def _judged(
+    value: Any, W: list[Any], middle: np.ndarray, h: Several, kind: str = "minimum"
+) -> tuple[str, Any]:
+    found = stationary(h, middle)
+    if found is None or found[2] != kind:
+        return f"no strict {kind} near {middle.tolist()}", None
+    point = found[:2]
     for x, (a, b) in zip(point[0].reshape(-1), W, strict=True):
-        room = CLOSE * (1 + abs(x))
+        room = (CLOSE if h.q.kind == "gradient" else COARSE) * (1 + abs(x))
         if not float(a) - room <= x <= float(b) + room:
             return f"a listed gain is off the minimiser at {point[0].tolist()}", None
     lo, hi = pair(value)

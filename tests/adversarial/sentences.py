@@ -130,6 +130,15 @@ EVERY = (
     r"the (?:global|lowest) one))"
 )
 
+LISTED = "(?:; )?".join(
+    rf"(?:(?P<{kind}>\d+) {words}s? of h, of values? in (?P<{kind}_h>{SPAN}))?"
+    for kind, words in (
+        ("minimum", "strict local minimiser"),
+        ("saddle", "saddle"),
+        ("maximum", "strict local maximiser"),
+    )
+)
+
 CLAIMED = rf"(?P<word>not |whether )?{EVERY}(?P<open> is left open)?"
 BOX = " in the box of gains that was searched"
 
@@ -270,6 +279,20 @@ def _above_another(m: re.Match[str], facts: Facts) -> None:
     assert parsed(m["within"] or "0") == facts.asked < facts.epsilon[0]
 
 
+def _points(m: re.Match[str], facts: Facts) -> None:
+    """How many points there are of each kind, and between which values."""
+    read = 0
+    for kind in ("minimum", "saddle", "maximum"):
+        own = [h for name, _, h in facts.points if name == kind]
+        assert int(m[kind] or 0) == len(own)
+        if own:
+            a, b = map(parsed, m[f"{kind}_h"].strip("[]").split(", "))
+            assert a <= min(Fraction(h[0]) for h in own)
+            assert b >= max(Fraction(h[1]) for h in own)
+        read += len(own)
+    assert read == len(facts.points)
+
+
 def _exceeds(m: re.Match[str], facts: Facts) -> None:
     at_least(m["level"], facts.level)
 
@@ -324,6 +347,8 @@ FORMS = [
     (rf"h exceeds (?P<level>{NUMBER}) at every gain(?:{BOX})?", _exceeds),
     (rf"not every local minimum of h is (?:global|within (?P<within>{NUMBER}) of the global one): one "
      rf"of value in (?P<h>{SPAN}) lies at least (?P<gap>{NUMBER}) above another gain", _above_another),
+    (rf"the list holds {LISTED}(?:, no two of them one)?; that there are no others is not claimed",
+     _points),
     (rf"no gain is feasible: every gain that stabilises the tasks is thrown out by the adaptation "
      rf"step(?:, where it has a direction)?; lower eta \(it is (?P<eta>{LEVEL})\)", _nothing),
     (rf"level: h exceeds (?P<level>{NUMBER}) at every gain(?: among those searched)?(?: \(proved\))?; "

@@ -13,6 +13,7 @@ from sentences import Facts, understand, understand_verdict
 from benign.certificates import spurious
 from benign.certificates.check import PRECISION, check
 from benign.certificates.infeasible import INFEASIBLE
+from benign.certificates.points import STATIONARY_POINTS
 from benign.certificates.regret import prove_scalar
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import ProblemError
@@ -280,6 +281,13 @@ def test_what_the_checker_says_of_a_spurious_minimum(seed):
         asked=Fraction(document["asked"]),
         points=[("minimum", [], value) for value in values],
     )
+    understand(check(document).statement, facts)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_the_checker_says_of_stationary_points(seed):
+    document = SOURCES[STATIONARY_POINTS](np.random.default_rng([8, seed]))
+    facts = Facts(points=[(p["kind"], [], tuple(p["value"])) for p in document["points"]])
     understand(check(document).statement, facts)
 
 

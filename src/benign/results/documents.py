@@ -35,7 +35,8 @@ from benign.results.line import (
     TaskOptimum,
     Undecided,
 )
-from benign.results.observed import ObservedLandscape, ObservedPoint, Run
+from benign.results.met import ObservedPoint, PointProof, Run
+from benign.results.observed import ObservedLandscape
 from benign.text import clean
 from benign.verdict import Status, Verdict
 from benign.version import __version__
@@ -134,7 +135,7 @@ def landscape_at(
             return None
         if certificate is not None:
             return dict(certificate)
-        for name in ("certificate.json", f"certificate-{number}.json"):
+        for name in ("certificate.json", f"certificate-{number}.json", "certificate-points.json"):
             try:
                 beside = read_document(Path(path).parent / name)
             except FileFormatError:
@@ -169,7 +170,7 @@ def landscape_from_document(
         found = [certificate(i, digest) for i, digest in enumerate(digests, start=1)]
         record = document["coverage"]
         head["certificate"] = certificate(1, record.get("refutation"))
-        return _met(record, head, found)
+        return _met(record, head, found, certificate(1, record.get("listed")))
     head["verdict"] = Verdict(Status(verdict["status"]), verdict["statement"], verdict["reason"])
     own = head["certificate"] = certificate(1, digests[0]) if digests else None
     if own is not None and own.get("status", verdict["status"]) != verdict["status"]:
@@ -181,7 +182,7 @@ def landscape_from_document(
         return _line(document["coverage"], head)
     if kind != BELOW:
         raise FileFormatError(f"coverage: unknown list {kind!r}")
-    return _below(document["coverage"], head, document["minimizers"])
+    return _below(document["coverage"], head, document["minimizers"], certificate)
 
 
 MAX_BYTES = 200_000_000
@@ -329,11 +330,17 @@ def _below_to_json(landscape: LandscapeBelow) -> Document:
     }
 
 
-def _below(record: Mapping[str, Any], head: Document, minima: Sequence[Any]) -> LandscapeBelow:
+def _below(
+    record: Mapping[str, Any],
+    head: Document,
+    minima: Sequence[Any],
+    certificate: Callable[[int, str | None], Document | None],
+) -> LandscapeBelow:
     search = record["search"]
     observed = None
     if search is not None:
-        observed = _met(search, {"problem": head["problem"], "facts": search["facts"]}, ())
+        own = {"problem": head["problem"], "facts": search["facts"]}
+        observed = _met(search, own, (), certificate(1, search.get("listed")))
     return LandscapeBelow(
         asked=float(record["asked_level"]),
         level=float(record["level"]),
@@ -367,6 +374,7 @@ def _met_to_json(landscape: ObservedLandscape) -> Document:
                 "hits": point.hits,
                 "regret": _number(point.regret),
                 "rounding": point.rounding,
+                **_proof_to_json(point),
             }
             for point in landscape.met
         ],
@@ -376,11 +384,28 @@ def _met_to_json(landscape: ObservedLandscape) -> Document:
         ],
         **({"remark": landscape.remark} if landscape.remark else {}),
         **({"refutation": own["digest"]} if (own := landscape.certificate) else {}),
+        **({"listed": listed["digest"]} if (listed := landscape.listed) else {}),
     }
 
 
+def _proof_to_json(point: ObservedPoint) -> Document:
+    """What is proved of a point, or why nothing is; empty where it was not tried."""
+    if point.proof is not None:
+        return {"radius": point.proof.radius.tolist(), "enclosed": to_json(point.proof.value)}
+    return {"doubt": point.doubt} if point.doubt else {}
+
+
+def _proof(record: Mapping[str, Any]) -> PointProof | None:
+    if "radius" not in record:
+        return None
+    return PointProof(np.array(record["radius"], dtype=float), from_json(record["enclosed"]))
+
+
 def _met(
-    record: Mapping[str, Any], head: Document, certificates: Sequence[Document | None]
+    record: Mapping[str, Any],
+    head: Document,
+    certificates: Sequence[Document | None],
+    listed: Document | None = None,
 ) -> ObservedLandscape:
     met = [
         ObservedPoint(
@@ -392,6 +417,8 @@ def _met(
             hits=int(p["hits"]),
             regret=float(p["regret"]),
             rounding=p["rounding"],
+            proof=_proof(p),
+            doubt=str(p.get("doubt", "")),
         )
         for p in record["points"]
     ]
@@ -405,6 +432,7 @@ def _met(
         converged=record["converged"],
         runs=runs,
         remark=str(record.get("remark", "")),
+        listed=listed,
         **{key: value for key, value in head.items() if key != "verdict"},
     )
     return found.with_certificates(certificates)

@@ -21,6 +21,7 @@ from benign.prove.line.enumeration import asked
 from benign.results.documents import about_landscape
 from benign.searches.coming import LIKELY, require_time
 from benign.tasks.given import described, require_callable
+from benign.verbs.points import met_too, proved_points
 from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -167,9 +168,9 @@ def _analyzed(
 
     wanted = asked(epsilon)
     if proof == "off":
-        return _searched(objective, starts, seed, clock, progress)
+        return _certified(_searched(objective, starts, seed, clock, progress), clock)
     if proof == "try" and few_parameters.applies(problem):
-        return _refuted(_searched(objective, starts, seed, clock, progress), wanted, clock)
+        return _proved(_searched(objective, starts, seed, clock, progress), wanted, clock)
     observed = in_vain = None
     if proof == "try":
         # The search costs a compilation, which a short proof would not repay.
@@ -177,6 +178,7 @@ def _analyzed(
             guide = clock.part(FOR_THE_GUIDE)
             require_time(objective, guide, sure=LIKELY)
             observed = _searched(objective, starts or GUIDING_STARTS, seed, guide, progress)
+            observed = _certified(observed, guide)
         except InfeasibleError as error:
             if error.certificate is not None:
                 raise
@@ -199,29 +201,32 @@ def _analyzed(
     except BudgetError as error:
         if observed is None:
             raise
-        return observed.without_proof(str(error))
+        return _proved(observed.without_proof(str(error)), wanted, clock)
     if in_vain is not None and not found.minimizers and not found.interrupted:
         raise in_vain
-    return confirmed(found, clock)
+    return confirmed(met_too(found, clock), clock)
 
 
 def confirmed(found: Proved, clock: Clock) -> Proved:
-    """The result, its certificate proved again by the checker where that is estimated to be short.
+    """The result, its certificates proved again by the checker where that is estimated to be short.
 
     So it is up to AT_ONCE, or where a budget leaves more. A certificate that is refused is taken back,
     and with it all that it was to prove.
     """
-    document = found.certificate
+    own = (found.certificate, getattr(found, "listed", None))
+    documents = [document for document in own if document is not None]
     seconds = max(clock.left, 0.0) if clock.limited else AT_ONCE
     if getattr(found, "interrupted", False):
         seconds = 0.0  # who interrupts does not want to wait
-    if document is None or cost(document, found.problem).seconds > seconds:
+    dear = sum(cost(document, found.problem).seconds for document in documents)
+    if not documents or dear > seconds:
         return found
-    verdict = check(document)
-    if verdict:
-        return replace(found, checked=True)
-    reason = f"the checker does not confirm the proof ({verdict.reason}); please report this"
-    return found.withdrawn(Verdict(Status.UNDECIDED, found.verdict.statement, reason))
+    for document in documents:
+        verdict = check(document)
+        if not verdict:
+            reason = f"the checker does not confirm the proof ({verdict.reason}); please report this"
+            return found.withdrawn(Verdict(Status.UNDECIDED, found.verdict.statement, reason))
+    return replace(found, checked=True)
 
 
 def _searched(
@@ -233,24 +238,25 @@ def _searched(
 ) -> ObservedLandscape:
     require_time(objective, clock)
     loaded(clock, "benign.searches.search")
-    from benign.searches.search import certified, search
+    from benign.searches.search import search
 
     def report(done: int, most: int) -> None:
         if progress is not None:
             progress("search", done, most)
 
     h = meta_objective(objective)
-    found = search(h, starts=starts, seed=seed, budget=clock.part(SEARCHING), progress=report)
+    return search(h, starts=starts, seed=seed, budget=clock.part(SEARCHING), progress=report)
+
+
+def _certified(found: ObservedLandscape, clock: Clock) -> ObservedLandscape:
+    from benign.searches.search import certified
+
     return certified(found, clock)
 
 
-def _refuted(found: ObservedLandscape, asked: Fraction, clock: Clock) -> ObservedLandscape:
-    """What a search met, with a proof that not every local minimum is global if there is one."""
-    from benign.prove.apart import refutation
-
-    minima = [(point.W, point.height) for point in found.minimizers]
-    document = refutation(found.problem, minima, asked, clock)
-    return found if document is None else confirmed(found.refuted(document), clock)
+def _proved(found: ObservedLandscape, asked: Fraction, clock: Clock) -> ObservedLandscape:
+    """What a search met, its points proved one by one, its minima with certified gaps."""
+    return confirmed(_certified(proved_points(found, asked, clock), clock), clock)
 
 
 def _proving(progress: Progress | None) -> Callable[[int, int, int], None] | None:

@@ -41,6 +41,9 @@ def save_landscape(
     contents: dict[str, str | bytes] = {"landscape.json": to_text(landscape_document(landscape))}
     if landscape.certificate is not None:
         contents["certificate.json"] = to_text(landscape.certificate)
+    listed = getattr(landscape, "listed", None)
+    if listed is not None:
+        contents["certificate-points.json"] = to_text(listed)
     for number, point in enumerate(landscape.minimizers, start=1):
         if point.certificate is not None and point.certificate is not landscape.certificate:
             contents[f"certificate-{number}.json"] = to_text(point.certificate)

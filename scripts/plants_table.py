@@ -165,7 +165,8 @@ def gap(objective: MetaObjective, W: np.ndarray) -> float | str:
 def table(done: dict[str, Any]) -> str:
     """The document."""
     text = HEAD.format(budget=done["budget"])
-    text += "| plant | n, m | tasks | η | minima | proved | best h | gap ≤ | ε seen | missing | starts | s |\n"
+    text += "| plant | n, m | tasks | η | minima | proved | best h | gap ≤ | ε seen | missing |"
+    text += " starts | s |\n"
     text += "|-|-|-|-|-|-|-|-|-|-|-|-|\n"
     refused: list[str] = []
     for one in records():
@@ -200,7 +201,8 @@ def cells(row: dict[str, Any]) -> str:
     if isinstance(proved, float):
         proved = outward(proved, 2, down=False)
     return " | ".join([
-        short(row["eta"]), str(row["minima"]), str(row["proved"]), best, "–" if proved is None else str(proved),
+        short(row["eta"]), str(row["minima"]), str(row["proved"]), best,
+        "–" if proved is None else str(proved),
         short(row["epsilon"], 2) if row["minima"] > 1 else "–", f"{100 * row['missing']:.3g} %",
         str(row["starts"]), f"{row['seconds']:.0f}",
     ])  # fmt: skip

@@ -139,7 +139,7 @@ def curvature(family: Plain, W: np.ndarray) -> np.ndarray:
 def descend(family: Plain, starts: int, seed: int = 0) -> list[np.ndarray]:
     """Where BFGS and a few steps of Newton's method end, each end once."""
     rng = np.random.default_rng(seed)
-    middle = np.mean([_optimum(plant) for plant in family.plants], axis=0)
+    middle = np.mean([best(plant) for plant in family.plants], axis=0)
     ends: list[np.ndarray] = []
     for i in range(starts):
         W = middle + (i > 0) * 0.3 * rng.normal(size=middle.shape) * (0.3 + np.abs(middle))
@@ -153,7 +153,8 @@ def descend(family: Plain, starts: int, seed: int = 0) -> list[np.ndarray]:
     return sorted(ends, key=lambda W: values(family, W))
 
 
-def _optimum(plant) -> np.ndarray:
+def best(plant) -> np.ndarray:
+    """The optimal gain."""
     A, B, Q, R, _ = plant
     P = solve_discrete_are(A, B, Q, R)
     return np.linalg.solve(R + B.T @ P @ B, B.T @ P @ A)

@@ -11,6 +11,8 @@ from benign.prove.line.enumeration import analyze
 
 def gain_elsewhere(d: Document, rng: Rng) -> bool:
     """The gain, or its interval, at another stationary point of h, at a break, or about two of them."""
+    if isinstance(d["W"][0], list):
+        return False
     try:
         points = analyze(problem_from_json(d["problem"])).stationary_points
     except BenignError:
@@ -39,7 +41,8 @@ def gain_moved(d: Document, rng: Rng) -> None:
     if isinstance(W[0], list):
         row = pick(rng, W)
         j = int(rng.integers(len(row)))
-        row[j] = row[j] * (1 + float(slight(rng)))
+        by = 1 + float(slight(rng))
+        row[j] = [x * by for x in row[j]] if isinstance(row[j], list) else row[j] * by
         return
     lo, hi = W
     by = (abs(lo) + abs(hi)) * float(slight(rng))

@@ -20,7 +20,7 @@ from benign.certificates.enumeration import ENUMERATION
 from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.points import STATIONARY_POINTS, stationary_near
 from benign.certificates.pointwise import CLAIMS as POINTWISE
-from benign.certificates.pointwise import PROPOSITION_2, THEOREM_2, THEOREM_3
+from benign.certificates.pointwise import NON_SINGULAR, PROPOSITION_2, THEOREM_2, THEOREM_3
 from benign.certificates.quantitative import QUANTITATIVE
 from benign.certificates.reading import Refused
 from benign.certificates.regret import REGRET
@@ -34,6 +34,7 @@ from benign.prove.infeasible import conflict
 from benign.prove.line.enumeration import analyze
 from benign.prove.points import Prover
 from helpers import FloatObjective, feasible_problem, paper_problem, scalar_plant, scalar_problem
+from multistart import best, plain, product
 from several import random_problem as random_rows
 
 Document = dict[str, Any]
@@ -153,8 +154,46 @@ def enumeration(rng: Rng, kind: str | None = None) -> Document:
     return as_read(analyze(line(rng, kind), epsilon=asked).certificate)
 
 
+def pointwise_rows(rng: Rng, claim: str) -> Document:
+    """The same for a gain of a few entries: next to the optimum, or a normalised step away from it."""
+    while True:
+        n, m = [(1, 2), (2, 1), (2, 2)][int(rng.integers(3))]
+        split = claim != THEOREM_2 and claim != THEOREM_3 and rng.random() < 0.3
+        discount = Fraction(int(rng.integers(6, 11)), 10)
+        problem = random_rows(rng, n, m, 1, eta="0.005", rho=0.7, discount=discount, split=split)
+        (task,) = problem.tasks
+        normalized = claim in (PROPOSITION_2, THEOREM_3) or (
+            claim == NON_SINGULAR and rng.random() < 0.5
+        )
+        if claim == THEOREM_3 or (normalized and not split and rng.random() < 0.5):
+            scales = [Fraction(1), Fraction(int(rng.integers(1, 9)), 4)]
+            tasks = [Task(f"t{t}", _priced(task.f, t)) for t in scales]
+            problem = Problem(make_family(tasks), problem.step)
+        f, g = plain(task.f), plain(task.g)
+        W, eta = best(f), 0.05
+        if normalized:
+            problem = Problem(problem.family, make_step("normalized", str(eta)))
+            slopes = [product(g, W, E.reshape(m, n)).reshape(-1) for E in np.eye(n * m)]
+            top = np.linalg.eigh(np.array(slopes))[1][:, -1].reshape(m, n)
+            W = W + float(rng.choice([-1, 1])) * eta * top
+        try:
+            found = stationary_near(problem, tuple(map(tuple, W.tolist())))
+            middle = [[float(x.mid()) for x in row] for row in found.gain.tolist()]
+            return as_read(certify(problem, middle, claim))
+        except (BenignError, Refused):
+            continue
+
+
+def _priced(plant: Plant, t: Fraction) -> Plant:
+    """The plant at t times the prices."""
+    Q, R = (tuple(tuple(t * x for x in row) for row in M) for M in (plant.Q, plant.R))
+    return replace(plant, Q=Q, R=R)
+
+
 def pointwise(rng: Rng, claim: str) -> Document:
     """A claim about a stationary point that holds."""
+    if rng.random() < 0.4:
+        return pointwise_rows(rng, claim)
     while True:
         if claim == THEOREM_3:
             problem = proportional(rng)

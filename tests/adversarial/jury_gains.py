@@ -29,7 +29,7 @@ from jury import (
     verdict_on,
 )
 from jury import question as read_question
-from jury_line import scalar_regret
+from jury_line import NORMALISED, proportional, scalar_regret
 
 Grid = np.ndarray
 
@@ -121,6 +121,41 @@ def _regret(q: Question, W: Any) -> Any:
             return MP.inf
         total += mpf(weight) * (here[0] - cost.least(moved))
     return total
+
+
+def pointwise_rows(d: Document, q: Question) -> str:
+    """W holds a strict minimum, of least value, and the theorem's condition holds there."""
+    claim, (n, m) = d["claim"], q.shape
+    if number(d["gap"]) < 0:
+        return "a gap below zero"
+    sharper = claim == "non-singular form"
+    if not sharper and (q.kind == "normalized") != (claim in NORMALISED):
+        return "another step"
+    alike = claim == "theorem 3" or (sharper and q.kind == "normalized")
+    if not (q.is_one_task and claim != "theorem 3") and not (alike and proportional(q)):
+        return "the tasks are not alike"
+    if claim == "theorem 2" and q.f != q.g:
+        return "f is not g"
+    h = Several(q)
+    why, point = listed_anywhere({"W": d["W"], "value": ["-inf", "inf"]}, h, (m, n))
+    if point is None:
+        return why
+    excess = _regret(q, MP.matrix(point[0].tolist()))
+    if excess > abs(point[1]) * MP.mpf(10) ** -12:
+        return f"h is {float(excess)!r} above its least value"
+    gain = point[0]
+    for _ in range(q.shots):
+        H = _jacobians(lambda V: h.g.slopes(V)[1], gain[None])[0]
+        slope = h.g.slopes(gain[None])[1][0]
+        moved = _jacobians(lambda V: h._moved(V, 0), gain[None])[0]
+        size = float(q.eta) * np.linalg.norm(H, 2)
+        if sharper:
+            if np.linalg.svd(moved, compute_uv=False)[-1] < 1e-9:
+                return "the derivative of a shot is singular"
+        elif size >= (1 + 1e-6) * (np.linalg.norm(slope) if q.kind == "normalized" else 1):
+            return f"η‖∇²g‖ is {size!r}"
+        gain = h._moved(gain[None], 0)[0]
+    return ""
 
 
 @judge("quantitative form")

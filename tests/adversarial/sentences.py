@@ -213,6 +213,16 @@ def _global_point(m: re.Match[str], facts: Facts) -> None:
     assert facts.gap == 0
 
 
+def _global_point_in(m: re.Match[str], facts: Facts) -> None:
+    """A box of gains, all its sides or the first."""
+    sides = re.findall(SPAN, m["W"])
+    _, box, _ = facts.points[0]
+    assert len(sides) in (1, len(box))
+    for text, (lo, hi) in zip(sides, box, strict=False):
+        between(text, lo, hi)
+    assert facts.gap == 0
+
+
 def _gap(m: re.Match[str], facts: Facts) -> None:
     entries = re.findall(NUMBER, m["W"])
     assert list(map(float, entries)) == facts.gain[: len(entries)]
@@ -325,6 +335,8 @@ FORMS = [
     (r"there is one|it has one local minimum", _nothing),
     (r"(?P<number>Theorem [23])(?:, sharper form)?: [^0-9]*", _nothing),
     (rf"the stationary point in (?P<W>{SPAN}) is a global minimiser of h", _global_point),
+    (rf"a stationary point in (?P<W>\[{SPAN}.*\]|the box of the document \(its first side is {SPAN}\)) "
+     r"is a global minimiser of h", _global_point_in),
     (rf"h(?:\(| at the gain )(?P<W>(?:\[[^\]]*\]|{NUMBER}|W of the document \(its first entry is "
      rf"{NUMBER}\)))\)? exceeds (?:min h|the infimum of h) by at most (?P<gap>{NUMBER})", _gap),
     (rf"  (?P<kind>[a-z ]+?) +W = (?P<W>{SHOWN})  h = (?P<h>{SHOWN})", _listed),

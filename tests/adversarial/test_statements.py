@@ -7,13 +7,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from flint import ctx
-from honest import SOURCES
+from honest import SOURCES, pointwise_rows
 from sentences import Facts, understand, understand_verdict
 
 from benign.certificates import spurious
 from benign.certificates.check import PRECISION, check
 from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.points import STATIONARY_POINTS
+from benign.certificates.pointwise import CLAIMS as POINTWISE
 from benign.certificates.regret import prove_scalar
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import ProblemError
@@ -184,6 +185,13 @@ def test_what_is_said_of_one_gain(shape, claim):
     # The document claims a little more than is proved; the sentence is about what is proved.
     facts = Facts(gap=float(document["gap"]) * (1 - 2.0**-39), gain=W.reshape(-1).tolist())
     understand(statement, facts)
+
+
+@pytest.mark.parametrize("claim", POINTWISE)
+def test_what_is_said_of_a_global_minimiser_with_several_entries(claim):
+    document = pointwise_rows(np.random.default_rng(3), claim)
+    facts = Facts(points=[("minimum", [tuple(x) for row in document["W"] for x in row], (0.0, 0.0))])
+    understand(check(document).statement, facts)
 
 
 # --- below a level ---------------------------------------------------------------------------

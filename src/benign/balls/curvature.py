@@ -138,7 +138,7 @@ class CurvedObjective(LqrObjective):
         tangents, turns = [one], []
         for loop in visit.shots:
             assert isinstance(loop, Curved)
-            turns.append(self._turn(loop))
+            turns.append(self.turn(loop))
             tangents.append(turns[-1] * tangents[-1])
         last = visit.last
         assert isinstance(last, Curved)
@@ -151,7 +151,7 @@ class CurvedObjective(LqrObjective):
             v = turn.transpose() * v
         return Jet(last.cost, v, hessian)
 
-    def _turn(self, loop: Curved) -> arb_mat:
+    def turn(self, loop: Curved) -> arb_mat:
         """J, the derivative of a shot."""
         one = identity(loop.curvature.nrows())
         if not self.normalized:

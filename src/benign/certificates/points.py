@@ -75,8 +75,8 @@ def kind_of(found: StationaryPoint) -> str:
     return MINIMUM if found.minimum else MAXIMUM if found.maximum else SADDLE
 
 
-def read_box(entry: dict[str, Any], place: str, problem: Problem) -> Box:
-    """The bounds of the gain of an entry: m rows of n pairs.
+def read_box(entry: Document, place: str, problem: Problem) -> Box:
+    """The bounds of the gain "W" of an entry: m rows of n pairs.
 
     Raises:
         Refused: they are none.
@@ -84,8 +84,8 @@ def read_box(entry: dict[str, Any], place: str, problem: Problem) -> Box:
     m, n = problem.family.m, problem.family.n
     rows = entry.get("W")
     if not isinstance(rows, list) or len(rows) != m:
-        raise Refused(f"{place}.W: expected {m} rows of {n} pairs of bounds")
-    return [side for row in rows for side in read_sides(row, n, f"{place}.W")]
+        raise Refused(f"{place}: expected {m} rows of {n} pairs of bounds")
+    return [side for row in rows for side in read_sides(row, n, place)]
 
 
 def middle_of(box: Box, problem: Problem) -> Rows:
@@ -101,7 +101,7 @@ def prove_entry(entry: dict[str, Any], place: str, problem: Problem) -> Stationa
     Raises:
         Refused: it is not shown.
     """
-    box = read_box(entry, place, problem)
+    box = read_box(entry, f"{place}.W", problem)
     try:
         found = stationary_near(problem, middle_of(box, problem))
     except Refused as error:
@@ -130,7 +130,7 @@ def _prove(document: Document, problem: Problem, progress: Progress | None) -> s
         raise Refused("points: none is listed, so nothing is claimed")
     if len(entries) > MAX_POINTS:
         raise Refused(f"points: more than {MAX_POINTS}")
-    require_apart([read_box(entry, f"points[{i}]", problem) for i, entry in enumerate(entries)])
+    require_apart([read_box(entry, f"points[{i}].W", problem) for i, entry in enumerate(entries)])
     values: dict[str, list[Bounds]] = {}
     for i, entry in enumerate(entries):
         place, claimed = f"points[{i}]", entry.get("kind")

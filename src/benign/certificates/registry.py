@@ -7,10 +7,10 @@ from benign.certificates import (
     enumeration,
     infeasible,
     points,
-    pointwise,
     quantitative,
     regret,
     spurious,
+    theorems,
 )
 from benign.certificates.claim import Claim
 
@@ -22,7 +22,7 @@ CLAIMS: dict[str, Claim] = {
         spurious.CLAIM,
         points.CLAIM,
         infeasible.CLAIM,
-        *pointwise.ROWS,
+        *theorems.ROWS,
         regret.CLAIM,
         quantitative.CLAIM,
     )

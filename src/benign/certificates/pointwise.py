@@ -55,10 +55,17 @@ CLAIMS = (THEOREM_2, THEOREM_1, PROPOSITION_1, NON_SINGULAR, THEOREM_3, PROPOSIT
 
 @dataclass(frozen=True)
 class Proved:
-    """What a proof of a claim gives: the sentence, and an upper bound of h(w) − min h."""
+    """What a proof of a claim gives.
+
+    Attributes:
+        statement: the sentence.
+        gap: an upper bound of h(w) − inf h.
+        relative: an upper bound of (h(w) − inf h)/inf h; None where it was not asked for.
+    """
 
     statement: str
     gap: float
+    relative: float | None = None
 
 
 def scalar_cost(document: Document, problem: Problem) -> Cost:

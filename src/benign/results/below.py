@@ -153,7 +153,7 @@ class LandscapeBelow(Landscape):
     @property
     def certificates(self) -> tuple[dict[str, Any], ...]:
         """Every document that proves something of the result."""
-        return tuple(x for x in (self.certificate, self.listed) if x is not None)
+        return self._known(self.certificate, self.listed)
 
     def _is_excluded(self, point: ObservedPoint) -> bool:
         """Whether it is proved that there is no further minimum where one was met."""
@@ -209,6 +209,7 @@ class LandscapeBelow(Landscape):
                 f"  complete for h ≤ {at_least(self.level)}; {self.boxes} boxes, {self.left} left"
             )
         lines.append(f"  epsilon in {between(self.epsilon.lo, self.epsilon.hi, 3)}")
+        lines += [] if self.start is None else [f"  {self.start}"]
         return "\n".join(lines)
 
 

@@ -37,6 +37,7 @@ from benign.results.line import (
 )
 from benign.results.met import ObservedPoint, PointProof, Run
 from benign.results.observed import ObservedLandscape
+from benign.results.start import Start
 from benign.text import clean
 from benign.verdict import Status, Verdict
 from benign.version import __version__
@@ -79,6 +80,7 @@ def landscape_document(landscape: Landscape) -> Document:
             for point in landscape.minimizers
         ],
         "checked": landscape.checked,
+        "start": None if landscape.start is None else start_to_json(landscape.start),
         "certificates": digests if own is None or met else [own["digest"]],
         "coverage": _coverage(landscape),
         "problem": problem_to_json(landscape.problem),
@@ -135,7 +137,7 @@ def landscape_at(
             return None
         if certificate is not None:
             return dict(certificate)
-        for name in ("certificate.json", f"certificate-{number}.json", "certificate-points.json"):
+        for name in ("certificate.json", f"certificate-{number}.json", *NAMED):
             try:
                 beside = read_document(Path(path).parent / name)
             except FileFormatError:
@@ -164,6 +166,7 @@ def landscape_from_document(
         "epsilon": from_json(document["epsilon"]),
         "facts": dict(document["facts"]),
         "checked": bool(document["checked"]),
+        "start": start_from_json(document.get("start"), certificate),
     }
     kind = document["coverage"]["list"]
     if kind == MET:
@@ -184,6 +187,9 @@ def landscape_from_document(
         raise FileFormatError(f"coverage: unknown list {kind!r}")
     return _below(document["coverage"], head, document["minimizers"], certificate)
 
+
+NAMED = ("certificate-points.json", "certificate-start.json")
+"""Certificates beside a result that have names of their own."""
 
 MAX_BYTES = 200_000_000
 """Largest document of a result that is read."""
@@ -227,6 +233,34 @@ def from_json(record: Any) -> Enclosure:
 
 def _number(x: float) -> float | str:
     return x if math.isfinite(x) else ("inf" if x > 0 else "-inf")
+
+
+def start_to_json(start: Start) -> Document:
+    """Where a method would start and what it can lose, its certificate by its digest."""
+    return {
+        "W": None if start.W is None else start.W.tolist(),
+        "where": start.where,
+        "gap": _number(start.gap),
+        "relative": _number(start.relative),
+        "certificate": None if start.certificate is None else start.certificate["digest"],
+        "remark": start.remark,
+    }
+
+
+def start_from_json(
+    record: Any, certificate: Callable[[int, str | None], Document | None]
+) -> Start | None:
+    """What `start_to_json` wrote."""
+    if record is None:
+        return None
+    return Start(
+        None if record["W"] is None else np.array(record["W"], dtype=float),
+        str(record["where"]),
+        float(record["gap"]),
+        float(record["relative"]),
+        certificate(1, record["certificate"]),
+        str(record["remark"]),
+    )
 
 
 # --- what a list covers -----------------------------------------------------------------------

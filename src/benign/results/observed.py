@@ -99,8 +99,7 @@ class ObservedLandscape(Landscape):
     @property
     def certificates(self) -> tuple[dict[str, Any], ...]:
         """Every document that proves something of the result."""
-        gaps = tuple(p.certificate for p in self.minimizers if p.certificate is not None)
-        return (*(x for x in (self.certificate, self.listed) if x is not None), *gaps)
+        return self._known(self.certificate, self.listed, *(p.certificate for p in self.minimizers))
 
     @property
     def coverage(self) -> Met:
@@ -239,4 +238,5 @@ class ObservedLandscape(Landscape):
             )
         if len(self.points) > MOST_LINES:
             lines.append(f"  … and {len(self.points) - MOST_LINES} more stationary points")
+        lines += [] if self.start is None else [f"  {self.start}"]
         return "\n".join(lines)

@@ -22,6 +22,7 @@ from benign.results.documents import about_landscape
 from benign.searches.coming import LIKELY, require_time
 from benign.tasks.given import described, require_callable
 from benign.verbs.points import met_too, proved_points
+from benign.verbs.start import read_start, start_from
 from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ GUIDING_STARTS = 128
 PROVING = 0.9
 """The share of what is left that a proof in a few parameters may use; the rest checks and tells it."""
 
+STARTING = 0.1
+"""The share of a budget that the bound at a start may be estimated to use; it comes first."""
+
 AT_ONCE = 2.0
 """Seconds that a check of a result may be estimated to take, where there is no budget."""
 
@@ -69,6 +73,7 @@ def analyze(
     budget: Any = None,
     starts: Any = None,
     seed: Any = 0,
+    start: Any = "mean",
     out: str | os.PathLike[str] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -92,6 +97,8 @@ def analyze(
             certificate count. A proof that runs out of them is complete below a lower level, or
             undecided; without any, one that is only tried gets FOR_A_TRY.
         starts, seed: of a search.
+        start: where a method would start, a gain (m, n), or "mean", the mean of the task optima; what
+            it can lose at most if it never raises h is part of the result.
         out: a directory, made if need be, that the result is saved to.
         checkpoint: a file that keeps a proof in a few parameters, from which it goes on the next time.
             It is removed when a finished proof was saved to `out`.
@@ -116,8 +123,12 @@ def analyze(
         checkpoint = path_of(checkpoint, "analyze")
     require_callable(progress, "analyze", "progress")
     problem = as_problem(objective, "analyze", eta=eta, step=step, shots=shots)
+    begin = read_start(problem, start)
     if out is not None:
         require_place(out, about_landscape(problem))
+    # For one state and one input it takes no time, and the proof refuses what is out of range first.
+    scalar = problem.family.is_scalar
+    bound = None if scalar else start_from(problem, begin, clock.part(STARTING))
     found = _analyzed(
         objective if is_objective(objective) else problem,
         problem,
@@ -130,6 +141,7 @@ def analyze(
         checkpoint=checkpoint,
         progress=progress,
     )
+    found = replace(found, start=bound or start_from(problem, begin, Clock()))
     if out is not None:
         found.save(out)
         if checkpoint is not None and not getattr(found, "left", 0):

@@ -8,6 +8,7 @@ import numpy as np
 
 from benign.text import clean
 from benign.views.numbers import above, near, outward, span, step_size
+from benign.views.words import a_priori
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -97,6 +98,8 @@ def coverage(landscape: LandscapeBelow) -> list[str]:
         lines.append(
             f"epsilon in {span(landscape.epsilon.lo, landscape.epsilon.hi)}   {landscape.boxes} boxes"
         )
+    if landscape.start is not None:
+        lines.append(a_priori(landscape.start))
     return lines
 
 

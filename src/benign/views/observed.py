@@ -5,8 +5,10 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
+from benign.results.landscape import Kind
 from benign.text import clean
 from benign.views.numbers import outward, step_size
+from benign.views.words import a_priori
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -64,6 +66,11 @@ def observed_report(landscape: ObservedLandscape, title: str = "") -> Group:
     return Group(*parts)
 
 
+def _counted(count: int, kind: str) -> str:
+    plural = {"saddle": "saddles", "maximum": "maxima"}[kind]
+    return f"{count} {kind if count == 1 else plural}"
+
+
 def _reading(landscape: ObservedLandscape) -> list[str]:
     """What of it is proved and what is not, in sentences."""
     minima = landscape.minimizers
@@ -78,9 +85,14 @@ def _reading(landscape: ObservedLandscape) -> list[str]:
     elif proved:
         lines[0] += f" {proved} of these {len(minima)} are proved, within the radius given."
     lines[0] += " The gaps are proved (regret bounds in ball arithmetic) and hold whatever was missed."
-    if saddles := sum(point.is_proved for point in landscape.met) - proved:
-        lines.append(f"Proved as well: {saddles} saddle{'s' if saddles > 1 else ''} or maxima met.")
+    others = [p.kind.value for p in landscape.met if p.is_proved and p.kind is not Kind.MINIMUM]
+    if others:
+        counts = ((others.count(kind), kind) for kind in (Kind.SADDLE.value, "maximum"))
+        named = [_counted(count, kind) for count, kind in counts if count]
+        lines.append(f"Proved as well: {' and '.join(named)} that it met.")
     for number, point in enumerate(minima[:MOST_ROWS], start=1):
         if point.doubt:
             lines.append(f"{number} is not proved: {point.doubt}.")
+    if landscape.start is not None:
+        lines.append(a_priori(landscape.start))
     return lines

@@ -44,6 +44,8 @@ def save_landscape(
     listed = getattr(landscape, "listed", None)
     if listed is not None:
         contents["certificate-points.json"] = to_text(listed)
+    if landscape.start is not None and landscape.start.certificate is not None:
+        contents["certificate-start.json"] = to_text(landscape.start.certificate)
     for number, point in enumerate(landscape.minimizers, start=1):
         if point.certificate is not None and point.certificate is not landscape.certificate:
             contents[f"certificate-{number}.json"] = to_text(point.certificate)

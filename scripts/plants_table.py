@@ -164,7 +164,7 @@ def gap(objective: MetaObjective, W: np.ndarray) -> float | str:
 
 def table(done: dict[str, Any]) -> str:
     """The document."""
-    text = HEAD.format(budget=done["budget"])
+    text = HEAD.format(budget=done["budget"]) + totals(done) + "\n\n"
     text += "| plant | n, m | tasks | η | minima | proved | best h | gap ≤ | ε seen | missing |"
     text += " starts | s |\n"
     text += "|-|-|-|-|-|-|-|-|-|-|-|-|\n"
@@ -192,6 +192,17 @@ def table(done: dict[str, Any]) -> str:
             added = str(error)
         text += f"- {one.name}: {added}\n"
     return text
+
+
+def totals(done: dict[str, Any]) -> str:
+    """A sentence on all of it."""
+    rows = [row for row in done["rows"].values() if "refused" not in row]
+    minima, proved = (sum(row[key] for row in rows) for key in ("minima", "proved"))
+    refuted = sum(row["verdict"].startswith("refuted") for row in rows)
+    return (
+        f"Of {minima} minima {proved} are proved; of {refuted} of the {len(rows)} problems it is "
+        "proved that not every local minimum is global, by two of them."
+    )
 
 
 def cells(row: dict[str, Any]) -> str:

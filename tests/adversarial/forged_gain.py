@@ -71,6 +71,22 @@ def gap_changed(d: Document, rng: Rng) -> None:
     )
 
 
+def share_changed(d: Document, rng: Rng) -> bool:
+    """A smaller share of the infimum; or one where none was claimed, or none where one was."""
+    share = d.get("relative")
+    if d["claim"] != "regret bound":
+        return False
+    if share is None:
+        d["relative"] = pick(rng, [0.0, 1e-12, d["gap"], 1e300, "inf"])
+    elif rng.random() < 0.1:
+        del d["relative"]
+    else:
+        d["relative"] = pick(
+            rng, [beyond(share, -1), share * (1 - 10.0 ** rng.uniform(-13, 0)), share / 2, 0.0, -share]
+        )
+    return True
+
+
 def other_claim(d: Document, rng: Rng) -> None:
     """The same document as one of another claim about one gain."""
     names = [
@@ -89,6 +105,7 @@ def other_claim(d: Document, rng: Rng) -> None:
 ONE_GAIN: dict[str, Change] = {
     "the gain moved": gain_moved,
     "a smaller gap": gap_changed,
+    "a smaller share": share_changed,
     "another claim": other_claim,
 }
 

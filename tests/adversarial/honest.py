@@ -33,6 +33,7 @@ from benign.prove.certify import certify
 from benign.prove.infeasible import conflict
 from benign.prove.line.enumeration import analyze
 from benign.prove.points import Prover
+from benign.prove.start import start_at
 from helpers import FloatObjective, feasible_problem, paper_problem, scalar_plant, scalar_problem
 from multistart import best, plain, product
 from several import random_problem as random_rows
@@ -221,6 +222,11 @@ def rows(rng: Rng, claim: str) -> Document:
         shots = int(rng.integers(1, 3))
         problem = random_rows(rng, n, m, tasks, shots=shots, discount=discount, noise=noisy, rho=0.7)
         W = 0.1 * rng.normal(size=(m, n))
+        if claim == REGRET and rng.random() < 0.5:
+            start = start_at(problem, W, "a gain")
+            if start.certificate is not None:
+                return as_read(start.certificate)
+            continue
         try:
             return as_read(certify(problem, W.tolist(), claim))
         except BenignError:
@@ -234,10 +240,15 @@ def regret(rng: Rng) -> Document:
     while True:
         problem = line(rng, str(rng.choice(["gradient", "normalized"])))
         h = FloatObjective(problem)
+        W = float(rng.uniform(*h.span))
         try:
-            return as_read(certify(problem, float(rng.uniform(*h.span)), REGRET))
+            if rng.random() < 0.5:
+                return as_read(certify(problem, W, REGRET))
         except BenignError:
             continue
+        start = start_at(problem, np.array([[W]]), "a gain")
+        if start.certificate is not None:
+            return as_read(start.certificate)
 
 
 def below(rng: Rng, seconds: float = 5.0) -> Document:

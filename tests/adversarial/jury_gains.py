@@ -29,7 +29,7 @@ from jury import (
     verdict_on,
 )
 from jury import question as read_question
-from jury_line import NORMALISED, proportional, scalar_regret
+from jury_line import NORMALISED, proportional, scalar_regret, share_of
 
 Grid = np.ndarray
 
@@ -106,21 +106,29 @@ def regret(d: Document, q: Question) -> str:
     """Σ ω (f(F(W)) − inf f) ≤ gap."""
     if q.shape == (1, 1) and not (isinstance(d["W"], list) and isinstance(d["W"][0], list)):
         return scalar_regret(d, q)
-    excess = _regret(q, rows(d, q))
+    excess, least = _regret_and_least(q, rows(d, q))
     gap = mpf(number(d["gap"]))
-    return "" if excess <= gap else f"the regret is {float(excess)!r}"
+    if excess > gap:
+        return f"the regret is {float(excess)!r}"
+    return share_of(d, excess, least)
 
 
 def _regret(q: Question, W: Any) -> Any:
-    total = MP.mpf(0)
+    return _regret_and_least(q, W)[0]
+
+
+def _regret_and_least(q: Question, W: Any) -> tuple[Any, Any]:
+    total, floor = MP.mpf(0), MP.mpf(0)
     for weight, f, g in zip(q.weights, q.f, q.g, strict=True):
         cost = Exact(f)
         moved = adapted(q, Exact(g), W)
         here = None if moved is None else cost(moved)
         if here is None:
-            return MP.inf
-        total += mpf(weight) * (here[0] - cost.least(moved))
-    return total
+            return MP.inf, floor
+        least = cost.least(moved)
+        total += mpf(weight) * (here[0] - least)
+        floor += mpf(weight) * least
+    return total, floor
 
 
 def pointwise_rows(d: Document, q: Question) -> str:

@@ -280,4 +280,16 @@ def scalar_regret(d: Document, q: Question) -> str:
         if best is None:
             return "an optimal cost is not attained"
         least += weight * f(best)[0]
-    return "" if here[0] - least <= gap else f"the regret is {float(here[0] - least)!r}"
+    if here[0] - least > gap:
+        return f"the regret is {float(here[0] - least)!r}"
+    return share_of(d, here[0] - least, least)
+
+
+def share_of(d: Document, regret: Any, least: Any) -> str:
+    """Why the regret is more, in proportion to the least h can be, than a document says."""
+    if "relative" not in d:
+        return ""
+    share = mpf(number(d["relative"]))
+    if not least > 0:
+        return "nothing is a share of zero"
+    return "" if regret / least <= share else f"the share is {float(regret / least)!r}"

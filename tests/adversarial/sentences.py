@@ -36,7 +36,7 @@ class Facts:
         reached: the level up to which a list is complete.
         points: (kind, bounds of W entry by entry, bounds of h).
         doubts: undecided stretches, or boxes.
-        gap: what was proved of one gain.
+        gap: what was proved of one gain; share: in proportion to inf h.
         gain: its entries.
         rims: of the stabilising sets of two tasks.
     """
@@ -52,6 +52,7 @@ class Facts:
     doubts: list[tuple[float, float]] = field(default_factory=list)
     left: int = 0
     gap: float = 0.0
+    share: float = inf
     gain: list[float] = field(default_factory=list)
     rims: list[Surd] = field(default_factory=list)
     read: int = 0
@@ -230,6 +231,24 @@ def _gap(m: re.Match[str], facts: Facts) -> None:
     at_most(m["gap"], facts.gap)
 
 
+def _share(m: re.Match[str], facts: Facts) -> None:
+    """A gap, and how much of the infimum that is, in per cent."""
+    _gap(m, facts)
+    at_most(m["share"], 100 * Fraction(facts.share))
+
+
+def _start(m: re.Match[str], facts: Facts) -> None:
+    """What a method loses at most, from its start."""
+    at_most(m["gap"], facts.gap)
+    if m["share"]:
+        _percent(m["share"], facts.share)
+
+
+def _percent(text: str, share: float) -> None:
+    """An upper bound in two digits."""
+    assert 100 * Fraction(share) <= parsed(text) <= 111 * Fraction(share)
+
+
 def _listed(m: re.Match[str], facts: Facts) -> None:
     """One line of `str(landscape)`: a point of the list, the next one."""
     kind, W, h = facts.points[facts.read]
@@ -339,6 +358,12 @@ FORMS = [
      r"is a global minimiser of h", _global_point_in),
     (rf"h(?:\(| at the gain )(?P<W>(?:\[[^\]]*\]|{NUMBER}|W of the document \(its first entry is "
      rf"{NUMBER}\)))\)? exceeds (?:min h|the infimum of h) by at most (?P<gap>{NUMBER})", _gap),
+    (rf"h(?:\(| at the gain )(?P<W>(?:\[[^\]]*\]|{NUMBER}|W of the document \(its first entry is "
+     rf"{NUMBER}\)))\)? exceeds (?:min h|the infimum of h) by at most (?P<gap>{NUMBER}), which is at "
+     rf"most (?P<share>{NUMBER}) % of it; so it does wherever a method ends that starts there and "
+     r"never raises h", _share),
+    (r"  proved: a method that never raises h and starts at [a-z ]+ ends (?:within "
+     rf"(?P<share>{NUMBER}) % of the least h \(|with )h − inf h ≤ (?P<gap>{NUMBER})\)?", _start),
     (rf"  (?P<kind>[a-z ]+?) +W = (?P<W>{SHOWN})  h = (?P<h>{SHOWN})", _listed),
     (rf"  (?P<kind>minimum)  h = (?P<h>{SHOWN})  W = \[(?P<W>.*)\]", _listed),
     (rf"  undecided      W in (?P<W>{SPAN})", _doubt),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -11,7 +11,6 @@ from jaxtyping import Float
 from benign.clock import NO_LIMIT, Clock
 from benign.errors import BudgetError, Cause, InfeasibleError
 from benign.meta.adaptation import AdaptationStep, GradientStep
-from benign.meta.algorithms import Algorithm
 from benign.meta.objective import MetaObjective
 from benign.precision import in_float64
 from benign.prove.start import start_at
@@ -20,6 +19,9 @@ from benign.searches.keys import key_of, split
 from benign.searches.sampling import make_sampler, with_eta
 from benign.tasks.family import TaskFamily
 from benign.tasks.optima import optima as tasks_optima
+
+if TYPE_CHECKING:
+    from benign.meta.algorithms import Algorithm
 
 BISECTIONS = 40
 """Halvings of the interval of η in which the largest feasible one is sought."""

@@ -19,6 +19,7 @@ from benign.opening import path_of
 from benign.prove.line.enumeration import analyze as enumerate_scalar
 from benign.prove.line.enumeration import asked
 from benign.results.documents import about_landscape
+from benign.results.start import Start
 from benign.searches.coming import LIKELY, require_time
 from benign.tasks.given import described, require_callable
 from benign.verbs.points import met_too, proved_points
@@ -141,7 +142,9 @@ def analyze(
         checkpoint=checkpoint,
         progress=progress,
     )
-    found = replace(found, start=bound or start_from(problem, begin, Clock()))
+    found = replace(
+        found, start=_confirmed(bound or start_from(problem, begin, Clock()), problem, clock)
+    )
     if out is not None:
         found.save(out)
         if checkpoint is not None and not getattr(found, "left", 0):
@@ -239,6 +242,18 @@ def confirmed(found: Proved, clock: Clock) -> Proved:
             reason = f"the checker does not confirm the proof ({verdict.reason}); please report this"
             return found.withdrawn(Verdict(Status.UNDECIDED, found.verdict.statement, reason))
     return replace(found, checked=True)
+
+
+def _confirmed(start: Start, problem: Problem, clock: Clock) -> Start:
+    """The bound at a start, proved again by the checker, or taken back."""
+    document = start.certificate
+    if document is None or cost(document, problem).seconds > min(AT_ONCE, max(clock.left, 0.0)):
+        return start
+    verdict = check(document)
+    if verdict:
+        return start
+    remark = f"the checker does not confirm the proof ({verdict.reason}); please report this"
+    return Start(start.W, start.where, remark=remark)
 
 
 def _searched(

@@ -14,6 +14,7 @@ from benign.certificates.pointwise import Proved
 from benign.certificates.reading import Refused
 from benign.certificates.regret import REGRET, prove_rows, prove_scalar
 from benign.clock import NO_LIMIT, Clock
+from benign.errors import ProblemError
 from benign.exact.problem import Problem, problem_from_json, problem_to_json
 from benign.prove.certify import SLACK
 from benign.results.start import Start
@@ -27,14 +28,14 @@ def start_at(problem: Problem, W: np.ndarray, where: str, clock: Clock = NO_LIMI
     W = np.asarray(W, float).reshape(problem.family.m, problem.family.n)
     if gain_cost(problem).seconds > min(clock.left, LONGEST):
         return Start(W, where, remark="there was no time for it")
-    document = problem_to_json(problem)
-    problem = problem_from_json(document)  # as the checker will read it
     try:
+        document = problem_to_json(problem)
+        problem = problem_from_json(document)  # as the checker will read it
         try:
             proved = _bound(problem, W, relative=True)
         except Refused:
             proved = _bound(problem, W, relative=False)
-    except Refused as error:
+    except (Refused, ProblemError) as error:  # such as numbers that are out of range
         return Start(W, where, remark=str(error))
     body: dict[str, Any] = {"problem": document, "claim": REGRET}
     body["W"] = [float(W[0, 0])] * 2 if problem.family.is_scalar else W.tolist()

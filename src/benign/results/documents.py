@@ -6,7 +6,6 @@ value, the digests of its certificates) and then says what the list covers in a 
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +25,6 @@ from benign.exact.problem import (
 from benign.folders import About, digest_of
 from benign.opening import path_of, read_json, read_jsons
 from benign.results.below import LandscapeBelow, ProvedMinimum
-from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind, Landscape
 from benign.results.line import (
     LineLandscape,
@@ -35,9 +33,9 @@ from benign.results.line import (
     TaskOptimum,
     Undecided,
 )
-from benign.results.met import ObservedPoint, PointProof, Run
+from benign.results.met_documents import MET, met_from, met_to_json, start_from_json, start_to_json
+from benign.results.numbers import from_json, number, to_json
 from benign.results.observed import ObservedLandscape
-from benign.results.start import Start
 from benign.text import clean
 from benign.verdict import Status, Verdict
 from benign.version import __version__
@@ -75,7 +73,7 @@ def landscape_document(landscape: Landscape) -> Document:
                 "radius": None if point.radius is None else point.radius.tolist(),
                 "value": to_json(point.value),
                 "kind": point.kind.value,
-                "gap": _number(point.gap),
+                "gap": number(point.gap),
             }
             for point in landscape.minimizers
         ],
@@ -173,7 +171,7 @@ def landscape_from_document(
         found = [certificate(i, digest) for i, digest in enumerate(digests, start=1)]
         record = document["coverage"]
         head["certificate"] = certificate(1, record.get("refutation"))
-        return _met(record, head, found, certificate(1, record.get("listed")))
+        return met_from(record, head, found, certificate(1, record.get("listed")))
     head["verdict"] = Verdict(Status(verdict["status"]), verdict["statement"], verdict["reason"])
     own = head["certificate"] = certificate(1, digests[0]) if digests else None
     if own is not None and own.get("status", verdict["status"]) != verdict["status"]:
@@ -213,59 +211,9 @@ def read_document(path: str | os.PathLike[str]) -> Document:
     return read_json(path, MAX_BYTES, "a result")
 
 
-# --- numbers ----------------------------------------------------------------------------------
-
-
-def to_json(value: Enclosure) -> list[float | str] | None:
-    """[lo, hi], an infinite end as "inf"; None for a number that does not exist."""
-    if math.isnan(value.lo) or math.isnan(value.hi):
-        return None
-    return [_number(value.lo), _number(value.hi)]
-
-
-def from_json(record: Any) -> Enclosure:
-    """What `to_json` wrote."""
-    if record is None:
-        return Enclosure(math.nan, math.nan)
-    lo, hi = (float(x) for x in record)
-    return Enclosure(lo, hi)
-
-
-def _number(x: float) -> float | str:
-    return x if math.isfinite(x) else ("inf" if x > 0 else "-inf")
-
-
-def start_to_json(start: Start) -> Document:
-    """Where a method would start and what it can lose, its certificate by its digest."""
-    return {
-        "W": None if start.W is None else start.W.tolist(),
-        "where": start.where,
-        "gap": _number(start.gap),
-        "relative": _number(start.relative),
-        "certificate": None if start.certificate is None else start.certificate["digest"],
-        "remark": start.remark,
-    }
-
-
-def start_from_json(
-    record: Any, certificate: Callable[[int, str | None], Document | None]
-) -> Start | None:
-    """What `start_to_json` wrote."""
-    if record is None:
-        return None
-    return Start(
-        None if record["W"] is None else np.array(record["W"], dtype=float),
-        str(record["where"]),
-        float(record["gap"]),
-        float(record["relative"]),
-        certificate(1, record["certificate"]),
-        str(record["remark"]),
-    )
-
-
 # --- what a list covers -----------------------------------------------------------------------
 
-LINE, BELOW, MET = "every stationary point", "local minima below a level", "what a search met"
+LINE, BELOW = "every stationary point", "local minima below a level"
 
 
 def _coverage(landscape: Landscape) -> Document:
@@ -274,7 +222,7 @@ def _coverage(landscape: Landscape) -> Document:
     if isinstance(landscape, LandscapeBelow):
         return _below_to_json(landscape)
     assert isinstance(landscape, ObservedLandscape)
-    return _met_to_json(landscape)
+    return met_to_json(landscape)
 
 
 def _line_to_json(landscape: LineLandscape) -> Document:
@@ -353,14 +301,14 @@ def _below_to_json(landscape: LandscapeBelow) -> Document:
     return {
         "list": BELOW,
         "complete": landscape.is_complete,
-        "asked_level": _number(landscape.asked),
-        "level": _number(landscape.level),
+        "asked_level": number(landscape.asked),
+        "level": number(landscape.level),
         "bounded": landscape.bounded,
         "region": landscape.region.tolist(),
         "boxes": landscape.boxes,
         "left": landscape.left,
         "interrupted": landscape.interrupted,
-        "search": None if observed is None else _met_to_json(observed) | {"facts": observed.facts},
+        "search": None if observed is None else met_to_json(observed) | {"facts": observed.facts},
     }
 
 
@@ -374,7 +322,7 @@ def _below(
     observed = None
     if search is not None:
         own = {"problem": head["problem"], "facts": search["facts"]}
-        observed = _met(search, own, (), certificate(1, search.get("listed")))
+        observed = met_from(search, own, (), certificate(1, search.get("listed")))
     return LandscapeBelow(
         asked=float(record["asked_level"]),
         level=float(record["level"]),
@@ -390,83 +338,3 @@ def _below(
         observed=observed,
         **head,
     )
-
-
-def _met_to_json(landscape: ObservedLandscape) -> Document:
-    return {
-        "list": MET,
-        "starts": landscape.starts,
-        "converged": landscape.converged,
-        "missing_mass": landscape.missing_mass,
-        "points": [
-            {
-                "kind": point.kind.value,
-                "W": point.W.tolist(),
-                "value": point.height,
-                "gradient_norm": point.gradient_norm,
-                "eigenvalues": point.eigenvalues.tolist(),
-                "hits": point.hits,
-                "regret": _number(point.regret),
-                "rounding": point.rounding,
-                **_proof_to_json(point),
-            }
-            for point in landscape.met
-        ],
-        "runs": [
-            {"start": run.start.tolist(), "point": run.point, "method": run.method}
-            for run in landscape.runs
-        ],
-        **({"remark": landscape.remark} if landscape.remark else {}),
-        **({"refutation": own["digest"]} if (own := landscape.certificate) else {}),
-        **({"listed": listed["digest"]} if (listed := landscape.listed) else {}),
-    }
-
-
-def _proof_to_json(point: ObservedPoint) -> Document:
-    """What is proved of a point, or why nothing is; empty where it was not tried."""
-    if point.proof is not None:
-        return {"radius": point.proof.radius.tolist(), "enclosed": to_json(point.proof.value)}
-    return {"doubt": point.doubt} if point.doubt else {}
-
-
-def _proof(record: Mapping[str, Any]) -> PointProof | None:
-    if "radius" not in record:
-        return None
-    return PointProof(np.array(record["radius"], dtype=float), from_json(record["enclosed"]))
-
-
-def _met(
-    record: Mapping[str, Any],
-    head: Document,
-    certificates: Sequence[Document | None],
-    listed: Document | None = None,
-) -> ObservedLandscape:
-    met = [
-        ObservedPoint(
-            W=np.array(p["W"], dtype=float),
-            height=p["value"],
-            gradient_norm=p["gradient_norm"],
-            kind=Kind(p["kind"]),
-            eigenvalues=np.array(p["eigenvalues"], dtype=float),
-            hits=int(p["hits"]),
-            regret=float(p["regret"]),
-            rounding=p["rounding"],
-            proof=_proof(p),
-            doubt=str(p.get("doubt", "")),
-        )
-        for p in record["points"]
-    ]
-    runs = tuple(
-        Run(np.array(run["start"], dtype=float), run["point"], run["method"]) for run in record["runs"]
-    )
-    found = ObservedLandscape(
-        met=tuple(met),
-        missing_mass=record["missing_mass"],
-        starts=record["starts"],
-        converged=record["converged"],
-        runs=runs,
-        remark=str(record.get("remark", "")),
-        listed=listed,
-        **{key: value for key, value in head.items() if key != "verdict"},
-    )
-    return found.with_certificates(certificates)

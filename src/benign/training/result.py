@@ -22,7 +22,7 @@ from benign.meta.algorithms import Algorithm, make_algorithm
 from benign.meta.ticks import Stop
 from benign.meta.train import Ended, Snapshot, Trace, is_key
 from benign.opening import read_json
-from benign.results.documents import start_to_json
+from benign.results.met_documents import start_to_json
 from benign.results.shown import Shown
 from benign.results.start import Start
 from benign.text import clean

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from benign.results.landscape import Landscape as Landscape
     from benign.results.line import LineLandscape as LineLandscape
     from benign.results.line import StationaryPoint as StationaryPoint
+    from benign.results.met import ObservedPoint as ObservedPoint
     from benign.results.observed import ObservedLandscape as ObservedLandscape
-    from benign.results.observed import ObservedPoint as ObservedPoint
     from benign.searches.search import search as search
     from benign.sweeps.bifurcate import bifurcate as bifurcate
     from benign.sweeps.bifurcation import Bifurcation as Bifurcation
@@ -108,7 +108,8 @@ _NAMES = {
     "benign.results.enclosure": ("Enclosure",),
     "benign.results.landscape": ("Kind", "Landscape"),
     "benign.results.line": ("LineLandscape", "StationaryPoint"),
-    "benign.results.observed": ("ObservedLandscape", "ObservedPoint"),
+    "benign.results.met": ("ObservedPoint",),
+    "benign.results.observed": ("ObservedLandscape",),
     "benign.tasks.family": ("TaskFamily",),
     "benign.tasks.files": ("FamilyFile", "SuggestedStep", "load"),
     "benign.tasks.lqr": ("LQR", "Optimum"),

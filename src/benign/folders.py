@@ -42,7 +42,14 @@ MAX_MANIFEST = 10_000_000
 """Bytes of a manifest, at most."""
 
 FILES = {
-    "landscape": ("landscape.json", "certificate.json", "landscape.png", "landscape.svg"),
+    "landscape": (
+        "landscape.json",
+        "certificate.json",
+        "certificate-points.json",
+        "certificate-start.json",
+        "landscape.png",
+        "landscape.svg",
+    ),
     "recommendation": (
         "family.toml",
         "recommendation.json",
@@ -51,9 +58,15 @@ FILES = {
     ),
     "bifurcation": ("bifurcation.json", "bifurcation.png", "bifurcation.svg"),
     "certificate": ("certificate.json",),
-    "training": ("training.json", "training.png", "training.svg", "certificate-1.json"),
+    "training": (
+        "training.json",
+        "training.png",
+        "training.svg",
+        "certificate-1.json",
+        "certificate-start.json",
+    ),
 }
-"""Files that a result of each kind has: somebody's file of such a name is seen before any work."""
+"""Files that a result of each kind may have: somebody's file of such a name is seen before any work."""
 
 PATIENCE = 10.0
 """Seconds that a save waits for another process that saves to the same directory."""

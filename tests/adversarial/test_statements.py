@@ -7,12 +7,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from flint import ctx
-from honest import SOURCES
+from honest import SOURCES, pointwise_rows
 from sentences import Facts, understand, understand_verdict
 
 from benign.certificates import spurious
 from benign.certificates.check import PRECISION, check
 from benign.certificates.infeasible import INFEASIBLE
+from benign.certificates.points import STATIONARY_POINTS
+from benign.certificates.pointwise import CLAIMS as POINTWISE
 from benign.certificates.regret import prove_scalar
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import ProblemError
@@ -185,6 +187,13 @@ def test_what_is_said_of_one_gain(shape, claim):
     understand(statement, facts)
 
 
+@pytest.mark.parametrize("claim", POINTWISE)
+def test_what_is_said_of_a_global_minimiser_with_several_entries(claim):
+    document = pointwise_rows(np.random.default_rng(3), claim)
+    facts = Facts(points=[("minimum", [tuple(x) for row in document["W"] for x in row], (0.0, 0.0))])
+    understand(check(document).statement, facts)
+
+
 # --- below a level ---------------------------------------------------------------------------
 
 
@@ -280,6 +289,13 @@ def test_what_the_checker_says_of_a_spurious_minimum(seed):
         asked=Fraction(document["asked"]),
         points=[("minimum", [], value) for value in values],
     )
+    understand(check(document).statement, facts)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_the_checker_says_of_stationary_points(seed):
+    document = SOURCES[STATIONARY_POINTS](np.random.default_rng([8, seed]))
+    facts = Facts(points=[(p["kind"], [], tuple(p["value"])) for p in document["points"]])
     understand(check(document).statement, facts)
 
 

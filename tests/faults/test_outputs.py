@@ -100,7 +100,8 @@ def test_the_names_that_are_looked_for_are_those_that_are_written(call, tmp_path
     call(tmp_path)
     manifest = json.loads((tmp_path / MANIFEST).read_text())
     own = {"checkpoint.npz"}  # training writes it itself, and looks at it by itself
-    assert set(manifest["files"]) - own == set(FILES[manifest["what"]])
+    searched = {"certificate-points.json"}  # of points that a search met
+    assert set(manifest["files"]) - own == set(FILES[manifest["what"]]) - searched
 
 
 def test_the_place_is_looked_at_before_anything_is_proved():
@@ -137,9 +138,9 @@ def test_a_full_disk_loses_no_result():
         assert "Traceback" not in errors
         # What is small is there, whole, and listed.
         written = sorted(os.listdir(folder / "out"))
-        assert written == ["certificate.json", "landscape.json", MANIFEST]
+        assert written == ["certificate-start.json", "certificate.json", "landscape.json", MANIFEST]
         assert benign.check(folder / "out" / "certificate.json")
-        for name in written[:2]:
+        for name in written[:3]:
             assert name in told
         assert json.loads((folder / "out" / MANIFEST).read_text())["complete"] is False
 
@@ -183,7 +184,8 @@ def test_a_reader_that_goes_away_ends_it_quietly_with_all_saved():
         with os.fdopen(writer, "wb") as pipe:
             status, _, errors = run(*ANALYZE, "--out", "out", cwd=folder, stdout=pipe)
         assert (status, errors) == (0, "")
-        names = {"certificate.json", "landscape.json", "landscape.png", "landscape.svg", MANIFEST}
+        certificates = {"certificate.json", "certificate-start.json"}
+        names = {*certificates, "landscape.json", "landscape.png", "landscape.svg", MANIFEST}
         assert set(os.listdir(folder / "out")) == names
 
 

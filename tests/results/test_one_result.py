@@ -123,6 +123,8 @@ def test_a_missing_certificate_is_a_missing_certificate(landscapes, tmp_path):
     landscape = landscapes("paper-figure-1", eta="0.05", step="gradient")
     landscape.save(tmp_path)
     (tmp_path / "certificate.json").unlink()
+    assert benign.read(tmp_path).certificates == (landscape.start.certificate,)
+    (tmp_path / "certificate-start.json").unlink()
     assert benign.read(tmp_path).certificates == ()
     assert benign.read(tmp_path) != landscape
 

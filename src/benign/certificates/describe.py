@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from benign.certificates.anywhere import shown as shown_box
 from benign.certificates.below_points import numbers
 from benign.certificates.claim import Document
 from benign.certificates.gains import gain_rows, listed
+from benign.certificates.points import STATIONARY_POINTS, WORDS, read_box
 from benign.certificates.reading import Refused, number
 from benign.errors import ProblemError
 from benign.exact.numbers import exact
@@ -66,6 +68,9 @@ def describe_claim(document: Document, problem: Problem) -> list[str]:
     if "W" in document:
         gain = _gain(document["W"], problem)
         lines += [f"gain: {gain}"] if gain else []
+    if isinstance(document.get("points"), list) and document.get("claim") == STATIONARY_POINTS:
+        counted = _points(document["points"])
+        lines += [f"points: {counted}"] if counted else []
     proof = document.get("proof")
     place = proof if isinstance(proof, dict) else document
     if isinstance(place.get("frame"), dict) and isinstance(place.get("bounded"), bool):
@@ -127,9 +132,25 @@ def _gain(value: Any, problem: Problem) -> str:
         if problem.family.is_scalar and flat:
             lo, hi = number(value[0], "W"), number(value[1], "W")
             return repr(lo) if lo == hi else between(lo, hi)
+        if _is_box(value):
+            return f"in {shown_box(read_box({'W': value}, 'W', problem), problem)}"
         return listed(gain_rows(problem, value))
     except Refused:
         return ""
+
+
+def _is_box(value: Any) -> bool:
+    """Whether a gain is given by bounds of its entries, row by row."""
+    for _ in range(2):
+        value = value[0] if isinstance(value, list) and value else None
+    return isinstance(value, list)
+
+
+def _points(value: Any) -> str:
+    """How many points of each kind are listed."""
+    kinds = [entry.get("kind") for entry in value if isinstance(entry, dict)]
+    counts = ((kinds.count(kind), kind) for kind in WORDS)
+    return ", ".join(f"{count} {WORDS[kind][count > 1]}" for count, kind in counts if count)
 
 
 def _box(frame: dict[str, Any], problem: Problem) -> str:

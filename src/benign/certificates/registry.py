@@ -6,10 +6,11 @@ from benign.certificates import (
     below,
     enumeration,
     infeasible,
-    pointwise,
+    points,
     quantitative,
     regret,
     spurious,
+    theorems,
 )
 from benign.certificates.claim import Claim
 
@@ -19,8 +20,9 @@ CLAIMS: dict[str, Claim] = {
         enumeration.CLAIM,
         below.CLAIM,
         spurious.CLAIM,
+        points.CLAIM,
         infeasible.CLAIM,
-        *pointwise.ROWS,
+        *theorems.ROWS,
         regret.CLAIM,
         quantitative.CLAIM,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json as json_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -62,6 +63,12 @@ StartsOption = Annotated[
     int | None,
     typer.Option(help="Random starts of a search, at most.", show_default="by size"),
 ]
+StartOption = Annotated[
+    str,
+    typer.Option(
+        help='Where a method would start, to bound what it loses: mean, or a gain such as "[[1, 2]]".'
+    ),
+]
 RecommendOption = Annotated[
     bool, typer.Option("--recommend", help="Say as well which variant and step size do better.")
 ]
@@ -86,6 +93,7 @@ def analyze(
     level: LevelOption = None,
     starts: StartsOption = None,
     seed: Annotated[int, typer.Option(help="Seed of a search.")] = 0,
+    start: StartOption = "mean",
     normalize_costs: NormalizeOption = False,
     recommend: RecommendOption = False,
 ) -> None:
@@ -107,6 +115,7 @@ def analyze(
         "level": None if level is None else _level(level),
         "starts": starts,
         "seed": seed,
+        "start": _start(start),
     }
     if recommend and json:
         raise ProblemError("--recommend prints text; `benign recommend --json` is for machines")
@@ -136,6 +145,14 @@ def analyze(
 
 
 # --- details ---------------------------------------------------------------------------------
+
+
+def _start(text: str) -> Any:
+    """Where a method would start: a name, or a gain."""
+    try:
+        return json_module.loads(text)
+    except ValueError:
+        return text.strip().casefold()
 
 
 def _level(text: str) -> float:

@@ -103,7 +103,8 @@ def advise(
 
 def say_what_was_checked(results: Sequence[Any]) -> None:
     """Whether the certificates were proved again before they were written."""
-    proofs = [result for result in results if getattr(result, "certificate", None) is not None]
+    own = ("certificate", "listed")
+    proofs = [one for one in results if any(getattr(one, name, None) is not None for name in own)]
     unchecked = sum(not result.checked for result in proofs)
     if proofs and not unchecked:
         console().print("Checked: the checker has proved what the certificate says again.")

@@ -253,7 +253,7 @@ def recommendation_document(found: Recommendation) -> dict[str, Any]:
 
 def cell_document(cell: Cell) -> dict[str, Any]:
     """A cell as a JSON document."""
-    from benign.results.documents import to_json
+    from benign.results.numbers import to_json
 
     return {
         "variant": cell.variant.value,
@@ -273,7 +273,7 @@ def cell_document(cell: Cell) -> dict[str, Any]:
 
 def cell_from(document: Any) -> Cell:
     """What `cell_document` wrote."""
-    from benign.results.documents import from_json
+    from benign.results.numbers import from_json
 
     return Cell(
         variant=Variant(document["variant"]),

@@ -93,7 +93,7 @@ def _of_arrays(
                 odd |= check_definite(place, field, sym, strict=False) & X.any(axis=(-1, -2))
     crossed: np.ndarray = np.zeros(len(which), bool)
     if "N" in parts:
-        crossed = parts["N"].any(axis=(-1, -2))
+        crossed = np.asarray(parts["N"].any(axis=(-1, -2)))
         definite = np.linalg.eigvalsh(parts["R"])[:, 0] > 0  # else `raised_plant` says what is wrong
         R = np.where(definite[:, None, None], parts["R"], np.eye(parts["R"].shape[-1]))
         odd |= crossed & (~definite | check_beside(place, parts["Q"], R, parts["N"]))

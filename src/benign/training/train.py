@@ -25,6 +25,7 @@ from benign.training.checkpoint import digest_of, is_checkpoint, read_checkpoint
 from benign.training.given import explained, pieces_of, start_of, tasks_of
 from benign.training.options import Options, Progress
 from benign.training.result import TrainingResult, about_run, numbers
+from benign.training.starts import a_priori
 
 CHECKPOINT_SECONDS = 1.0
 """A checkpoint is written after the first segment, then at most this often, and at the end."""
@@ -153,7 +154,8 @@ def train(
         began=began,
     )
     if asked.certified and ended.stop is not Stop.INTERRUPTED and not clock.late:
-        found = replace(found, lower=lower_minimum(family, rule, found, clock))
+        bound = a_priori(family, rule, W, start, clock)
+        found = replace(found, a_priori=bound, lower=lower_minimum(family, rule, found, clock))
     if out is not None:
         found.save(out)
     return found

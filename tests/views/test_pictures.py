@@ -166,7 +166,7 @@ def test_segments_begin_and_end_at_minima(observed):
 def test_the_plane_of_a_cut_holds_its_minima(observed):
     for name in ("wide", "single"):
         scene = observed_scene(observed[name])
-        directions = slices._directions(scene) if len(scene.minima) < 3 else []
+        directions = slices.flattest_and_steepest(scene) if len(scene.minima) < 3 else []
         plane, window, words = slices.plane_of(scene, directions)
         assert np.sum(plane.across * plane.up) == pytest.approx(0, abs=1e-12)
         for mark in scene.minima[:3]:

@@ -14,6 +14,7 @@ from benign.cli import (
     checking,
     examples,
     recommending,
+    reporting,
     reproducing,
     training,
 )
@@ -44,6 +45,7 @@ for _verb in (
     adapting,
     bifurcation,
     recommending,
+    reporting,
     reproducing,
     examples,
 ):

@@ -47,7 +47,7 @@ def draw_slices(scene: Scene) -> Figure:
     if not scene.minima:
         raise ValueError("a slice needs a minimum to go through")
     # The Hessian is asked for only where there are too few minima to span a plane.
-    directions = _directions(scene) if len(scene.minima) < 3 else []
+    directions = flattest_and_steepest(scene) if len(scene.minima) < 3 else []
     with style():
         from benign.views.figure import Picture
 
@@ -233,7 +233,7 @@ def _fitted(
     return ((x0, x1), (y0, y1)), top
 
 
-def _directions(scene: Scene) -> list[Floats]:
+def flattest_and_steepest(scene: Scene) -> list[Floats]:
     """The flattest and the steepest direction at the lowest minimum, as long as h is wide there."""
     W, objective = scene.minima[0].W, scene.objective
     p = W.size

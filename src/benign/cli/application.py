@@ -13,6 +13,7 @@ from benign.cli import (
     certifying,
     checking,
     examples,
+    exploring,
     recommending,
     reporting,
     reproducing,
@@ -46,6 +47,7 @@ for _verb in (
     bifurcation,
     recommending,
     reporting,
+    exploring,
     reproducing,
     examples,
 ):

@@ -55,11 +55,15 @@ def draw(field: Field, height: int = 460) -> Any:
 
 
 def line_sources(field: LineField) -> dict[str, dict[str, Any]]:
-    """The columns of a line: `curve` and `spots`."""
+    """The columns of a line: `tasks`, `curve` and `spots`."""
     curve: dict[str, Any] = {"W": field.W, "h": field.h, "gap": field.h - field.least}
     for i, row in enumerate(field.tasks):
         curve[f"t{i}"] = row
-    return {"curve": curve, "spots": spot_columns(field.spots)}
+    return {
+        "tasks": {"xs": [field.W] * len(field.tasks), "ys": list(field.tasks)},
+        "curve": curve,
+        "spots": spot_columns(field.spots),
+    }
 
 
 def plane_sources(field: PlaneField) -> dict[str, dict[str, Any]]:
@@ -118,13 +122,11 @@ def line_figure(data: dict[str, dict[str, Any]], field: LineField, height: int =
     models = _models()
     figure = _figure(height, "gain W", "cost after adaptation", field.x, field.y)
     curve = models.ColumnDataSource(data["curve"], name="curve")
-    for i in range(len(field.tasks)):
-        figure.line("W", f"t{i}", source=curve, color=GREY, alpha=0.6, width=1)
+    tasks = models.ColumnDataSource(data["tasks"], name="tasks")
+    figure.multi_line("xs", "ys", source=tasks, color=GREY, alpha=0.6, width=1)
     main = figure.line("W", "h", source=curve, color=BLUE, width=3)
     spots = _spots(figure, data["spots"])
-    tips = [("W", "@W{0.000000}"), ("h", "@h{0.000000}"), ("above the least h", "@gap{0.000e+0}")]
-    tips += _task_tips(field.names)
-    figure.add_tools(_hover(main, tips, mode="vline"), _spot_hover(spots))
+    figure.add_tools(_hover(main, line_tips(field), mode="vline"), _spot_hover(spots))
     return figure
 
 
@@ -199,6 +201,12 @@ def _spots(figure: Any, columns: dict[str, Any]) -> Any:
         text_font_style="bold", text_color="#1a1a1a", text_outline_color="#ffffff",
     )  # fmt: skip
     return drawn
+
+
+def line_tips(field: LineField) -> list[tuple[str, str]]:
+    """What the pointer tells of a line."""
+    tips = [("W", "@W{0.000000}"), ("h", "@h{0.000000}"), ("above the least h", "@gap{0.000e+0}")]
+    return tips + _task_tips(field.names)
 
 
 def _task_tips(names: Any) -> list[tuple[str, str]]:

@@ -288,8 +288,7 @@ class Explorer(pn.viewable.Viewer):
     def _update(self, now: Look) -> None:
         from bokeh.models import HoverTool
 
-        line = isinstance(now.field, LineField)
-        data = figures.line_sources(now.field) if line else figures.plane_sources(now.field)
+        data = figures.sources(now.field)
         figure = self.picture.object
         for name, columns in data.items():
             self._source(name).data = columns

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from benign.errors import FileFormatError, ProblemError
-from benign.exact.problem import Matrix, Plant, Problem, Task, exact, make_family, make_step
+from benign.exact.problem import Matrix, Problem, Task, exact, make_family, make_step
 
 if TYPE_CHECKING:
     from benign.exact.problem import StepKind
@@ -110,8 +110,7 @@ class Draft:
     def _with_plant(self, i: int, **changed: Matrix) -> Draft:
         """One task with other matrices; the cost it adapts on, where it is another one, stays."""
         task, plant = self.tasks[i], self.tasks[i].f
-        given = {name: changed.get(name, getattr(plant, name)) for name in (*MATRICES, "S0")}
-        made = Plant(**given, discount=plant.discount, noise=plant.noise)
+        made = replace(plant, **changed)
         tasks = (*self.tasks[:i], replace(task, evaluation=made), *self.tasks[i + 1 :])
         return replace(self, tasks=tasks)
 

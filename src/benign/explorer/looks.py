@@ -102,7 +102,9 @@ def _line_view(draft: Draft) -> View:
     return View((lo - margin, hi + margin))
 
 
-def _scene(h: MetaObjective, minima: list[Met], others: list[Met]) -> Scene:
+def _scene(
+    h: MetaObjective, minima: list[Met], others: list[Met], optima: np.ndarray | None = None
+) -> Scene:
     shape = (h.family.m, h.family.n)
     low = minima[0].value if minima else 0.0
     marks = tuple(Mark(p.W.reshape(shape), p.value, role_of(p.value, low)) for p in minima)
@@ -110,14 +112,16 @@ def _scene(h: MetaObjective, minima: list[Met], others: list[Met]) -> Scene:
         Mark(p.W.reshape(shape), p.value, p.kind.value)  # type: ignore[arg-type]
         for p in others
     )
-    return Scene(h, marks, rest, task_optima(h), "", "")
+    best = np.empty((0, *shape)) if optima is None else optima
+    return Scene(h, marks, rest, best, "", "")
 
 
 def _plane_view(h: MetaObjective) -> View:
     """Around the tasks' optima first, then around what a glance meets there."""
     from benign.views.contours import choose_window, whole_plane
 
-    scene = _scene(h, [], [])
+    optima = task_optima(h)
+    scene = _scene(h, [], [], optima)
     plane = whole_plane(scene)
     window = choose_window(scene, plane)
     for _ in range(2):
@@ -126,7 +130,7 @@ def _plane_view(h: MetaObjective) -> View:
         if not minima:
             break
         saddles = [p for p in met if p.kind is Kind.SADDLE]
-        window = choose_window(_scene(h, minima, saddles), plane)
+        window = choose_window(_scene(h, minima, saddles, optima), plane)
     return View(_floats(window.x), _floats(window.y))
 
 

@@ -51,6 +51,11 @@ def draw(field: Field, height: int = 460) -> Any:
     return plane_figure(plane_sources(field), field, height)
 
 
+def sources(field: Field) -> dict[str, dict[str, Any]]:
+    """The columns of a figure's data, by the names of its sources."""
+    return line_sources(field) if isinstance(field, LineField) else plane_sources(field)
+
+
 # --- data ------------------------------------------------------------------------------------------
 
 

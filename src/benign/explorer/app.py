@@ -60,6 +60,9 @@ class Explorer(pn.viewable.Viewer):
         self.error, self._busy, self._planned = "", False, False
         self._timer: threading.Timer | None = None
         self._arrived = 0.0
+        self._sources: dict[str, Any] = {}
+        self._hover: Any = None
+        self._tips: Any = None
         self._document = pn.state.curdoc
         self._paths: list[np.ndarray] = []
         self.w = panels.widgets(self.draft)
@@ -132,7 +135,6 @@ class Explorer(pn.viewable.Viewer):
     def _on_eta(self, event: Any) -> None:
         if not self._busy:
             eta = decimal(float(10**event.new))
-            self._quietly(lambda: self.w["eta_text"].param.update(value=f"{float(eta):.6g}"))
             self._change(lambda d: replace(d, eta=eta))
 
     def _on_eta_text(self, event: Any) -> None:
@@ -249,12 +251,21 @@ class Explorer(pn.viewable.Viewer):
             act()
 
     def _redraw(self) -> None:
+        """The picture, and then, in a turn of their own so that it need not wait, the words."""
         self._planned = False
         self._draw(None if self.look is None else self.look.view)
+        self._soon(self._follow)
+
+    def _follow(self) -> None:
+        if self._planned:  # it has moved on already
+            return
+        eta = f"{float(self.draft.eta):.6g}"
+        self._quietly(lambda: self.w["eta_text"].param.update(value=eta))
         self._rest()
 
     def _fit(self) -> None:
         self._draw(None, fresh=True)
+        self._write()
 
     def _clear(self) -> None:
         self._paths = []
@@ -271,38 +282,31 @@ class Explorer(pn.viewable.Viewer):
         else:
             self._paths = []
             self._update(self.look)
-        self._write()
 
     def _new_figure(self, now: Look) -> None:
         from bokeh.events import Tap
-        from bokeh.models import ColumnDataSource, SaveTool
+        from bokeh.models import ColumnDataSource, HoverTool, SaveTool
 
         figure = figures.draw(now.field, height=430)
         figure.add_tools(SaveTool(filename="landscape"))
         paths = ColumnDataSource({"xs": [], "ys": []}, name="paths")
         figure.multi_line("xs", "ys", source=paths, color=figures.PURPLE, width=2.5)
         figure.on_event(Tap, self._on_tap)
+        # Bokeh looks a model up by walking all of them: once, not at every movement.
+        self._sources = {s.name: s for s in figure.select({"type": ColumnDataSource})}
+        self._hover, self._tips = figure.select_one({"type": HoverTool, "mode": "vline"}), None
         self._paths, self._arrived = [], time.monotonic() + ARRIVING
         self.picture.object = figure
 
     def _update(self, now: Look) -> None:
-        from bokeh.models import HoverTool
-
-        data = figures.sources(now.field)
-        figure = self.picture.object
-        for name, columns in data.items():
-            self._source(name).data = columns
+        for name, columns in figures.sources(now.field).items():
+            self._sources[name].data = columns
         if isinstance(now.field, LineField):
-            figure.select_one({"type": HoverTool, "mode": "vline"}).tooltips = figures.line_tips(
-                now.field
-            )
-            figure.y_range.update(start=float(now.field.y[0]), end=float(now.field.y[1]))
+            tips = figures.line_tips(now.field)
+            if tips != self._tips:
+                self._hover.tooltips = self._tips = tips
+            self.picture.object.y_range.update(start=now.field.y[0], end=now.field.y[1])
         self._show_paths()
-
-    def _source(self, name: str) -> Any:
-        from bokeh.models import ColumnDataSource
-
-        return self.picture.object.select_one({"type": ColumnDataSource, "name": name})
 
     def _on_tap(self, event: Any) -> None:
         if self.look is not None and event.x is not None:
@@ -312,7 +316,7 @@ class Explorer(pn.viewable.Viewer):
                 self._show_paths()
 
     def _show_paths(self) -> None:
-        self._source("paths").data = {
+        self._sources["paths"].data = {
             "xs": [one[:, 0] for one in self._paths],
             "ys": [one[:, 1] for one in self._paths],
         }

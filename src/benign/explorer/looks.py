@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SIDE = 80
 """Points along a side of a plane, while it moves."""
 
-POINTS = 700
+POINTS = 500
 """Points along a line."""
 
 

@@ -43,26 +43,26 @@ def widgets(draft: Draft) -> dict[str, Any]:
     wide = {"width": WIDTH}
     return {
         "eta": w.FloatSlider(
-            name="step size η, power of ten", start=round(middle - DECADES, 2),
+            label="step size η, power of ten", start=round(middle - DECADES, 2),
             end=round(middle + DECADES, 2), step=0.01, value=round(middle, 6), format="0.00", **wide,
         ),
-        "eta_text": w.TextInput(name="η", value=f"{float(draft.eta):.6g}", width=WIDTH),
-        "shots": w.IntSlider(name="shots", start=1, end=MOST_SHOTS, value=draft.shots, **wide),
+        "eta_text": w.TextInput(label="η", value=f"{float(draft.eta):.6g}", width=WIDTH),
+        "shots": w.IntSlider(label="shots", start=1, end=MOST_SHOTS, value=draft.shots, **wide),
         "kind": w.Select(
-            name="step rule", options={"gradient step": "gradient", "normalised step": "normalized"},
+            label="step rule", options={"gradient step": "gradient", "normalised step": "normalized"},
             value=draft.kind, **wide,
         ),
-        "task": w.Select(name="task", options=task_options(draft), value=0, **wide),
+        "task": w.Select(label="task", options=task_options(draft), value=0, **wide),
         "weight": w.FloatSlider(
-            name="weight of the task (1: as the others)", start=0.05, end=5.0, step=0.05,
+            label="weight of the task (1: as the others)", start=0.05, end=5.0, step=0.05,
             value=float(draft.weights[0]), format="0.00", **wide,
         ),
-        "add": w.Button(name="add a task", width=100),
-        "remove": w.Button(name="remove", width=100),
-        "double": w.Button(name="cost × 2", width=100),
-        "halve": w.Button(name="cost ÷ 2", width=100),
-        "fit": w.Button(name="fit the view", width=100),
-        "clear": w.Button(name="clear paths", width=100),
+        "add": w.Button(label="add a task", width=100),
+        "remove": w.Button(label="remove", width=100),
+        "double": w.Button(label="cost × 2", width=100),
+        "halve": w.Button(label="cost ÷ 2", width=100),
+        "fit": w.Button(label="fit the view", width=100),
+        "clear": w.Button(label="clear paths", width=100),
         "load": w.FileInput(accept=".toml,.json", multiple=False, width=WIDTH),
         "save": w.FileDownload(
             filename="family.toml", label="save the family", callback=None, width=WIDTH, auto=True
@@ -98,7 +98,7 @@ def entry_sliders(draft: Draft, i: int) -> dict[tuple[str, int, int], Any]:
                     low = max(low, 1e-3 if name == "R" else 0.0)
                 label = name if len(matrix) == len(entries) == 1 else f"{name}[{row + 1},{column + 1}]"
                 widget: Any = pn.widgets.FloatSlider(
-                    name=label, start=low, end=value + reach, step=reach / 100, value=value,
+                    label=label, start=low, end=value + reach, step=reach / 100, value=value,
                     format="0.0000", width=WIDTH,
                 )  # fmt: skip
                 made[name, row, column] = widget

@@ -20,7 +20,7 @@ import html5lib
 
 from benign.tasks.files import bundled_names
 
-BUDGET = "20s"
+BUDGET = "40s"
 TOOLS = ("axe-core@4.11.4", "html-validate@9.7.1")
 RULES = {
     "extends": ["html-validate:standard"],

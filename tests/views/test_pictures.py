@@ -153,7 +153,7 @@ def test_segments_begin_and_end_at_minima(observed):
     scene = observed_scene(observed["wide"])
     assert len(scene.minima) >= 2
     axes = slices.draw_slices(scene).axes[0]
-    drawn = [line for line in axes.get_lines() if len(line.get_xdata()) > 10]
+    drawn = [line for line in axes.get_lines() if len(line.get_xdata()) == slices.ALONG]
     pairs = [(i, j) for i, j in slices.PAIRS if j < len(scene.minima)]
     assert len(drawn) == len(pairs)
     for line, (i, j) in zip(drawn, pairs, strict=True):

@@ -114,8 +114,8 @@ def analyze(
         "starts": starts,
         "seed": seed,
     }
-    if report and out is None:
-        raise ProblemError("--report needs --out, the directory that the page is about")
+    if report:
+        _require_report(out)
     if recommend and json:
         raise ProblemError("--recommend prints text; `benign recommend --json` is for machines")
     if recommend and eta is not None:
@@ -148,6 +148,15 @@ def analyze(
 
 
 # --- details ---------------------------------------------------------------------------------
+
+
+def _require_report(out: Path | None) -> None:
+    """Refuse, before any work, a page that could not be made."""
+    if out is None:
+        raise ProblemError("--report needs --out, the directory that the page is about")
+    from benign.report.page import template
+
+    template()
 
 
 def _level(text: str) -> float:

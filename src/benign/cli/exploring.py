@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from benign.cli.common import app, read
+from benign.cli.common import app
+from benign.cli.families import read
 from benign.cli.options import FAMILY, families
 from benign.cli.ranges import one_step_size
 from benign.errors import ProblemError

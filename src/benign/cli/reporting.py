@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benign.cli.began import clock as clock_of
-from benign.cli.common import app, tell_written
+from benign.cli.common import app
+from benign.cli.keeping import tell_written
 from benign.cli.options import BudgetOption
 
 if TYPE_CHECKING:

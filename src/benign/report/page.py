@@ -40,7 +40,7 @@ def report(directory: Any, *, interactive: bool | None = None, clock: Clock = NO
         UsageError: Jinja2 is not installed, or Bokeh where it is asked for.
         FileFormatError: no results are there.
     """
-    template = _template()
+    page = template()
     found = gather(directory, clock)
     if interactive is None:
         interactive = _has_bokeh()
@@ -54,7 +54,7 @@ def report(directory: Any, *, interactive: bool | None = None, clock: Clock = NO
         clock.check("the report")
         sections.append(section_of(number, section, plots if interactive else None))
     scripts = _scripts() if plots else []
-    return template.render(
+    return page.render(
         title=_title(found),
         mark=MARK,
         version=__version__,
@@ -78,7 +78,12 @@ def is_report(path: Any) -> bool:
         return False
 
 
-def _template() -> Any:
+def template() -> Any:
+    """The page's template.
+
+    Raises:
+        UsageError: Jinja2 is not installed.
+    """
     try:
         from jinja2 import Environment, StrictUndefined
         from markupsafe import Markup

@@ -30,10 +30,14 @@ def explore(
     budget: Annotated[str | None, typer.Option(help="Time of each proof.", show_default="20s")] = None,
     address: Annotated[str, typer.Option(help="Address to serve at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 for any that is free.")] = 5006,
-    prefix: Annotated[str, typer.Option(help="Path that the page is served below.")] = "",
+    prefix: Annotated[
+        str, typer.Option(help="Path that the page is served below.", show_default="none")
+    ] = "",
     origin: Annotated[
         list[str] | None,
-        typer.Option(help="HOST:PORT that browsers see, where a proxy stands before it."),
+        typer.Option(
+            help="HOST:PORT that browsers see, where a proxy stands before it.", show_default="its own"
+        ),
     ] = None,
 ) -> None:
     """Serve a page on this machine: sliders for numbers, the landscape that follows, proofs at rest.

@@ -46,6 +46,8 @@ def section_of(number: int, section: Section, plots: dict[str, Any] | None) -> d
         "alt": _alt(landscape),
         "key": _key(landscape),
         "plot": plot if interactive else "",
+        # Of a larger family the still picture has more: h on the ways between minima.
+        "both": problem.family.n * problem.family.m > 2,
         "loops": _loops(landscape),
         "method": method(landscape),
         "certificates": [c for c in (section.own, *section.points) if c.name],

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from benign.exact.problem import Problem as Problem
     from benign.exact.problem import Step as Step
     from benign.exact.problem import Task as Task
+    from benign.explorer.opening import explore as explore
     from benign.meta.adaptation import GradientStep as GradientStep
     from benign.meta.adaptation import NormalizedStep as NormalizedStep
     from benign.meta.objective import MetaObjective as MetaObjective
@@ -89,6 +90,7 @@ _NAMES = {
         "RoundingWarning",
         "UsageError",
     ),
+    "benign.explorer.opening": ("explore",),
     "benign.exact.problem": ("Family", "Plant", "Problem", "Step", "Task"),
     "benign.training.adapt": ("Adaptation", "MetaTest", "adapt", "meta_test"),
     "benign.sweeps.bifurcate": ("bifurcate",),

@@ -344,6 +344,30 @@ def save_all(
         return [*written, seal(folder, about, sealed)]
 
 
+def add(directory: str | os.PathLike[str], name: str, content: Content) -> Path:
+    """Put one more file into a directory of results, and into its manifest; the rest stays as it is.
+
+    Raises:
+        OutputError: the directory is no directory of results, cannot be written, or holds a file of
+            that name that is not one of the results.
+    """
+    folder = require_directory(directory)
+    with _alone(folder, PATIENCE):
+        manifest = _manifest(folder)
+        if manifest is None:
+            raise OutputError(f"{shown(folder)}: is no directory of results; {ANOTHER}")
+        path = folder / name
+        require_regular(path)
+        if os.path.lexists(path) and name not in manifest["files"]:
+            raise OutputError(
+                f"{shown(path)}: a file of that name is there, and not one of these results; move it"
+            )
+        write_atomically(path, content)
+        files = {**manifest["files"], name: hashlib.sha256(as_bytes(content)).hexdigest()}
+        write_atomically(folder / MANIFEST, to_text({**manifest, "files": dict(sorted(files.items()))}))
+        return path
+
+
 def clear(directory: str | os.PathLike[str]) -> None:
     """Remove the files that the manifest of a directory lists, and the manifest; nothing else.
 

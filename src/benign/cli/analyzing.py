@@ -25,6 +25,7 @@ from benign.cli.options import (
     StepOption,
 )
 from benign.cli.ranges import FORMS, one_step_size, tell_spacing
+from benign.clock import NO_LIMIT
 from benign.errors import BudgetError, OutputError, ProblemError
 
 EtaOption = Annotated[
@@ -73,6 +74,10 @@ RecommendOption = Annotated[
     bool, typer.Option("--recommend", help="Say as well which variant and step size do better.")
 ]
 
+ReportOption = Annotated[
+    bool, typer.Option("--report", help="Write report.html to --out as well: one page, for people.")
+]
+
 
 def register() -> None:
     """Add the subcommand to the application."""
@@ -96,6 +101,7 @@ def analyze(
     start: StartOption = "mean",
     normalize_costs: NormalizeOption = False,
     recommend: RecommendOption = False,
+    report: ReportOption = False,
 ) -> None:
     """Find the local minima of a family, proved where that can be; the verdict, the smallest epsilon.
 
@@ -117,6 +123,8 @@ def analyze(
         "seed": seed,
         "start": _start(start),
     }
+    if report:
+        _require_report(out)
     if recommend and json:
         raise ProblemError("--recommend prints text; `benign recommend --json` is for machines")
     if recommend and eta is not None:
@@ -133,9 +141,13 @@ def analyze(
     if not json:
         tell_spacing(eta)
         showing.advise(file, family, problems[0], outcome.results, wanted=recommend, clock=clock)
-        if outcome.written:
-            tell_written(outcome.written)
-            showing.say_what_was_checked(outcome.results)
+    if report and out is not None and outcome.results:
+        from benign.cli import reporting
+
+        outcome.written.append(reporting.write(out, None, still=False, clock=NO_LIMIT))
+    if not json and outcome.written:
+        tell_written(outcome.written)
+        showing.say_what_was_checked(outcome.results)
     if outcome.unsaved:
         raise OutputError("\n".join(outcome.unsaved), written=outcome.written)
     if outcome.refused:
@@ -153,6 +165,15 @@ def _start(text: str) -> Any:
         return json_module.loads(text)
     except ValueError:
         return text.strip().casefold()
+
+
+def _require_report(out: Path | None) -> None:
+    """Refuse, before any work, a page that could not be made."""
+    if out is None:
+        raise ProblemError("--report needs --out, the directory that the page is about")
+    from benign.report.page import template
+
+    template()
 
 
 def _level(text: str) -> float:

@@ -13,7 +13,9 @@ from benign.cli import (
     certifying,
     checking,
     examples,
+    exploring,
     recommending,
+    reporting,
     reproducing,
     training,
 )
@@ -44,6 +46,8 @@ for _verb in (
     adapting,
     bifurcation,
     recommending,
+    reporting,
+    exploring,
     reproducing,
     examples,
 ):

@@ -135,4 +135,17 @@ def below_scene(landscape: LandscapeBelow) -> Scene:
         headline,
         setting_of(objective),
         landscape.level if 0 < landscape.level < np.inf else None,
+        _caption(landscape),
     )
+
+
+def _caption(landscape: LandscapeBelow) -> str:
+    """What of the picture is proved."""
+    met = " Minima that only the search met, saddles" if landscape.unproved else " Saddles"
+    rest = f"{met} and lines are observed."
+    if landscape.level == np.inf:
+        return f"Proved: the minima, and that there is no other.{rest}"
+    if landscape.level > 0:
+        level = outward(landscape.level, 4, down=True)
+        return f"Proved: the minima, and that there is no other with h ≤ {level}.{rest}"
+    return f"Proved: the minima that are listed, and not that there are no others.{rest}"

@@ -15,6 +15,7 @@ from benign.cli import (
     examples,
     recommending,
     reproducing,
+    studying,
     training,
 )
 from benign.cli.common import app as app
@@ -45,6 +46,7 @@ for _verb in (
     bifurcation,
     recommending,
     reproducing,
+    studying,
     examples,
 ):
     _verb.register()

@@ -1,0 +1,34 @@
+"""A cell that is a run of training: what an algorithm reaches on a family in so many meta-steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from benign.studies.study import Study
+from benign.studies.tasks import optima
+from benign.studies.work import etas_of, families_of
+
+
+def trained(study: Study, columns: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The columns of one cell; h is what the tasks cost after adaptation, whatever was minimised."""
+    from benign.training.train import train
+
+    families = families_of(study, columns)
+    eta = float(etas_of(study, columns, families)[0])
+    found = train(
+        families.exact(0),
+        str(columns["algorithm"][0]),
+        eta=eta,
+        shots=int(columns["shots"][0]),
+        steps=study.measure.steps,
+        seed=int(columns["seed"][0]),
+    )
+    return {
+        "cost": found.value,
+        "gap": found.gap,
+        "regret": found.value - float(optima(families).cost.mean()),
+        "meta_steps": found.steps,
+        "rested": int(found.stop.name == "GRADIENT"),
+    }

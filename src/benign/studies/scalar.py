@@ -67,10 +67,9 @@ def _measured(
     found = count > 0
     minimum = np.where(found, seen.minimum, np.nan)
     verdict = np.where(seen.epsilon <= ALIKE * np.abs(minimum), BENIGN, SPURIOUS)
-    best = _best(seen, len(families))
     known = optima(families)
     regret = minimum - known.cost.mean(axis=1)
-    variance, curvature = _at_best(families, eta, best)
+    variance, curvature = _at_best(families, eta, _best(families, eta, seen))
     return {
         "minimisers": count,
         "minimum": minimum,
@@ -83,11 +82,16 @@ def _measured(
     }
 
 
-def _best(seen: Lines, F: int) -> Array:
-    """The best minimiser of each family; NaN without one."""
-    best = np.full(F, np.nan)
-    of_least = seen.value == seen.minimum[seen.family]
-    best[seen.family[of_least][::-1]] = seen.W[of_least][::-1]
+def _best(families: Families, eta: Array, seen: Lines) -> Array:
+    """The best minimiser of each family, of several alike the safest; NaN without one."""
+    best = np.full(len(families), np.nan)
+    least = seen.minimum[seen.family]
+    alike = seen.value - least <= ALIKE * np.abs(least)
+    family, W = seen.family[alike], seen.W[alike]
+    numbers = tuple(getattr(families, name)[family, :, 0, 0] for name in FIELDS)
+    bend = eta[family] * _derivatives(numbers, W[:, None])[1].max(axis=1)
+    order = np.argsort(-bend, kind="stable")  # the last one that is written stays
+    best[family[order]] = W[order]
     return best
 
 

@@ -51,6 +51,14 @@ SETTINGS = {
     "seed": Setting("whole", 0, "which of the random families", low=0, high=2**63 - 1),
     "normalize": Setting("flag", False, "whether the costs of the tasks are scaled to one least cost"),
     "proof": Setting("number", 0.0, "share of the cells that are proved as well", low=0, high=1),
+    "beta": Setting(
+        "number",
+        0.0,
+        "meta-step of training; 0: by Armijo's rule, or BETA / the mean curvature",
+        unit="gain per gradient",
+        low=0,
+        high=1e12,
+    ),
     "algorithm": Setting("word", "", "algorithm of training", words=ALGORITHMS),
 }
 """All but the numbers of a generator."""

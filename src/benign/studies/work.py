@@ -91,7 +91,7 @@ def run_batch(study: Study, store: Store, number: int, *, retry: bool = False) -
 
 def measure(study: Study, cells: Array) -> Found:
     """What is measured of some cells of one batch; those that fail have a reason."""
-    if study.measure.limit is not None and _one_by_one(study):
+    if study.measure.limit is not None and not _is_batched(study, cells):
         from benign.studies.isolated import measure_within
 
         return measure_within(study, cells, study.measure.limit)
@@ -102,7 +102,7 @@ def measured(study: Study, cells: Array) -> Found:
     """The same, in this process and without a limit."""
     began = time.perf_counter()
     found = Found.nothing(study, len(cells))
-    if not _one_by_one(study):
+    if _is_batched(study, cells):
         try:
             values = _together(study, cells)
         except OutputError:
@@ -141,17 +141,13 @@ def _failed(found: Found, error: Exception) -> Found:
     return found
 
 
-def _one_by_one(study: Study) -> bool:
-    """Whether cells are looked at one after another."""
-    return study.trains or study.kind is None or not _is_scalar(study)
-
-
-def _is_scalar(study: Study) -> bool:
-    if study.base is not None:
-        n, m = study.base.B.shape
-    else:
-        n, m = (max(study.axes.get(name, [study.value(name)])) for name in ("n", "m"))
-    return n == m == 1 and max(study.axes.get("shots", [study.value("shots")])) == 1
+def _is_batched(study: Study, cells: Array) -> bool:
+    """Whether cells are looked at together; those of a batch are of one size."""
+    if study.trains or study.kind is None:
+        return False
+    first = study.columns_of(cells[:1])
+    n, m = study.base.B.shape if study.base is not None else (first["n"][0], first["m"][0])
+    return n == m == 1 and first["shots"][0] == 1
 
 
 # --- families ---------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ class Wanted:
     x: str
     y: str
     value: str
-    by: str
+    by: tuple[str, ...]
 
 
 def draw_study(store: Store, asked: dict[str, str]) -> Figure:
@@ -95,14 +95,15 @@ def _wanted(study: Study, asked: dict[str, str]) -> Wanted:
     y = said.get("y", others[0] if others else "") if kind == "phase" else ""
     value = said.get("value", "cost" if study.trains else "benign")
     by = said.get("by", "")
-    for name, one in (("x", x), ("y", y), ("by", by)):
+    apart = tuple(name.strip() for name in by.split(",") if name.strip())
+    for name, one in (("x", x), ("y", y), *(("by", one) for one in apart)):
         if one and one not in names:
             raise ProblemError(f"{name}: {quoted(one)} is none of the axes {', '.join(names)}")
     if kind == "phase" and not y:
         raise ProblemError("y: a phase diagram needs two axes; choose kind = lines")
-    if len({x, y, by} - {""}) < len([one for one in (x, y, by) if one]):
+    if len({x, y, *apart} - {""}) < len([one for one in (x, y, *apart) if one]):
         raise ProblemError("x, y, by: one axis is named twice")
-    return Wanted(kind, x, y, value, by)
+    return Wanted(kind, x, y, value, apart)
 
 
 # --- values -----------------------------------------------------------------------------------
@@ -179,9 +180,9 @@ def _band(values: np.ndarray, is_share: bool) -> tuple[np.ndarray, np.ndarray, n
 def _phase(study: Study, wanted: Wanted, values: np.ndarray) -> Figure:
     from benign.views.figure import Picture
 
-    panels = study.axes[wanted.by][:MOST_PANELS] if wanted.by else [None]
-    means = _mean(_ordered(study, values, wanted.by, wanted.y, wanted.x))
-    means = means if wanted.by else means[None]
+    panels = _apart(study, wanted)[:MOST_PANELS]
+    means = _mean(_ordered(study, values, *wanted.by, wanted.y, wanted.x))
+    means = means.reshape(-1, *means.shape[-2:])
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure = Picture(figsize=(1.7 + 4.6 * columns, 1.6 + 4.0 * rows), dpi=150, layout="constrained")
@@ -191,8 +192,8 @@ def _phase(study: Study, wanted: Wanted, values: np.ndarray) -> Figure:
     low, high = _range(means, wanted.value)
     for axes, panel, mean in zip(grid, panels, means, strict=False):
         mesh = _map(axes, study, wanted, mean, low, high)
-        if panel is not None:
-            axes.set_title(f"{_label(wanted.by)} = {_said(panel)}", fontsize=11)
+        if panel:
+            axes.set_title(panel, fontsize=11)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     bar = figure.colorbar(mesh, ax=list(grid[: len(panels)]), pad=0.02)  # type: ignore[possibly-undefined]
@@ -274,9 +275,9 @@ def _is_geometric(line: np.ndarray) -> bool:
 def _lines(study: Study, wanted: Wanted, values: np.ndarray) -> Figure:
     from benign.views.figure import Picture
 
-    lines = study.axes[wanted.by][:MOST_LINES] if wanted.by else [None]
-    shaped = _ordered(study, values, wanted.by, wanted.x)
-    shaped = shaped if wanted.by else shaped[None]
+    lines = _apart(study, wanted)[:MOST_LINES]
+    shaped = _ordered(study, values, *wanted.by, wanted.x)
+    shaped = shaped.reshape(-1, *shaped.shape[-2:])
     x = _numbers(study.axes[wanted.x])
     is_share = wanted.value in SHARES
     figure = Picture(figsize=(9.0, 5.4), dpi=150, layout="constrained")
@@ -285,7 +286,7 @@ def _lines(study: Study, wanted: Wanted, values: np.ndarray) -> Figure:
     for i, (line, found) in enumerate(zip(lines, shaped, strict=False)):
         middle, low, high = _band(found, is_share) if wanted.kind == "lines" else _interval(found)
         colour = LINES[i % len(LINES)]
-        label = None if line is None else f"{_label(wanted.by)} = {_said(line)}"
+        label = line or None
         if words:
             at = x + (i - (len(lines) - 1) / 2) * 0.6 / max(1, len(lines))
             axes.errorbar(
@@ -328,6 +329,18 @@ def _interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     error = np.sqrt(square / np.maximum(count - 1, 1) / np.maximum(count, 1))
     half = np.where(count > 1, t.ppf(0.975, np.maximum(count - 1, 1)) * error, 0.0)
     return mean, mean - half, mean + half
+
+
+def _apart(study: Study, wanted: Wanted) -> list[str]:
+    """What each panel or line is of."""
+    made = [""]
+    for name in wanted.by:
+        made = [
+            f"{one}, {_label(name)} = {_said(x)}".removeprefix(", ")
+            for one in made
+            for x in study.axes[name]
+        ]
+    return made
 
 
 # --- words ------------------------------------------------------------------------------------

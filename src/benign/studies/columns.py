@@ -52,7 +52,7 @@ LANDSCAPE = (
     Column("success", "f4", "1", "share of starts, uniform over the feasible gains, that end globally"),
     Column("regret", "f8", "cost", "min h less the mean of the tasks' own least costs"),
     Column("variance", "f8", "cost", "V of Theorem H at the best minimiser, a bound of h − inf h"),
-    Column("curvature", "f8", "1", "the greatest ηC'' of a task at the best minimiser; safe below 1"),
+    Column("curvature", "f8", "1", "the greatest ηC'' of a task at the best, safest minimiser"),
     Column("proved", "i1", "1", "the same by proof; none where no proof was asked for", VERDICTS),
     Column("epsilon_low", "f8", "cost", "ε is proved to be at least this"),
     Column("epsilon_high", "f8", "cost", "ε is proved to be at most this"),

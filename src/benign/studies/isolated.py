@@ -13,6 +13,7 @@ import selectors
 import subprocess
 import sys
 import time
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,8 @@ def serve() -> None:
     except BenignError as error:
         answer({"error": str(error)})
         return
+    if study.kind is None or study.trains:
+        import_module("jax")  # the first of the cells is not to wait for it
     answer({"ready": True})
     for line in lines:
         found = measured(study, np.array([json.loads(line)["cell"]]))

@@ -76,6 +76,8 @@ def frame(store: Store) -> Any:
         values = store.whole(column.name).reshape(-1)[looked]
         if column.words:
             values = np.array(column.words)[values]
+        elif column.kind.startswith("i"):
+            values = np.where(values == column.fill, np.nan, values)
         made[column.name if column.name not in made else f"measured {column.name}"] = values
     made["status"] = np.array(STATES)[status[looked]]
     return pandas.DataFrame(made)

@@ -13,6 +13,9 @@ from benign.studies.work import etas_of, families_of
 BETA = 0.2
 """The meta-step of an algorithm whose directions are no gradient, times ‖∇²C(W*)‖ of a mean task."""
 
+PROXIMAL = ("imaml", "minibatch-prox")
+"""Algorithms that adapt by a proximal step; its λ is 1/η, which is the gradient step to first order."""
+
 SEARCHING = ("maml", "normalized-maml")
 """Algorithms with an objective that Armijo's rule can search along."""
 
@@ -33,6 +36,7 @@ def trained(study: Study, columns: dict[str, np.ndarray]) -> dict[str, Any]:
         algorithm,
         eta=eta,
         shots=int(columns["shots"][0]),
+        lam=1 / eta if algorithm in PROXIMAL else None,
         beta=beta or _meta_step(algorithm, families),
         steps=study.measure.steps,
         seed=int(columns["seed"][0]),

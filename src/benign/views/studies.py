@@ -42,6 +42,7 @@ SHOWN = {
     "tasks": "number of tasks k",
     "n": "states n",
     "m": "inputs m",
+    "normalize": "costs normalised",
 }
 
 LINES = (BLUE, ORANGE, GREEN, PURPLE, SKY, GREY, INK)
@@ -293,7 +294,9 @@ def _lines(study: Study, wanted: Wanted, values: np.ndarray) -> Figure:
                 at, middle, [middle - low, high - middle], fmt="o", color=colour, capsize=3, label=label
             )
         else:
-            axes.plot(x, middle, "-o", ms=3.5, color=colour, lw=1.7, label=label)
+            # Lines that lie on one another are all seen: the later ones are thinner.
+            width = 1.4 + 0.9 * (len(lines) - 1 - i)
+            axes.plot(x, middle, "-o", ms=width + 2, color=colour, lw=width, label=label)
             axes.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
     if words:
         axes.set_xticks(x, [_said(value) for value in study.axes[wanted.x]], rotation=20, ha="right")

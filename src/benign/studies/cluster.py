@@ -6,6 +6,7 @@ million cells therefore begins at once, and memory does not grow with the cells.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -27,7 +28,11 @@ UNDER_WAY = 4
 DEATHS = 3
 """Workers that may die over a batch before its cells count as failed."""
 
-CONNECTING = 30.0
+CONNECTING, WORKERS = 10.0, 600.0
+"""Seconds that a scheduler is waited for, and its first worker: one may stand in a queue."""
+
+LOGGERS = ("distributed", "distributed.client", "distributed.scheduler", "distributed.core", "tornado")
+"""What is told of a cluster is told once, by us."""
 
 
 class ClusterError(BenignError, OSError):
@@ -128,15 +133,16 @@ def _client(workers: int, scheduler: str | None) -> Iterator[tuple[Any, Any]]:
     settings = {
         "distributed.scheduler.allowed-failures": DEATHS - 1,
         "distributed.worker.daemon": False,  # a cell with a limit has a process of its own
-        "distributed.comm.timeouts.connect": f"{CONNECTING:g}s",
         "distributed.client.scheduler-info-interval": "10s",
         "distributed.nanny.environ": {"PYTHONPATH": path},
-        "logging": {"distributed": "critical"},
     }
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     with dask.config.set(settings):
         cluster = None
         try:
             if scheduler is None:
+                _hush()
                 cluster = distributed.LocalCluster(
                     n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None,
                     memory_limit=0, silence_logs=50, host="127.0.0.1",
@@ -160,9 +166,17 @@ def _client(workers: int, scheduler: str | None) -> Iterator[tuple[Any, Any]]:
                 cluster.close(timeout=10)
 
 
+def _hush() -> None:
+    """An interrupt ends this process at once: what tidies up after it is not to tell of semaphores."""
+    said = "ignore::UserWarning:multiprocessing.resource_tracker"
+    rest = os.environ.get("PYTHONWARNINGS", "")
+    if said not in rest:
+        os.environ["PYTHONWARNINGS"] = f"{rest},{said}".lstrip(",")
+
+
 def _await_workers(client: Any, scheduler: str) -> None:
     try:
-        client.wait_for_workers(1, timeout=CONNECTING)
+        client.wait_for_workers(1, timeout=WORKERS)
     except TimeoutError:
         raise ClusterError(f"scheduler: the cluster at {scheduler} has no worker; start some") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +47,12 @@ SHOWN = {
 }
 
 LINES = (BLUE, ORANGE, GREEN, PURPLE, SKY, GREY, INK)
+
+BINARY = tuple(name for name in SHARES if name != "success")
+"""Of which each cell says yes or no."""
+
+WIDE = 1e3
+"""What differs by more than this factor is shown on a logarithmic scale."""
 
 MOST_PANELS, MOST_LINES = 6, 7
 
@@ -283,9 +290,12 @@ def _lines(study: Study, wanted: Wanted, values: np.ndarray) -> Figure:
     is_share = wanted.value in SHARES
     figure = Picture(figsize=(9.0, 5.4), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    words = _is_words(study.axes[wanted.x])
+    words, means = _is_words(study.axes[wanted.x]), []
     for i, (line, found) in enumerate(zip(lines, shaped, strict=False)):
-        middle, low, high = _band(found, is_share) if wanted.kind == "lines" else _interval(found)
+        middle, low, high = (
+            _band(found, wanted.value in BINARY) if wanted.kind == "lines" else _interval(found)
+        )
+        means.append(middle[np.isfinite(middle)])
         colour = LINES[i % len(LINES)]
         label = line or None
         if words:
@@ -302,15 +312,18 @@ def _lines(study: Study, wanted: Wanted, values: np.ndarray) -> Figure:
         axes.set_xticks(x, [_said(value) for value in study.axes[wanted.x]], rotation=20, ha="right")
     elif _is_geometric(x):
         axes.set_xscale("log")
+    known = np.concatenate(means)
     if is_share:
         axes.set_ylim(-0.03, 1.03)
+    elif known.size and known.min() > 0 and known.max() > WIDE * known.min():
+        axes.set_yscale("log")
     axes.set_xlabel(_label(wanted.x))
     axes.set_ylabel(_value_label(wanted.value))
     bands = (
         "mean, 95 %"
         if wanted.kind == "compare"
         else "95 %"
-        if is_share
+        if wanted.value in BINARY
         else "median, quantiles .1 to .9"
     )
     axes.set_title(
@@ -355,9 +368,9 @@ def _label(name: str) -> str:
 
 def _value_label(name: str) -> str:
     if name in DERIVED:
-        return DERIVED[name]
+        return fill(DERIVED[name], 46)
     meanings = {column.name: column.meaning for trains in (False, True) for column in columns(trains)}
-    return for_picture(meanings.get(name, name))
+    return fill(for_picture(meanings.get(name, name)), 46)
 
 
 def _title(study: Study) -> str:

@@ -11,7 +11,8 @@ import typer
 
 from benign.cli.bars import counting
 from benign.cli.began import clock as clock_of
-from benign.cli.common import UNDECIDED, app, tell_json, tell_written
+from benign.cli.common import UNDECIDED, app
+from benign.cli.keeping import tell_json, tell_written
 from benign.cli.options import JsonOption, files
 from benign.interrupts import keeping
 from benign.text import clean_lines

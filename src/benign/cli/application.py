@@ -17,6 +17,7 @@ from benign.cli import (
     recommending,
     reporting,
     reproducing,
+    studying,
     training,
 )
 from benign.cli.common import app as app
@@ -49,6 +50,7 @@ for _verb in (
     reporting,
     exploring,
     reproducing,
+    studying,
     examples,
 ):
     _verb.register()

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from benign.kernels import lines
 from benign.meta import batched
 from benign.results.landscape import Kind
-from benign.results.observed import kind_of
+from benign.results.met import kind_of
 from benign.searches.descent import ARMIJO, Field, polish
 
 if TYPE_CHECKING:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from alterations import Change, Document, Rng, beyond, pick, slight
+from fractions import Fraction
+
+from alterations import Change, Document, Rng, beyond, pick, scaled, slight
 
 from benign.errors import BenignError
 from benign.exact.documents import problem_from_json
@@ -98,6 +100,7 @@ def other_claim(d: Document, rng: Rng) -> None:
         "proposition 2",
         "regret bound",
         "quantitative form",
+        "theorem S",
     ]
     d["claim"] = pick(rng, [name for name in names if name != d["claim"]])
 
@@ -110,3 +113,43 @@ ONE_GAIN: dict[str, Change] = {
 }
 
 STATIONARY: dict[str, Change] = {**ONE_GAIN, "at another point": gain_elsewhere}
+
+
+def convex_moved(d: Document, rng: Rng) -> None:
+    """The gains on which h is said to be convex: wider by a float or far, moved, or others."""
+    u, v = d["convex"]
+    by = (abs(u) + abs(v)) * abs(float(slight(rng)))
+    d["convex"] = pick(
+        rng,
+        [
+            [u - by, v + by],
+            [u - by, v],
+            [u, v + by],
+            [u + by, v + by],
+            [-1e3, 1e3],
+            [beyond(u, -50), v],
+            d["W"],
+        ],
+    )
+
+
+def point_elsewhere(d: Document, rng: Rng) -> None:
+    """The point beside itself, within the gains that are named."""
+    (u, v), t = d["convex"], float(rng.random())
+    w = u + t * (v - u)
+    d["W"] = pick(rng, [[w, w], [u, w], [w, v], [d["W"][1], v]])
+
+
+def larger_step(d: Document, rng: Rng) -> None:
+    """A step that is larger, by little or by much, while the rest is left."""
+    d["problem"]["step"]["eta"] = scaled(
+        d["problem"]["step"]["eta"], Fraction(float(1 + 10.0 ** rng.uniform(-12, 2)))
+    )
+
+
+SAFE_GAINS: dict[str, Change] = {
+    "the gains moved": convex_moved,
+    "the point elsewhere": point_elsewhere,
+    "a larger step": larger_step,
+    "another claim": other_claim,
+}

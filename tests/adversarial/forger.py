@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from alterations import FORM, PROBLEM, Change, Document, Rng
 from forged_below import BELOW_A_LEVEL
-from forged_gain import ONE_GAIN, STATIONARY
+from forged_gain import ONE_GAIN, SAFE_GAINS, STATIONARY
 from forged_line import ENUMERATIONS
 from forged_pairs import NO_FEASIBLE_GAIN, SPURIOUS_MINIMA
 from forged_points import STATIONARY_LISTS
@@ -31,6 +31,7 @@ from benign.certificates.points import STATIONARY_POINTS
 from benign.certificates.pointwise import CLAIMS as POINTWISE
 from benign.certificates.quantitative import QUANTITATIVE
 from benign.certificates.regret import REGRET
+from benign.certificates.single import THEOREM_S
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import CertificateError
 from benign.verdict import Status
@@ -47,6 +48,7 @@ FORGERIES: dict[str, dict[str, Change]] = {
     SPURIOUS: SPURIOUS_MINIMA,
     STATIONARY_POINTS: STATIONARY_LISTS,
     INFEASIBLE: NO_FEASIBLE_GAIN,
+    THEOREM_S: SAFE_GAINS,
 }
 """By claim: the alterations that are its own; those of the problem and the form are made to all."""
 

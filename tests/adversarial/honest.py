@@ -24,6 +24,7 @@ from benign.certificates.pointwise import NON_SINGULAR, PROPOSITION_2, THEOREM_2
 from benign.certificates.quantitative import QUANTITATIVE
 from benign.certificates.reading import Refused
 from benign.certificates.regret import REGRET
+from benign.certificates.single import THEOREM_S
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import BenignError, InfeasibleError, ProblemError
 from benign.exact.problem import Plant, Problem, Task, make_family, make_step
@@ -351,6 +352,19 @@ def conflicting(rng: Rng) -> Document | None:
     return None if found is None else found.certificate
 
 
+def safe(rng: Rng) -> Document:
+    """One minimum where steps are small, of tasks that may differ much."""
+    while True:
+        plants = [scalar_plant(*_numbers(rng)) for _ in range(int(rng.integers(1, 4)))]
+        problem = scalar_problem(plants, eta=f"{10.0 ** rng.uniform(-4, -1):.2g}")
+        centre = float(rng.choice([p.A[0][0] for p in plants])) / 2
+        for W in (centre, *np.linspace(-0.5, 1.5, 9)):
+            try:
+                return as_read(certify(problem, float(W), THEOREM_S))
+            except BenignError:
+                continue
+
+
 Source = Callable[[Rng], Document]
 
 SOURCES: dict[str, Source] = {
@@ -362,5 +376,6 @@ SOURCES: dict[str, Source] = {
     SPURIOUS: spurious,
     STATIONARY_POINTS: stationary_list,
     INFEASIBLE: infeasible,
+    THEOREM_S: safe,
 }
 """By claim: an honest certificate from a random problem."""

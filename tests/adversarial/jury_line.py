@@ -293,3 +293,30 @@ def share_of(d: Document, regret: Any, least: Any) -> str:
     if not least > 0:
         return "nothing is a share of zero"
     return "" if regret / least <= share else f"the share is {float(regret / least)!r}"
+
+
+@judge("theorem S")
+def one_minimum(d: Document, q: Question) -> str:
+    """On [u, v] ηC'' ≤ 0.28 for every task; where that is so, h' vanishes once, in W, and rises."""
+    if q.shape != (1, 1) or q.kind != "gradient" or q.shots != 1 or q.f != q.g:
+        raise NoClaimError("not what the theorem is about")
+    line, theta = Line(q), MP.mpf(28) / 100
+    (u, v), (lo, hi) = (tuple(map(mpf, pair(d[key]))) for key in ("convex", "W"))
+    if MP.inf in (u, v, -u, -v):
+        raise NoClaimError("gains without an end")
+
+    def safe(w: Any) -> bool:
+        slopes = [g(w) for g in line.g]
+        return all(s is not None and line.eta * s[2] <= theta for s in slopes)
+
+    for w in (u, v):
+        if not safe(w):
+            return f"ηC'' exceeds 0.28 at {float(w)!r}"
+    here = [line(w) for w in (lo, hi)]
+    if any(x is None for x in here) or not here[0][1] <= 0 <= here[1][1]:
+        return "h' does not change sign in W"
+    points = [at for at, _, _ in search(d["problem"]).roots if safe(at)]
+    if any(not lo - EQUAL <= at <= hi + EQUAL for at in points):
+        return f"h' vanishes at {[float(at) for at in points]}"
+    slopes = [line(u + (v - u) * i / 40)[1] for i in range(41)]
+    return "" if all(a < b for a, b in itertools.pairwise(slopes)) or u == v else "h' does not rise"

@@ -249,6 +249,15 @@ def _percent(text: str, share: float) -> None:
     assert 100 * Fraction(share) <= parsed(text) <= 111 * Fraction(share)
 
 
+def _one(m: re.Match[str], facts: Facts) -> None:
+    """Gains that are named are within those that were shown to be safe; the point is enclosed."""
+    assert parsed(m["theta"]) == Fraction(28, 100)
+    u, v = (parsed(x) for x in m["convex"].strip("[]").split(", "))
+    first, last = map(Fraction, facts.gain)
+    assert first <= u <= v <= last
+    between(m["W"], *facts.points[0][1][0])
+
+
 def _listed(m: re.Match[str], facts: Facts) -> None:
     """One line of `str(landscape)`: a point of the list, the next one."""
     kind, W, h = facts.points[facts.read]
@@ -364,6 +373,9 @@ FORMS = [
      r"never raises h", _share),
     (r"  proved: a method that never raises h and starts at [a-z ]+ ends (?:within "
      rf"(?P<share>{NUMBER}) % of the least h \(|with )h − inf h ≤ (?P<gap>{NUMBER})\)?", _start),
+    (rf"where ηC'' ≤ (?P<theta>{NUMBER}) for every task, gains that hold all of (?P<convex>{SPAN}), h "
+     rf"is strictly convex and has exactly one stationary point, a local minimiser in (?P<W>{SPAN})",
+     _one),
     (rf"  (?P<kind>[a-z ]+?) +W = (?P<W>{SHOWN})  h = (?P<h>{SHOWN})", _listed),
     (rf"  (?P<kind>minimum)  h = (?P<h>{SHOWN})  W = \[(?P<W>.*)\]", _listed),
     (rf"  undecided      W in (?P<W>{SPAN})", _doubt),

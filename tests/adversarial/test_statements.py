@@ -16,6 +16,7 @@ from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.points import STATIONARY_POINTS
 from benign.certificates.pointwise import CLAIMS as POINTWISE
 from benign.certificates.regret import prove_scalar
+from benign.certificates.single import THEOREM_S
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import ProblemError
 from benign.exact import rounding
@@ -192,6 +193,13 @@ def test_what_is_said_of_a_global_minimiser_with_several_entries(claim):
     document = pointwise_rows(np.random.default_rng(3), claim)
     facts = Facts(points=[("minimum", [tuple(x) for row in document["W"] for x in row], (0.0, 0.0))])
     understand(check(document).statement, facts)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_said_where_one_minimum_is_proved(seed):
+    document = SOURCES[THEOREM_S](np.random.default_rng([7, seed]))
+    point = ("minimum", [tuple(document["W"])], (0.0, 0.0))
+    understand(check(document).statement, Facts(gain=document["convex"], points=[point]))
 
 
 # --- below a level ---------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -148,3 +149,51 @@ def test_what_no_gain_of_two_entries_survives_is_proved_by_boxes(monkeypatch):
     for task in gentle["problem"]["tasks"]:
         task["cost"]["B"][-1] = ["1"]
     assert not check(sealed(gentle))
+
+
+# --- the fewest tasks that conflict ------------------------------------------------------------
+
+
+def companions(*shifts: tuple[str, str]) -> Problem:
+    """Oscillators z² + p₁z + p₀ whose coefficients the gain shifts: triangles of gains, shifted."""
+    tasks = []
+    for i, (p1, p0) in enumerate(shifts):
+        A = [[0, 1], [-Fraction(p0), -Fraction(p1)]]
+        one = [[1, 0], [0, 1]]
+        plant = Plant(*map(matrix, (A, [[0], [1]], one, [[1]], one)))
+        tasks.append(Task(f"oscillator {i}", plant))
+    return Problem(make_family(tasks), make_step("gradient", "1/1000"))
+
+
+THREE = (("0", "0"), ("-1.7", "-0.4"), ("1.7", "-0.4"))
+"""The triangles y < 1, y > |x| − 1, shifted: any two meet, and no gain is in all three."""
+
+
+def test_three_tasks_conflict_of_which_no_two_do():
+    error = conflict(companions(*THREE))
+    assert error is not None
+    assert check(as_read(error)), check(as_read(error))
+    assert set(error.tasks) == {"oscillator 0", "oscillator 1", "oscillator 2"}
+    for left_out in range(3):
+        assert conflict(companions(*(x for i, x in enumerate(THREE) if i != left_out))) is None
+
+
+def test_of_many_tasks_the_fewest_that_conflict_are_named():
+    """Beside the three, tasks 3 and 5 exclude each other: whatever vertex is found, two are named."""
+    many = companions(*THREE, ("4", "0"), ("0.1", "0.1"), ("-4", "0"))
+    error = conflict(many)
+    assert error is not None
+    assert len(error.tasks) == 2
+    first, last = (Fraction(many.tasks[int(name[-1])].g.A[1][1]) for name in error.tasks)
+    assert abs(first - last) > 3  # two triangles whose tops are less than 4 wide
+    assert check(as_read(error)), check(as_read(error))
+
+
+def test_a_conflict_is_found_and_proved_in_less_than_two_seconds():
+    for name in ("six states", "nine states"):
+        conflict(FARKAS[name])  # SciPy is loaded
+        began = time.perf_counter()
+        error = conflict(FARKAS[name])
+        assert error is not None
+        assert check(as_read(error))
+        assert time.perf_counter() - began < 2

@@ -9,6 +9,7 @@ from benign.certificates import (
     points,
     quantitative,
     regret,
+    single,
     spurious,
     theorems,
 )
@@ -25,5 +26,6 @@ CLAIMS: dict[str, Claim] = {
         *theorems.ROWS,
         regret.CLAIM,
         quantitative.CLAIM,
+        single.CLAIM,
     )
 }

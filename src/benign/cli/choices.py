@@ -36,6 +36,7 @@ CLAIMS = (
     "proposition 2",
     "regret bound",
     "quantitative form",
+    "theorem S",
 )
 FIGURES = ("1", "2", "2a", "2b", "3a", "3b", "3c", "3d")
 STARTS = ("mean", "random")

@@ -18,12 +18,14 @@ from benign.certificates.pointwise import Proved, piece_of, piece_slope, prove_p
 from benign.certificates.quantitative import QUANTITATIVE
 from benign.certificates.reading import Bounds, Refused
 from benign.certificates.regret import REGRET, prove_scalar
+from benign.certificates.single import THEOREM_S
 from benign.errors import ClaimError, ProblemError
 from benign.exact.documents import problem_from_json, problem_to_json
 from benign.exact.numbers import exact
 from benign.exact.pieces import pieces
 from benign.exact.problem import Problem
 from benign.prove.near import NEAR, Near
+from benign.prove.single import single
 
 STATIONARY = pointwise.CLAIMS
 """The claims about a stationary point, strongest first."""
@@ -34,8 +36,8 @@ BOUNDS: dict[str, Callable[[Problem, Rows], Proved]] = {
 }
 """The claims for more than one state or input."""
 
-CLAIMS = (*STATIONARY, REGRET, QUANTITATIVE)
-"""All claims about one gain."""
+CLAIMS = (*STATIONARY, REGRET, QUANTITATIVE, THEOREM_S)
+"""All claims about one gain; the last speaks of the gains around it as well."""
 
 LONGEST = 40
 """Characters of a name that are looked at."""
@@ -53,14 +55,15 @@ def certify(objective: Any, W: Any, claim: str | None = None) -> dict[str, Any]:
         W: for one state and one input the gain, or a float near the stationary point that is meant;
             otherwise the gain, (m, n), as an array or a list of rows.
         claim: one of `CLAIMS`, in letters of either case. None tries them, strongest first, but not
-            the quantitative form. The regret bound comes last and applies to any gain of the domain.
+            the quantitative form nor theorem S. The regret bound comes last and applies to any gain of
+            the domain.
 
     Raises:
         ClaimError: the conditions are not met; the message gives each claim's reason.
         ProblemError: the problem is not one that a proof covers.
 
     Source: Theorems 1 to 3 and Propositions 1 and 2 of arXiv 2006.00453; the non-singular form,
-    the regret bound and the quantitative form are ours.
+    the regret bound, the quantitative form and theorem S are ours.
     """
     problem: Problem = objective if isinstance(objective, Problem) else objective.problem
     claim = None if claim is None else _named(claim)
@@ -80,6 +83,8 @@ def _about_scalar(problem: Problem, W: Any, claim: str | None) -> dict[str, Any]
     for name in (*STATIONARY, REGRET) if claim is None else (claim,):
         try:
             with ctx.workprec(PRECISION):
+                if name == THEOREM_S:
+                    return single(problem, gain)
                 if name == REGRET:
                     return {"claim": name, "W": [gain, gain], "gap": prove_scalar(problem, gain).gap}
                 require_family(problem, name)

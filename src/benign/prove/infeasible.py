@@ -7,6 +7,7 @@ then solved for, and their sum looked at, in exact numbers.
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import combinations, islice
 from math import gcd, lcm
 
 import numpy as np
@@ -32,6 +33,12 @@ TOUCHING = 1e-7
 THRESHOLDS = (1e-9, 1e-12, 1e-6)
 """Weights below this, of a sum of one, are taken for zero; tried in turn."""
 
+MOST_SUBSETS = 400
+"""Sets of fewer tasks that are looked at, for the fewest that conflict."""
+
+Weights = list[tuple[int, int, int]]
+"""(task, inequality, weight)."""
+
 
 def conflict(problem: Problem, clock: Clock = NO_LIMIT) -> InfeasibleError | None:
     """A proof that no gain stabilises the adaptation plants of all tasks, if this one shows it.
@@ -43,7 +50,7 @@ def conflict(problem: Problem, clock: Clock = NO_LIMIT) -> InfeasibleError | Non
     weights = _farkas(problem, clock)
     if weights is None:
         return None
-    names = [problem.tasks[i].name for i in sorted({task for task, _, _ in weights})]
+    names = [problem.tasks[i].name for i in _tasks(weights)]
     if len(names) == 1:
         why = f"none stabilises the adaptation plant of {listed_names(names)}; leave the task out"
     else:
@@ -58,10 +65,11 @@ def conflict(problem: Problem, clock: Clock = NO_LIMIT) -> InfeasibleError | Non
     )
 
 
-def _farkas(problem: Problem, clock: Clock) -> list[tuple[int, int, int]] | None:
-    """(task, inequality, weight), or None if no contradiction was found or there is no time to look."""
-    from scipy.optimize import linprog
+def _farkas(problem: Problem, clock: Clock) -> Weights | None:
+    """The weights, or None if no contradiction was found or there is no time to look.
 
+    Of several contradictions one of as few tasks as were found: more name less to the user.
+    """
     n, tasks = problem.family.n, problem.tasks
     work = len(tasks) * n**5 * (problem.digits + 20)
     if problem.family.m != 1 or work > MOST_WORK or A_MINUTE * work / MOST_WORK > clock.left:
@@ -69,9 +77,44 @@ def _farkas(problem: Problem, clock: Clock) -> list[tuple[int, int, int]] | None
     first: dict[Plant, int] = {}
     for i, task in enumerate(tasks):
         first.setdefault(task.g, i)
-    owners = [(i, row) for i in first.values() for row in range(n + 1)]
-    rows = [row for plant in first for row in stability_rows(plant).tolist()]
-    G = np.array([_scaled(row) for row in rows])
+    rows = {i: stability_rows(plant).tolist() for plant, i in first.items()}
+    found = _contradiction(rows)
+    return None if found is None else _of_fewest(rows, found, clock)
+
+
+def _of_fewest(rows: dict[int, list[list[fmpq]]], found: Weights, clock: Clock) -> Weights:
+    """The contradiction without the tasks that it can do without, then of the smallest set that is met.
+
+    By Helly's theorem n + 1 tasks conflict if all do, and a vertex has no more; often two suffice.
+    """
+    for task in _tasks(found):
+        fewer = [i for i in _tasks(found) if i != task]
+        if clock.late or not fewer:
+            break
+        found = _contradiction({i: rows[i] for i in fewer}) or found
+    looked = 0
+    for size in range(1, len(_tasks(found))):
+        for subset in islice(combinations(rows, size), MOST_SUBSETS - looked):
+            if clock.late:
+                return found
+            looked += 1
+            if (smaller := _contradiction({i: rows[i] for i in subset})) is not None:
+                return smaller
+    return found
+
+
+def _tasks(weights: Weights) -> list[int]:
+    return sorted({task for task, _, _ in weights})
+
+
+def _contradiction(rows: dict[int, list[list[fmpq]]]) -> Weights | None:
+    """Whole weights of inequalities, by task, whose sum is a contradiction; None if none was found."""
+    from scipy.optimize import linprog
+
+    owners = [(i, row) for i, own in rows.items() for row in range(len(own))]
+    every = [row for own in rows.values() for row in own]
+    G = np.array([_scaled(row) for row in every])
+    n = G.shape[1] - 1
     size = np.abs(G[:, :n]).max(axis=0)
     G[:, :n] /= np.where(size > 0, size, 1.0)
     found = linprog(
@@ -85,7 +128,7 @@ def _farkas(problem: Problem, clock: Clock) -> list[tuple[int, int, int]] | None
         return None
     for threshold in THRESHOLDS:
         chosen = np.flatnonzero(found.x > threshold)
-        weights = _solved([rows[i] for i in chosen])
+        weights = _solved([every[i] for i in chosen])
         if weights is not None:
             return [(*owners[i], y) for i, y in zip(chosen.tolist(), weights, strict=True) if y]
     return None

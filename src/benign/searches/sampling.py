@@ -283,7 +283,10 @@ def _why_not(field: Field, optima: np.ndarray, candidates: np.ndarray) -> Infeas
     """What was tried in vain, and the smallest set of tasks for which it is in vain already."""
     family, eta = field.objective.family, float(field.objective.step.eta)
     names, k = family.names, len(family)
-    start = "no gain was found that stabilises every task before and after adaptation"
+    start = (
+        "no gain was found that stabilises every task before and after adaptation (which does not "
+        "prove that there is none)"
+    )
     if _continued(field, candidates, discount=True) is not None:
         return InfeasibleError(
             f"{start}: gains that stabilise the tasks exist, but the adaptation step throws them "

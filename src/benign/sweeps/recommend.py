@@ -30,6 +30,7 @@ from benign.meta.given import meta_objective, settings_of
 from benign.precision import in_float64
 from benign.prove.boxes import below as few_parameters
 from benign.prove.line.enumeration import analyze
+from benign.prove.single import reason as of_one_minimum
 from benign.results.below import LandscapeBelow
 from benign.results.documents import about_sweep
 from benign.results.enclosure import Enclosure
@@ -76,7 +77,8 @@ COMPILING = 0.6
 """The share of what is left that the first cell of each kind of step may use."""
 
 MEASURES, WORTH_ASKING = 6, 64
-"""How often each task is measured (optimum, curvature …); tasks up to which that takes no time."""
+"""How often each task is measured (optimum, curvature …); tasks up to which that takes no time, nor
+does asking whether Theorem S applies."""
 
 LAYING = 0.4
 """The share of what is left in which the largest step size of a variant is sought."""
@@ -205,6 +207,9 @@ def _recommended(
     now = next((c for c in cells if c.variant is Variant.GRADIENT and c.eta == present), None)
     optimum = _mean_optimum(exact)
     advice, best, reason = decide(cells, now, optimum, missed)
+    if exact.is_scalar and len(exact.tasks) <= WORTH_ASKING:
+        sentence = of_one_minimum(variant_problem(exact, best.variant, best.eta, shots))
+        reason = "\n".join(filter(None, (reason, sentence)))
     return Recommendation(
         family=exact,
         shots=shots,

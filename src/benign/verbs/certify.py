@@ -30,14 +30,14 @@ def certify(
         W: for one state and one input the gain, or a number near the stationary point that is meant;
             otherwise the gain, (m, n), as an array or a list of rows, or flat, (n·m,) row by row.
         claim: one of `benign.prove.certify.CLAIMS`, in letters of either case. None tries them,
-            strongest first, but not the quantitative form. The regret bound comes last and applies to
-            any gain of the domain. Of several entries the gain may lie next to the stationary point
-            that is meant; a claim about it then holds a box around that point.
+            strongest first, but neither the quantitative form nor theorem S. The regret bound comes
+            last and applies to any gain of the domain. Of several entries the gain may lie next to the
+            stationary point that is meant; a claim about it then holds a box around that point.
         eta, step, shots: the step of a family, as in `MetaObjective`.
         out: a directory, made if need be, that gets certificate.json.
 
     Returns:
-        The document that `benign.check` proves again; its gap is in units of the cost.
+        The document that `benign.check` proves again; its gap, if it has one, is in units of the cost.
 
     Raises:
         UsageError: the objective is none.
@@ -46,7 +46,7 @@ def certify(
         OutputError: the file cannot be written.
 
     Source: Theorems 1 to 3 and Propositions 1 and 2 of arXiv 2006.00453; the non-singular form, the
-    regret bound and the quantitative form are ours.
+    regret bound, the quantitative form and theorem S are ours.
     """
     problem = as_problem(objective, "certify", eta=eta, step=step, shots=shots)
     about = About("certificate", digest_of(problem_to_json(problem)), clean(repr(problem)))

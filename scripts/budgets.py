@@ -136,9 +136,9 @@ def regimes(where: Path) -> list[tuple[str, list[str], str]]:
         ("bifurcate, one shot", ["bifurcate", "paper-figure-3b"]),
         ("bifurcate, 100 shots", ["bifurcate", "paper-figure-3b", "--shots", "100"]),
         ("train, one parameter",
-         ["train", "cruise-control", "--steps", "100000000", "--beta", "1e-9", "--tolerance", "0"]),
+         ["train", "cruise-control", "--steps", "10000000", "--beta", "1e-9", "--tolerance", "0"]),
         ("train, eight parameters",
-         ["train", "boeing-747-ten", *small, "--steps", "100000000", "--beta", "1e-12"]),
+         ["train", "boeing-747-ten", *small, "--steps", "10000000", "--beta", "1e-12"]),
     ]  # fmt: skip
     return [
         (what, command, "--seconds" if command[0] == "train" else "--budget") for what, command in table

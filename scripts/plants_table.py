@@ -21,6 +21,7 @@ import numpy as np
 from scipy.linalg import solve_discrete_are
 
 from benign.certificates.regret import REGRET
+from benign.clock import Clock
 from benign.errors import BenignError, ClaimError
 from benign.files import write_atomically
 from benign.meta.adaptation import GradientStep
@@ -30,6 +31,7 @@ from benign.searches.search import search
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
 from benign.tasks.plants import PERTURBATION, Record, family_of, prepare, records, siblings
+from benign.verbs.points import proved_points
 from benign.views.numbers import outward, short
 
 ROOT = Path(__file__).parents[1]
@@ -53,6 +55,8 @@ changed by up to {PERTURBATION:.0%} (uniform, fixed seed). One gradient step, η
 rounded to one digit: small enough that the optimum of a task alone adapts to within its own basin.
 
 - **minima**: local minima met, an observation. **starts**: random starts made within the budget.
+- **proved**: how many of them are proved to be strict local minima (Krawczyk's test, docs/theory.md), in another {{budget:g}} s at most.
+  That there are no others is not. Where it is fewer, ∇²h is singular there or nearly so, time was over, or the gain is too large.
 - **gap**: a proved bound on h(W) − min h at the best minimum met (regret bound in ball arithmetic, rounded up); it holds whatever the
   search missed. One task alone is measured against its own optimum, so its gap is the rounding of W.
 - **ε seen**: highest minus lowest of those minima: the smallest ε for which h is ε-global is at least this, to rounding.
@@ -98,10 +102,12 @@ def outcome(one: Record, count: int, budget: float) -> dict[str, Any]:
         found = search(objective, seed=SEED, budget=budget)
         if not found.minimizers:  # the time went on compiling, or on the way to a feasible gain
             found = search(objective, seed=SEED, budget=PATIENCE * budget)
+        found = proved_points(found, clock=Clock(budget))
         minima = found.minimizers
         row = {
             "eta": float(objective.step.eta),
             "minima": len(minima),
+            "proved": sum(point.is_proved for point in minima),
             "starts": found.starts,
             "missing": found.missing_mass,
             "epsilon": found.spread,
@@ -158,9 +164,10 @@ def gap(objective: MetaObjective, W: np.ndarray) -> float | str:
 
 def table(done: dict[str, Any]) -> str:
     """The document."""
-    text = HEAD.format(budget=done["budget"])
-    text += "| plant | n, m | tasks | η | minima | best h | gap ≤ | ε seen | missing | starts | s |\n"
-    text += "|-|-|-|-|-|-|-|-|-|-|-|\n"
+    text = HEAD.format(budget=done["budget"]) + totals(done) + "\n\n"
+    text += "| plant | n, m | tasks | η | minima | proved | best h | gap ≤ | ε seen | missing |"
+    text += " starts | s |\n"
+    text += "|-|-|-|-|-|-|-|-|-|-|-|-|\n"
     refused: list[str] = []
     for one in records():
         for count in (0, SIBLINGS):
@@ -172,7 +179,7 @@ def table(done: dict[str, Any]) -> str:
                 refused.append(
                     f"- {one.name}, {count + 1} task{'s' if count else ''}: {row['refused']}"
                 )
-                text += f"{head} refused, see below |||||||| {row['seconds']:.0f} |\n"
+                text += f"{head} refused, see below ||||||||| {row['seconds']:.0f} |\n"
             else:
                 text += f"{head} {cells(row)} |\n"
     if refused:
@@ -187,6 +194,17 @@ def table(done: dict[str, Any]) -> str:
     return text
 
 
+def totals(done: dict[str, Any]) -> str:
+    """A sentence on all of it."""
+    rows = [row for row in done["rows"].values() if "refused" not in row]
+    minima, proved = (sum(row[key] for row in rows) for key in ("minima", "proved"))
+    refuted = sum(row["verdict"].startswith("refuted") for row in rows)
+    return (
+        f"Of {minima} minima {proved} are proved; of {refuted} of the {len(rows)} problems it is "
+        "proved that not every local minimum is global, by two of them."
+    )
+
+
 def cells(row: dict[str, Any]) -> str:
     """The numbers of a row."""
     best = "–" if row["best"] is None else f"{row['best']:.7g}"
@@ -194,7 +212,8 @@ def cells(row: dict[str, Any]) -> str:
     if isinstance(proved, float):
         proved = outward(proved, 2, down=False)
     return " | ".join([
-        short(row["eta"]), str(row["minima"]), best, "–" if proved is None else str(proved),
+        short(row["eta"]), str(row["minima"]), str(row["proved"]), best,
+        "–" if proved is None else str(proved),
         short(row["epsilon"], 2) if row["minima"] > 1 else "–", f"{100 * row['missing']:.3g} %",
         str(row["starts"]), f"{row['seconds']:.0f}",
     ])  # fmt: skip

@@ -17,7 +17,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from benign.exact.problem import Plant, Problem, Task, exact, make_family, make_step
+from benign.exact.numbers import exact
+from benign.exact.problem import Plant, Problem, Task, make_family, make_step
 
 DIGITS = 60
 
@@ -25,11 +26,12 @@ Number = int | float | str | Fraction
 
 
 def scalar_plant(
-    a: Number, b: Number = 1, q: Number = 1, r: Number = 1, s: Number = 1, discount: Number = 1
-) -> Plant:
+    a: Number, b: Number = 1, q: Number = 1, r: Number = 1, s: Number = 1, discount: Number = 1,
+    n: Number = 0,
+) -> Plant:  # fmt: skip
     """A plant of one state and one input."""
-    A, B, Q, R, S0 = (((exact(x),),) for x in (a, b, q, r, s))
-    return Plant(A, B, Q, R, S0, exact(discount))
+    A, B, Q, R, S0, N = (((exact(x),),) for x in (a, b, q, r, s, n))
+    return Plant(A, B, Q, R, S0, exact(discount), N=N)
 
 
 def scalar_problem(
@@ -90,8 +92,10 @@ def paper_problem(figure: str, eta: str, kind: str = "gradient", shots: int = 1)
 def random_problem(rng: np.random.Generator, **settings: object) -> Problem:
     """A random scalar family that some gain stabilises: f ≠ g, discounts and b = 0 among them.
 
-    `settings` fix what would be drawn: kind, shots, tasks, plain (neither discount nor f ≠ g).
+    `settings` fix what would be drawn: kind, shots, tasks, plain (neither discount nor f ≠ g). With
+    `cross` costs have cross terms, up to the largest that leaves them positive.
     """
+    cross = bool(settings.get("cross", False))
     k = int(settings.get("tasks", rng.integers(1, 9)))  # type: ignore[call-overload]
     kind = str(settings.get("kind", rng.choice(["gradient", "normalized"])))
     shots = int(settings.get("shots", rng.integers(1, 4)))  # type: ignore[call-overload]
@@ -108,8 +112,8 @@ def random_problem(rng: np.random.Generator, **settings: object) -> Problem:
         a = rng.uniform(-0.9, 0.9) if static else b * centre * width + rng.uniform(-0.4, 0.4)
         gain = 0.0 if static else b * width
         discount = rng.uniform(0.6, 0.99) if discounted else 1.0
-        plants.append(_random_plant(rng, a, gain, discount))
-        others.append(_random_plant(rng, a, gain, discount) if split and not static else None)
+        plants.append(_random_plant(rng, a, gain, discount, cross))
+        others.append(_random_plant(rng, a, gain, discount, cross) if split and not static else None)
     weights = [exact(f"{w:.3g}") for w in rng.uniform(0.1, 1.0, k)]
     return scalar_problem(plants, kind, eta, shots, weights=weights, adaptation=others)
 
@@ -123,9 +127,13 @@ def feasible_problem(rng: np.random.Generator, **settings: object) -> Problem:
             return problem
 
 
-def _random_plant(rng: np.random.Generator, a: float, b: float, discount: float) -> Plant:
+def _random_plant(
+    rng: np.random.Generator, a: float, b: float, discount: float, cross: bool = False
+) -> Plant:
     q, r, s = 10.0 ** rng.uniform(-1, 1, 3)
-    return scalar_plant(f"{a:.4g}", f"{b:.4g}", f"{q:.3g}", f"{r:.3g}", f"{s:.3g}", f"{discount:.3g}")
+    n = 0.99 * np.sqrt(q * r) * rng.uniform(-1, 1) if cross else 0.0
+    numbers = (f"{a:.4g}", f"{b:.4g}", f"{q:.3g}", f"{r:.3g}", f"{s:.3g}", f"{discount:.3g}")
+    return scalar_plant(*numbers, f"{n:.3g}")
 
 
 # --- the reference in sixty digits -----------------------------------------------------------
@@ -189,19 +197,21 @@ class Reference:
     @staticmethod
     def _numbers(plant: Plant) -> tuple[mpmath.mpf, ...]:
         numbers = (plant.A, plant.B, plant.Q, plant.R, plant.moment)
-        return (*(to_mpf(x[0][0]) for x in numbers), to_mpf(plant.discount))
+        cross = plant.N[0][0] if plant.N else 0
+        return (*(to_mpf(x[0][0]) for x in numbers), to_mpf(plant.discount), to_mpf(cross))
 
     @staticmethod
     def _parts(
         plant: tuple[mpmath.mpf, ...], w: Series
     ) -> tuple[Series, Series, Series, Series] | None:
         """Numerator and denominator of C at w, and the derivatives of both with respect to w."""
-        a, b, q, r, s, y = plant
+        a, b, q, r, s, y, n = plant
         loop = -w * b + a
         denominator = -loop * loop * y + 1
         if denominator.terms[0] <= 0:
             return None
-        return (w * w * r + q) * s, denominator, w * (2 * r * s), loop * (2 * y * b)
+        paid = (w * w * r - w * (2 * n) + q) * s
+        return paid, denominator, w * (2 * r * s) - 2 * n * s, loop * (2 * y * b)
 
     @classmethod
     def cost(cls, plant: tuple[mpmath.mpf, ...], w: Series) -> Series | None:
@@ -263,12 +273,14 @@ class FloatObjective:
     @staticmethod
     def _numbers(plant: Plant) -> tuple[float, ...]:
         numbers = (plant.A, plant.B, plant.Q, plant.R, plant.moment)
-        return (*(float(x[0][0]) for x in numbers), float(plant.discount))
+        cross = plant.N[0][0] if plant.N else 0
+        return (*(float(x[0][0]) for x in numbers), float(plant.discount), float(cross))
 
     @property
     def span(self) -> tuple[float, float]:
         """Where every task is stable before it adapts."""
-        rims = [sorted([(a - y**-0.5) / b, (a + y**-0.5) / b]) for a, b, _, _, _, y in self.g if b != 0]
+        plants = [(a, b, y) for a, b, _, _, _, y, _ in self.g if b != 0]
+        rims = [sorted([(a - y**-0.5) / b, (a + y**-0.5) / b]) for a, b, y in plants]
         return max(low for low, _ in rims), min(high for _, high in rims)
 
     def __call__(self, w: np.ndarray | float) -> np.ndarray:
@@ -278,18 +290,20 @@ class FloatObjective:
             for f, g, weight in zip(self.f, self.g, self.weights, strict=True):
                 gain, feasible = w.copy(), np.ones(w.shape, bool)
                 for _ in range(self.step.shots):
-                    a, b, q, r, s, y = g
+                    a, b, q, r, s, y, n = g
                     loop = a - b * gain
                     room = 1.0 - y * loop**2
                     feasible &= room > 0
-                    slope = 2.0 * s * (r * gain * room - y * b * loop * (q + r * gain**2)) / room**2
+                    stage = q - 2.0 * n * gain + r * gain**2
+                    slope = 2.0 * s * ((r * gain - n) * room - y * b * loop * stage) / room**2
                     if self.step.kind == "normalized":
                         slope = np.sign(slope)
                     gain = gain - self.eta * slope
-                a, b, q, r, s, y = f
+                a, b, q, r, s, y, n = f
                 room = 1.0 - y * (a - b * gain) ** 2
                 feasible &= room > 0
-                total = total + np.where(feasible, weight * s * (q + r * gain**2) / room, np.inf)
+                stage = q - 2.0 * n * gain + r * gain**2
+                total = total + np.where(feasible, weight * s * stage / room, np.inf)
         return np.where(np.isnan(total), np.inf, total)
 
 

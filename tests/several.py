@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -27,8 +28,10 @@ def definite(rng, n):
     return np.round(64 * (M + M.T) / 2) / 64
 
 
-def random_plant(rng, n, m, *, rho=0.7, discount=1, near=None, spread=0.1, noise=False) -> Plant:
-    """A plant that W = 0 stabilises, or one near another."""
+def random_plant(
+    rng, n, m, *, rho=0.7, discount=1, near=None, spread=0.1, noise=False, cross=0.0
+) -> Plant:
+    """A plant that W = 0 stabilises, or one near another; with a cross term RT of that size of T."""
     if near is None:
         A = rng.normal(size=(n, n))
         A *= rho / max(abs(np.linalg.eigvals(A)))
@@ -36,7 +39,7 @@ def random_plant(rng, n, m, *, rho=0.7, discount=1, near=None, spread=0.1, noise
     else:
         A = np.array(near.A, float) + spread * rng.normal(size=(n, n))
         B = np.array(near.B, float) + spread * rng.normal(size=(n, m))
-    return Plant(
+    made = Plant(
         short(A),
         short(B),
         short(definite(rng, n)),
@@ -45,16 +48,27 @@ def random_plant(rng, n, m, *, rho=0.7, discount=1, near=None, spread=0.1, noise
         Fraction(discount),
         short(definite(rng, n)) if noise else None,
     )
+    return crossed(made, short(cross * rng.normal(size=(m, n)))) if cross else made
+
+
+def crossed(plant: Plant, T: Matrix) -> Plant:
+    """The plant with the cross term T'R, and Q + T'RT for Q: its stage cost is Q + (W − T)'R(W − T)."""
+    Q, R, N = (np.array(X, dtype=object) for X in (plant.Q, plant.R, T))
+    rows = [tuple(map(tuple, X.tolist())) for X in (Q + N.T @ R @ N, N.T @ R)]
+    return replace(plant, Q=rows[0], N=rows[1])
 
 
 def random_problem(
-    rng, n, m, tasks=2, *, shots=1, eta="0.01", split=False, discount=1, rho=0.7, noise=False
+    rng, n, m, tasks=2, *, shots=1, eta="0.01", split=False, discount=1, rho=0.7, noise=False, cross=0.0
 ) -> Problem:
     """Tasks near one another; with `split` they adapt on another cost of the same plant's kind."""
     first = random_plant(rng, n, m, rho=rho, discount=discount)
     made = []
     for i in range(tasks):
-        plants = [random_plant(rng, n, m, discount=discount, near=first, noise=noise) for _ in range(2)]
+        plants = [
+            random_plant(rng, n, m, discount=discount, near=first, noise=noise, cross=cross)
+            for _ in range(2)
+        ]
         made.append(Task(f"t{i}", plants[0], plants[1] if split else None))
     weights = [Fraction(i + 2) for i in range(tasks)]
     return Problem(make_family(made, weights), make_step("gradient", eta, shots))

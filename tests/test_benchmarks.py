@@ -25,7 +25,7 @@ from benchmarks.agreement import DisagreementError, compare, compare_both
 from benchmarks.peers import load, naive_jax, numpy_batched, numpy_closed, scipy_loop
 from benchmarks.problems import random_bench
 
-from benign.exact.problem import problem_to_json
+from benign.exact.documents import problem_to_json
 
 needs_compiler = pytest.mark.skipif(reference.compiler() is None, reason="no C++ compiler")
 

@@ -59,12 +59,23 @@ def test_analyze_says_the_verdict_first_and_writes_what_it_says(family, tmp_path
     assert done.stdout.lower().index("refuted") < done.stdout.index("light")
     assert "0.3277" in done.stdout
     assert {path.name for path in out.iterdir()} == {
-        "landscape.json", "landscape.png", "landscape.svg", "certificate.json", "manifest.json",
+        "landscape.json", "landscape.png", "landscape.svg", "certificate.json",
+        "certificate-start.json", "manifest.json",
     }  # fmt: skip
     assert (out / "landscape.png").read_bytes().startswith(b"\x89PNG")
     checked = benign("check", out / "certificate.json")
     assert checked.returncode == 0
     assert "accepted: proved" in checked.stdout
+
+
+def test_analyze_says_what_a_start_can_lose(family):
+    done = benign("analyze", family, "--eta", "0.05")
+    assert "A priori, proved: a method that never raises h and starts at the mean of the" in done.stdout
+    own = benign("analyze", family, "--eta", "0.05", "--start", "[[0.58]]")
+    assert "starts at the gain given" in " ".join(own.stdout.split())
+    done = benign("analyze", family, "--eta", "0.05", "--start", "[[1, 2]]")
+    assert done.returncode == 2
+    assert "start: expected a finite gain of shape (1, 1), got (1, 2)" in done.stderr
 
 
 def test_several_step_sizes_get_a_directory_each(family, tmp_path):
@@ -258,7 +269,8 @@ def test_a_plant_of_two_states_is_proved_below_a_level(tmp_path):
     assert "REFUTED" in done.stdout
     assert "Complete below h" in done.stdout
     assert sorted(path.name for path in out.iterdir()) == [
-        "certificate.json", "landscape.json", "landscape.png", "landscape.svg", "manifest.json",
+        "certificate-start.json", "certificate.json", "landscape.json", "landscape.png",
+        "landscape.svg", "manifest.json",
     ]  # fmt: skip
 
 

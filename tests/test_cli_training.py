@@ -26,8 +26,8 @@ def test_train_says_the_verdict_first_and_writes_what_it_says(run):
     document = json.loads((out / "training.json").read_text())
     assert document["verdict"] == text.splitlines()[0]
     assert {path.name for path in out.iterdir()} == {
-        "training.json", "checkpoint.npz", "certificate-1.json", "training.png", "training.svg",
-        "manifest.json",
+        "training.json", "checkpoint.npz", "certificate-1.json", "certificate-start.json",
+        "training.png", "training.svg", "manifest.json",
     }  # fmt: skip
     status, text, _ = benign("check", out / "certificate-1.json")
     assert status == 0

@@ -208,7 +208,7 @@ def test_a_trained_gain_meets_a_family_of_any_form():
         assert [list(task.costs) for task in again] == [list(one) for one in costs]
     with pytest.raises(UsageError, match="meta_test: expected tasks, got 3"):
         benign.meta_test(found, 3)
-    with pytest.raises(UsageError, match="as_task: expected a task"):
+    with pytest.raises(UsageError, match=r"it takes one task; `benign.meta_test` takes a family"):
         benign.adapt(found, "task")
 
 
@@ -290,3 +290,15 @@ def test_files_and_constructors_have_one_rule_for_stabilisability(A, B, stabilis
         loads(text)
     with pytest.raises(BenignError, match="stabilis"):
         benign.LQR(*arrays, Q, 1)
+
+
+def test_settings_that_an_algorithm_does_not_look_at_are_not_swallowed():
+    with pytest.raises(ProblemError, match="lambda: maml has none, only imaml and minibatch-prox"):
+        benign.train(FAMILY, eta="0.05", lam=1.0, steps=1)
+    with pytest.raises(ProblemError, match="every: only ftml"):
+        benign.train(FAMILY, eta="0.05", every=7, steps=1)
+
+
+def test_bifurcate_says_where_larger_families_go():
+    with pytest.raises(ProblemError, match="needs one state and one input; this family has 2 and 1"):
+        benign.bifurcate("four-masses", ["0.01", "0.02"])

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from benign.exact.problem import Problem as Problem
     from benign.exact.problem import Step as Step
     from benign.exact.problem import Task as Task
+    from benign.explorer.opening import explore as explore
     from benign.meta.adaptation import GradientStep as GradientStep
     from benign.meta.adaptation import NormalizedStep as NormalizedStep
     from benign.meta.objective import MetaObjective as MetaObjective
@@ -41,12 +42,12 @@ if TYPE_CHECKING:
     from benign.results.landscape import Landscape as Landscape
     from benign.results.line import LineLandscape as LineLandscape
     from benign.results.line import StationaryPoint as StationaryPoint
+    from benign.results.met import ObservedPoint as ObservedPoint
     from benign.results.observed import ObservedLandscape as ObservedLandscape
-    from benign.results.observed import ObservedPoint as ObservedPoint
     from benign.results.radius import Radius as Radius
     from benign.searches.search import search as search
+    from benign.sweeps.bifurcate import bifurcate as bifurcate
     from benign.sweeps.bifurcation import Bifurcation as Bifurcation
-    from benign.sweeps.bifurcation import bifurcate as bifurcate
     from benign.sweeps.recommend import recommend as recommend
     from benign.sweeps.recommendation import Recommendation as Recommendation
     from benign.sweeps.recommendation import Variant as Variant
@@ -91,9 +92,11 @@ _NAMES = {
         "RoundingWarning",
         "UsageError",
     ),
+    "benign.explorer.opening": ("explore",),
     "benign.exact.problem": ("Family", "Plant", "Problem", "Step", "Task"),
     "benign.training.adapt": ("Adaptation", "MetaTest", "adapt", "meta_test"),
-    "benign.sweeps.bifurcation": ("Bifurcation", "bifurcate"),
+    "benign.sweeps.bifurcate": ("bifurcate",),
+    "benign.sweeps.bifurcation": ("Bifurcation",),
     "benign.verbs.certify": ("certify",),
     "benign.verbs.radius": ("radius",),
     "benign.results.radius": ("Radius",),
@@ -111,7 +114,8 @@ _NAMES = {
     "benign.results.enclosure": ("Enclosure",),
     "benign.results.landscape": ("Kind", "Landscape"),
     "benign.results.line": ("LineLandscape", "StationaryPoint"),
-    "benign.results.observed": ("ObservedLandscape", "ObservedPoint"),
+    "benign.results.met": ("ObservedPoint",),
+    "benign.results.observed": ("ObservedLandscape",),
     "benign.tasks.family": ("TaskFamily",),
     "benign.tasks.files": ("FamilyFile", "SuggestedStep", "load"),
     "benign.tasks.lqr": ("LQR", "Optimum"),

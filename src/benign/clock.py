@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from benign.durations import parse_duration
 from benign.errors import BudgetError, ProblemError
-from benign.exact.problem import real
+from benign.exact.numbers import real
 
 T = TypeVar("T")
 

@@ -41,6 +41,33 @@ MANIFEST = "manifest.json"
 MAX_MANIFEST = 10_000_000
 """Bytes of a manifest, at most."""
 
+FILES = {
+    "landscape": (
+        "landscape.json",
+        "certificate.json",
+        "certificate-points.json",
+        "certificate-start.json",
+        "landscape.png",
+        "landscape.svg",
+    ),
+    "recommendation": (
+        "family.toml",
+        "recommendation.json",
+        "recommendation.png",
+        "recommendation.svg",
+    ),
+    "bifurcation": ("bifurcation.json", "bifurcation.png", "bifurcation.svg"),
+    "certificate": ("certificate.json",),
+    "training": (
+        "training.json",
+        "training.png",
+        "training.svg",
+        "certificate-1.json",
+        "certificate-start.json",
+    ),
+}
+"""Files that a result of each kind may have: somebody's file of such a name is seen before any work."""
+
 PATIENCE = 10.0
 """Seconds that a save waits for another process that saves to the same directory."""
 
@@ -67,14 +94,14 @@ def digest_of(document: Any) -> str:
 
 
 def require_place(directory: str | os.PathLike[str], about: About | None = None) -> Path:
-    """The same, and refuse a directory that holds the results of another problem.
+    """The same, and refuse a directory that holds another problem's results, or files in their way.
 
     Raises:
         OutputError: as `require_directory`, or the directory is taken.
     """
     path = require_directory(directory)
     if about is not None and path.is_dir():
-        _require_same(path, _manifest(path), about)
+        _require_free(path, about)
     return path
 
 
@@ -93,7 +120,7 @@ def claimed(directory: str | os.PathLike[str], about: About | None = None) -> It
     try:
         with _alone(path, 0.0):
             if about is not None:
-                _require_same(path, _manifest(path), about)
+                _require_free(path, about)
             for left in path.glob(".benign-*.tmp"):  # of a process that was killed
                 with contextlib.suppress(OSError):
                     left.unlink()
@@ -186,6 +213,24 @@ def _require_same(folder: Path, manifest: dict[str, Any] | None, about: About) -
     )
 
 
+def _require_free(folder: Path, about: About) -> None:
+    """Refuse a directory in which the results that are to come cannot be written."""
+    manifest = _manifest(folder)
+    _require_same(folder, manifest, about)
+    _require_ours(folder, FILES.get(about.what, ()), {} if manifest is None else manifest["files"])
+
+
+def _require_ours(folder: Path, names: Iterable[str], listed: Iterable[str]) -> None:
+    """Refuse to replace what is no file, or a file that no manifest lists."""
+    for name in names:
+        require_regular(folder / name)
+        if os.path.lexists(folder / name) and name not in listed:
+            raise OutputError(
+                f"{shown(folder / name)}: a file of that name is there, and not one of these "
+                f"results; {ANOTHER}, or move it"
+            )
+
+
 def announce(
     folder: Path,
     about: About,
@@ -212,13 +257,7 @@ def announce(
     names, before = list(names), _manifest(folder)
     _require_same(folder, before, about)
     listed = {} if before is None else before["files"]
-    for name in names:
-        require_regular(folder / name)
-        if os.path.lexists(folder / name) and name not in listed and name not in own:
-            raise OutputError(
-                f"{shown(folder / name)}: a file of that name is there, and not one of these "
-                f"results; {ANOTHER}, or move it"
-            )
+    _require_ours(folder, names, {*listed, *own})
     _write_manifest(folder, about, {**listed, **dict.fromkeys(names)}, complete=False)
     for name in () if adding else set(listed) - set(names):
         with contextlib.suppress(OSError):
@@ -303,6 +342,30 @@ def save_all(
             also = f" (and {len(others)} more)" if others else ""
             raise OutputError(f"{first}{also}", written=written)
         return [*written, seal(folder, about, sealed)]
+
+
+def add(directory: str | os.PathLike[str], name: str, content: Content) -> Path:
+    """Put one more file into a directory of results, and into its manifest; the rest stays as it is.
+
+    Raises:
+        OutputError: the directory is no directory of results, cannot be written, or holds a file of
+            that name that is not one of the results.
+    """
+    folder = require_directory(directory)
+    with _alone(folder, PATIENCE):
+        manifest = _manifest(folder)
+        if manifest is None:
+            raise OutputError(f"{shown(folder)}: is no directory of results; {ANOTHER}")
+        path = folder / name
+        require_regular(path)
+        if os.path.lexists(path) and name not in manifest["files"]:
+            raise OutputError(
+                f"{shown(path)}: a file of that name is there, and not one of these results; move it"
+            )
+        write_atomically(path, content)
+        files = {**manifest["files"], name: hashlib.sha256(as_bytes(content)).hexdigest()}
+        write_atomically(folder / MANIFEST, to_text({**manifest, "files": dict(sorted(files.items()))}))
+        return path
 
 
 def clear(directory: str | os.PathLike[str]) -> None:

@@ -127,6 +127,16 @@ def _watch(reading: int, seen: threading.Event) -> None:
     leave(number)
 
 
+def finish() -> None:
+    """All is shown and saved: no signal changes that any more.
+
+    An interpreter that shuts down takes our handlers away, and would end by the signal instead.
+    """
+    if _command and threading.current_thread() is threading.main_thread():
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def requested() -> int:
     """The number of the signal that the command was sent, or zero."""
     return _command[0].number if _command else 0

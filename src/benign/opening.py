@@ -113,14 +113,27 @@ def read_json(path: PathLike, most: int, what: str) -> dict[str, Any]:
     Raises:
         FileFormatError: as `read_text`, or what is no JSON object.
     """
+    documents = read_jsons(path, most, what)
+    if len(documents) != 1:
+        _refuse(path, f"is not {what}: it holds {len(documents)} JSON objects in a list")
+    return documents[0]
+
+
+def read_jsons(path: PathLike, most: int, what: str) -> list[dict[str, Any]]:
+    """The JSON objects in a file: one, or a list of them.
+
+    Raises:
+        FileFormatError: as `read_json`.
+    """
     text = read_text(path, most, what)
     try:
         document = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         _refuse(path, f"is no JSON document ({clean(str(error), 80)})", error)
-    if not isinstance(document, dict):
+    documents = document if isinstance(document, list) else [document]
+    if not documents or not all(isinstance(one, dict) for one in documents):
         _refuse(path, f"is not {what}: it holds no JSON object")
-    return document
+    return documents
 
 
 _GENTLY = (

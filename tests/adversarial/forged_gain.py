@@ -7,12 +7,14 @@ from fractions import Fraction
 from alterations import Change, Document, Rng, beyond, pick, scaled, slight
 
 from benign.errors import BenignError
-from benign.exact.problem import problem_from_json
+from benign.exact.documents import problem_from_json
 from benign.prove.line.enumeration import analyze
 
 
 def gain_elsewhere(d: Document, rng: Rng) -> bool:
     """The gain, or its interval, at another stationary point of h, at a break, or about two of them."""
+    if isinstance(d["W"][0], list):
+        return False
     try:
         points = analyze(problem_from_json(d["problem"])).stationary_points
     except BenignError:
@@ -41,7 +43,8 @@ def gain_moved(d: Document, rng: Rng) -> None:
     if isinstance(W[0], list):
         row = pick(rng, W)
         j = int(rng.integers(len(row)))
-        row[j] = row[j] * (1 + float(slight(rng)))
+        by = 1 + float(slight(rng))
+        row[j] = [x * by for x in row[j]] if isinstance(row[j], list) else row[j] * by
         return
     lo, hi = W
     by = (abs(lo) + abs(hi)) * float(slight(rng))
@@ -70,6 +73,22 @@ def gap_changed(d: Document, rng: Rng) -> None:
     )
 
 
+def share_changed(d: Document, rng: Rng) -> bool:
+    """A smaller share of the infimum; or one where none was claimed, or none where one was."""
+    share = d.get("relative")
+    if d["claim"] != "regret bound":
+        return False
+    if share is None:
+        d["relative"] = pick(rng, [0.0, 1e-12, d["gap"], 1e300, "inf"])
+    elif rng.random() < 0.1:
+        del d["relative"]
+    else:
+        d["relative"] = pick(
+            rng, [beyond(share, -1), share * (1 - 10.0 ** rng.uniform(-13, 0)), share / 2, 0.0, -share]
+        )
+    return True
+
+
 def other_claim(d: Document, rng: Rng) -> None:
     """The same document as one of another claim about one gain."""
     names = [
@@ -89,6 +108,7 @@ def other_claim(d: Document, rng: Rng) -> None:
 ONE_GAIN: dict[str, Change] = {
     "the gain moved": gain_moved,
     "a smaller gap": gap_changed,
+    "a smaller share": share_changed,
     "another claim": other_claim,
 }
 

@@ -17,15 +17,15 @@ def _gap(d: Document) -> None:
     d["epsilon"] = beyond(high["value"][0] - low["value"][1], -1)
 
 
-def _shifted(sides: Any, by: float) -> Any:
+def shifted(sides: Any, by: float) -> Any:
     """Bounds, in rows or not, further on."""
-    return sides + by if isinstance(sides, float) else [_shifted(x, by) for x in sides]
+    return sides + by if isinstance(sides, float) else [shifted(x, by) for x in sides]
 
 
-def _mixed(low: Any, high: Any, t: float) -> Any:
+def mixed(low: Any, high: Any, t: float) -> Any:
     """Bounds, in rows or not, between two."""
     if isinstance(low[0], list):
-        return [_mixed(a, b, t) for a, b in zip(low, high, strict=True)]
+        return [mixed(a, b, t) for a, b in zip(low, high, strict=True)]
     ends = [(1 - t) * a + t * b for a, b in zip(low, high, strict=True)]
     return [ends[0] - 1e-9, ends[1] + 1e-9]
 
@@ -56,7 +56,7 @@ def one_point(d: Document, rng: Rng) -> None:
     source = int(rng.integers(2))
     twin = copy.deepcopy(pair[source])
     shift, key = 10.0 ** rng.uniform(-9, -1), "y" if "y" in twin else "W"
-    twin[key] = _shifted(twin[key], shift)
+    twin[key] = shifted(twin[key], shift)
     twin["value"] = pick(
         rng, [twin["value"], pair[1 - source]["value"], [x + shift for x in twin["value"]]]
     )
@@ -80,7 +80,7 @@ def between_the_two(d: Document, rng: Rng) -> None:
     t = float(rng.choice([0.5, rng.uniform(0.05, 0.95)]))
     entry = high if rng.random() < 0.7 else low
     for key in {"y", "W"} & set(entry):
-        entry[key] = _mixed(low[key], high[key], t)
+        entry[key] = mixed(low[key], high[key], t)
     if "convex" in entry:
         entry["convex"]["centre"] = [(a + b) / 2 for a, b in entry["y"]]
 
@@ -92,7 +92,7 @@ def box_moved(d: Document, rng: Rng) -> None:
     if key == "convex":
         entry[key]["radius"] = [r * float(rng.choice([0.1, 3.0, 30.0])) for r in entry[key]["radius"]]
     else:
-        entry[key] = _shifted(entry[key], by)
+        entry[key] = shifted(entry[key], by)
 
 
 def frame_moved(d: Document, rng: Rng) -> bool:

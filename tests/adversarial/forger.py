@@ -18,6 +18,8 @@ from forged_below import BELOW_A_LEVEL
 from forged_gain import ONE_GAIN, SAFE_GAINS, STATIONARY
 from forged_line import ENUMERATIONS
 from forged_pairs import NO_FEASIBLE_GAIN, SPURIOUS_MINIMA
+from forged_points import STATIONARY_LISTS
+from forged_radius import RADII
 from honest import SOURCES, enumeration
 from jury import falsehood
 
@@ -26,8 +28,10 @@ from benign.certificates.check import check
 from benign.certificates.document import sealed
 from benign.certificates.enumeration import ENUMERATION
 from benign.certificates.infeasible import INFEASIBLE
+from benign.certificates.points import STATIONARY_POINTS
 from benign.certificates.pointwise import CLAIMS as POINTWISE
 from benign.certificates.quantitative import QUANTITATIVE
+from benign.certificates.radius import RADIUS
 from benign.certificates.regret import REGRET
 from benign.certificates.single import THEOREM_S
 from benign.certificates.spurious import SPURIOUS
@@ -44,8 +48,10 @@ FORGERIES: dict[str, dict[str, Change]] = {
     QUANTITATIVE: ONE_GAIN,
     BELOW: BELOW_A_LEVEL,
     SPURIOUS: SPURIOUS_MINIMA,
+    STATIONARY_POINTS: STATIONARY_LISTS,
     INFEASIBLE: NO_FEASIBLE_GAIN,
     THEOREM_S: SAFE_GAINS,
+    RADIUS: RADII,
 }
 """By claim: the alterations that are its own; those of the problem and the form are made to all."""
 

@@ -16,22 +16,31 @@ from typing import Any
 import numpy as np
 
 from benign.certificates.below import BELOW
+from benign.certificates.check import check
 from benign.certificates.enumeration import ENUMERATION
 from benign.certificates.infeasible import INFEASIBLE
+from benign.certificates.points import STATIONARY_POINTS, stationary_near
 from benign.certificates.pointwise import CLAIMS as POINTWISE
-from benign.certificates.pointwise import PROPOSITION_2, THEOREM_2, THEOREM_3
+from benign.certificates.pointwise import NON_SINGULAR, PROPOSITION_2, THEOREM_2, THEOREM_3
 from benign.certificates.quantitative import QUANTITATIVE
+from benign.certificates.radius import RADIUS
+from benign.certificates.reading import Refused
 from benign.certificates.regret import REGRET
 from benign.certificates.single import THEOREM_S
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import BenignError, InfeasibleError, ProblemError
-from benign.exact.problem import Plant, Problem, Task, make_family
+from benign.exact.neighbourhood import all_ones
+from benign.exact.problem import Plant, Problem, Task, make_family, make_step
 from benign.prove.apart import refutation
 from benign.prove.boxes.below import prove
 from benign.prove.certify import certify
 from benign.prove.infeasible import conflict
 from benign.prove.line.enumeration import analyze
+from benign.prove.points import Prover
+from benign.prove.radius import certificate_for
+from benign.prove.start import start_at
 from helpers import FloatObjective, feasible_problem, paper_problem, scalar_plant, scalar_problem
+from multistart import best, plain, product
 from several import random_problem as random_rows
 
 Document = dict[str, Any]
@@ -151,8 +160,46 @@ def enumeration(rng: Rng, kind: str | None = None) -> Document:
     return as_read(analyze(line(rng, kind), epsilon=asked).certificate)
 
 
+def pointwise_rows(rng: Rng, claim: str) -> Document:
+    """The same for a gain of a few entries: next to the optimum, or a normalised step away from it."""
+    while True:
+        n, m = [(1, 2), (2, 1), (2, 2)][int(rng.integers(3))]
+        split = claim != THEOREM_2 and claim != THEOREM_3 and rng.random() < 0.3
+        discount = Fraction(int(rng.integers(6, 11)), 10)
+        problem = random_rows(rng, n, m, 1, eta="0.005", rho=0.7, discount=discount, split=split)
+        (task,) = problem.tasks
+        normalized = claim in (PROPOSITION_2, THEOREM_3) or (
+            claim == NON_SINGULAR and rng.random() < 0.5
+        )
+        if claim == THEOREM_3 or (normalized and not split and rng.random() < 0.5):
+            scales = [Fraction(1), Fraction(int(rng.integers(1, 9)), 4)]
+            tasks = [Task(f"t{t}", _priced(task.f, t)) for t in scales]
+            problem = Problem(make_family(tasks), problem.step)
+        f, g = plain(task.f), plain(task.g)
+        W, eta = best(f), 0.05
+        if normalized:
+            problem = Problem(problem.family, make_step("normalized", str(eta)))
+            slopes = [product(g, W, E.reshape(m, n)).reshape(-1) for E in np.eye(n * m)]
+            top = np.linalg.eigh(np.array(slopes))[1][:, -1].reshape(m, n)
+            W = W + float(rng.choice([-1, 1])) * eta * top
+        try:
+            found = stationary_near(problem, tuple(map(tuple, W.tolist())))
+            middle = [[float(x.mid()) for x in row] for row in found.gain.tolist()]
+            return as_read(certify(problem, middle, claim))
+        except (BenignError, Refused):
+            continue
+
+
+def _priced(plant: Plant, t: Fraction) -> Plant:
+    """The plant at t times the prices."""
+    Q, R = (tuple(tuple(t * x for x in row) for row in M) for M in (plant.Q, plant.R))
+    return replace(plant, Q=Q, R=R)
+
+
 def pointwise(rng: Rng, claim: str) -> Document:
     """A claim about a stationary point that holds."""
+    if rng.random() < 0.4:
+        return pointwise_rows(rng, claim)
     while True:
         if claim == THEOREM_3:
             problem = proportional(rng)
@@ -180,6 +227,11 @@ def rows(rng: Rng, claim: str) -> Document:
         shots = int(rng.integers(1, 3))
         problem = random_rows(rng, n, m, tasks, shots=shots, discount=discount, noise=noisy, rho=0.7)
         W = 0.1 * rng.normal(size=(m, n))
+        if claim == REGRET and rng.random() < 0.5:
+            start = start_at(problem, W, "a gain")
+            if start.certificate is not None:
+                return as_read(start.certificate)
+            continue
         try:
             return as_read(certify(problem, W.tolist(), claim))
         except BenignError:
@@ -193,10 +245,15 @@ def regret(rng: Rng) -> Document:
     while True:
         problem = line(rng, str(rng.choice(["gradient", "normalized"])))
         h = FloatObjective(problem)
+        W = float(rng.uniform(*h.span))
         try:
-            return as_read(certify(problem, float(rng.uniform(*h.span)), REGRET))
+            if rng.random() < 0.5:
+                return as_read(certify(problem, W, REGRET))
         except BenignError:
             continue
+        start = start_at(problem, np.array([[W]]), "a gain")
+        if start.certificate is not None:
+            return as_read(start.certificate)
 
 
 def below(rng: Rng, seconds: float = 5.0) -> Document:
@@ -235,6 +292,30 @@ def spurious(rng: Rng) -> Document:
             document = refutation(problem, minima)
             assert document is not None
         return as_read(document)
+
+
+def stationary_list(rng: Rng) -> Document:
+    """Points of any kind to which Newton's method leads from random gains; both kinds of step."""
+    while True:
+        n, m = [(1, 2), (2, 1), (2, 2), (3, 1)][int(rng.integers(4))]
+        discount, shots = Fraction(1, int(rng.integers(1, 3))), int(rng.integers(1, 3))
+        eta = str(rng.choice(["0.02", "0.05"]))
+        problem = random_rows(rng, n, m, eta=eta, shots=shots, rho=0.5, discount=discount)
+        if rng.random() < 0.3:
+            problem = Problem(problem.family, make_step("normalized", eta, shots))
+        gains = []
+        for W in 0.3 * rng.normal(size=(6, m, n)):
+            try:
+                found = stationary_near(problem, tuple(map(tuple, W.tolist())))
+            except Refused:
+                continue
+            gains.append(np.array([[float(x.mid()) for x in row] for row in found.gain.tolist()]))
+        prover = Prover(problem, gains)
+        for i in range(len(gains)):
+            prover.at(i)
+        document = prover.certificate()
+        if document is not None and len(prover.entries) > 1:
+            return as_read(document)
 
 
 def infeasible(rng: Rng) -> Document:
@@ -288,6 +369,28 @@ def safe(rng: Rng) -> Document:
                 continue
 
 
+def near(rng: Rng) -> Document:
+    """A neighbourhood of one or two tasks in which every family is ε-global."""
+    while True:
+        plants = [scalar_plant(*_numbers(rng)) for _ in range(int(rng.integers(1, 3)))]
+        problem = scalar_problem(plants, eta=f"{10.0 ** rng.uniform(-2, -1):.2g}")
+        try:
+            landscape = analyze(problem)
+        except BenignError:
+            continue
+        lowest = landscape.minimum.hi
+        epsilon = Fraction(f"{landscape.epsilon.hi + lowest * 10.0 ** rng.uniform(-3, -1):.3g}")
+        scales = all_ones(problem, [("A", "B", "Q", "R"), ("Q",), ("A", "B")][int(rng.integers(3))])
+        for power in range(2, 7):
+            delta = Fraction(1, 4**power)
+            try:
+                document = certificate_for(problem, scales, epsilon, delta)
+            except BenignError:
+                continue
+            if document is not None and check(document):
+                return as_read(document)
+
+
 Source = Callable[[Rng], Document]
 
 SOURCES: dict[str, Source] = {
@@ -297,7 +400,9 @@ SOURCES: dict[str, Source] = {
     QUANTITATIVE: lambda rng: rows(rng, QUANTITATIVE),
     BELOW: below,
     SPURIOUS: spurious,
+    STATIONARY_POINTS: stationary_list,
     INFEASIBLE: infeasible,
     THEOREM_S: safe,
+    RADIUS: near,
 }
 """By claim: an honest certificate from a random problem."""

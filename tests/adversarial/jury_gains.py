@@ -29,7 +29,7 @@ from jury import (
     verdict_on,
 )
 from jury import question as read_question
-from jury_line import scalar_regret
+from jury_line import NORMALISED, proportional, scalar_regret, share_of
 
 Grid = np.ndarray
 
@@ -106,21 +106,64 @@ def regret(d: Document, q: Question) -> str:
     """Σ ω (f(F(W)) − inf f) ≤ gap."""
     if q.shape == (1, 1) and not (isinstance(d["W"], list) and isinstance(d["W"][0], list)):
         return scalar_regret(d, q)
-    excess = _regret(q, rows(d, q))
+    excess, least = _regret_and_least(q, rows(d, q))
     gap = mpf(number(d["gap"]))
-    return "" if excess <= gap else f"the regret is {float(excess)!r}"
+    if excess > gap:
+        return f"the regret is {float(excess)!r}"
+    return share_of(d, excess, least)
 
 
 def _regret(q: Question, W: Any) -> Any:
-    total = MP.mpf(0)
+    return _regret_and_least(q, W)[0]
+
+
+def _regret_and_least(q: Question, W: Any) -> tuple[Any, Any]:
+    total, floor = MP.mpf(0), MP.mpf(0)
     for weight, f, g in zip(q.weights, q.f, q.g, strict=True):
         cost = Exact(f)
         moved = adapted(q, Exact(g), W)
         here = None if moved is None else cost(moved)
         if here is None:
-            return MP.inf
-        total += mpf(weight) * (here[0] - cost.least(moved))
-    return total
+            return MP.inf, floor
+        least = cost.least(moved)
+        total += mpf(weight) * (here[0] - least)
+        floor += mpf(weight) * least
+    return total, floor
+
+
+def pointwise_rows(d: Document, q: Question) -> str:
+    """W holds a strict minimum, of least value, and the theorem's condition holds there."""
+    claim, (n, m) = d["claim"], q.shape
+    if number(d["gap"]) < 0:
+        return "a gap below zero"
+    sharper = claim == "non-singular form"
+    if not sharper and (q.kind == "normalized") != (claim in NORMALISED):
+        return "another step"
+    alike = claim == "theorem 3" or (sharper and q.kind == "normalized")
+    if not (q.is_one_task and claim != "theorem 3") and not (alike and proportional(q)):
+        return "the tasks are not alike"
+    if claim == "theorem 2" and q.f != q.g:
+        return "f is not g"
+    h = Several(q)
+    why, point = listed_anywhere({"W": d["W"], "value": ["-inf", "inf"]}, h, (m, n))
+    if point is None:
+        return why
+    excess = _regret(q, MP.matrix(point[0].tolist()))
+    if excess > abs(point[1]) * MP.mpf(10) ** -12:
+        return f"h is {float(excess)!r} above its least value"
+    gain = point[0]
+    for _ in range(q.shots):
+        H = _jacobians(lambda V: h.g.slopes(V)[1], gain[None])[0]
+        slope = h.g.slopes(gain[None])[1][0]
+        moved = _jacobians(lambda V: h._moved(V, 0), gain[None])[0]
+        size = float(q.eta) * np.linalg.norm(H, 2)
+        if sharper:
+            if np.linalg.svd(moved, compute_uv=False)[-1] < 1e-9:
+                return "the derivative of a shot is singular"
+        elif size >= (1 + 1e-6) * (np.linalg.norm(slope) if q.kind == "normalized" else 1):
+            return f"η‖∇²g‖ is {size!r}"
+        gain = h._moved(gain[None], 0)[0]
+    return ""
 
 
 @judge("quantitative form")
@@ -281,6 +324,9 @@ POINTS = {2: 61, 3: 17, 4: 9}
 CLOSE = 1e-8
 """What is taken for a difference between gains: a zero of ∇h is found in float64."""
 
+COARSE = 1e-6
+"""The same for the normalised step, whose derivatives are large next to a jump."""
+
 
 @lru_cache(maxsize=64)
 def _met(text: str) -> tuple[Several, list[tuple[np.ndarray, Any]]]:
@@ -310,17 +356,25 @@ def _met(text: str) -> tuple[Several, list[tuple[np.ndarray, Any]]]:
 
 def minimum(h: Several, W: np.ndarray) -> tuple[np.ndarray, Any] | None:
     """The strict minimum next to a gain and its value; None if none is reached."""
+    found = stationary(h, W)
+    return None if found is None or found[2] != "minimum" else found[:2]
+
+
+def stationary(h: Several, W: np.ndarray) -> tuple[np.ndarray, Any, str] | None:
+    """The stationary point next to a gain, its value and kind; None if none is reached."""
     zero = h.newton(W)
     if zero is None:
         return None
     at, H = zero
     spectrum = np.linalg.eigvalsh(H)
-    if spectrum[0] < 1e-5 * abs(spectrum[-1]):
+    clear = 1e-5 * np.abs(spectrum).max()
+    if np.abs(spectrum).min() < clear:
         return None
+    kind = "minimum" if spectrum[0] > 0 else "maximum" if spectrum[-1] < 0 else "saddle"
     # One step of Newton's method more, with the gradient of h: its value is then good to 1e-15.
     at = at - np.linalg.solve(H, h.gradient(at[None]).reshape(-1)).reshape(at.shape)
     value = h.precise(at)
-    return None if value == MP.inf else (at, value)
+    return None if value == MP.inf else (at, value, kind)
 
 
 def met(problem: Any, frame: Any) -> tuple[Several, list[tuple[np.ndarray, Any]]]:
@@ -405,22 +459,28 @@ def listed(entry: Any, h: Several, shape: tuple[int, int], frame: Any) -> tuple[
     return _judged(entry["value"], W, middle, h)
 
 
-def listed_anywhere(entry: Any, h: Several, shape: tuple[int, int]) -> tuple[str, Any]:
+def listed_anywhere(
+    entry: Any, h: Several, shape: tuple[int, int], kind: str = "minimum"
+) -> tuple[str, Any]:
     """The same of an entry that has rows of bounds of its gain."""
-    if not isinstance(entry, dict) or set(entry) != {"W", "value"}:
-        raise NoClaimError("a minimiser has other keys")
+    if not isinstance(entry, dict) or set(entry) - {"kind"} != {"W", "value"}:
+        raise NoClaimError("a point has other keys")
     W = [pair(x) for row in entry["W"] for x in row]
     if [len(row) for row in entry["W"]] != [shape[1]] * shape[0]:
         raise NoClaimError("W has the wrong shape")
-    return _judged(entry["value"], W, np.array([float(a + b) / 2 for a, b in W]).reshape(shape), h)
+    middle = np.array([float(a + b) / 2 for a, b in W]).reshape(shape)
+    return _judged(entry["value"], W, middle, h, kind)
 
 
-def _judged(value: Any, W: list[Any], middle: np.ndarray, h: Several) -> tuple[str, Any]:
-    point = minimum(h, middle)
-    if point is None:
-        return f"no strict minimum near {middle.tolist()}", None
+def _judged(
+    value: Any, W: list[Any], middle: np.ndarray, h: Several, kind: str = "minimum"
+) -> tuple[str, Any]:
+    found = stationary(h, middle)
+    if found is None or found[2] != kind:
+        return f"no strict {kind} near {middle.tolist()}", None
+    point = found[:2]
     for x, (a, b) in zip(point[0].reshape(-1), W, strict=True):
-        room = CLOSE * (1 + abs(x))
+        room = (CLOSE if h.q.kind == "gradient" else COARSE) * (1 + abs(x))
         if not float(a) - room <= x <= float(b) + room:
             return f"a listed gain is off the minimiser at {point[0].tolist()}", None
     lo, hi = pair(value)

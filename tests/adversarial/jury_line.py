@@ -198,13 +198,17 @@ NORMALISED = ("proposition 2", "theorem 3")
 @judge("theorem 1", "theorem 2", "proposition 1", "non-singular form", *NORMALISED)
 def pointwise(d: Document, q: Question) -> str:
     """W holds one local minimum, which is global, and the theorem's condition holds there."""
+    if q.shape != (1, 1):
+        from jury_gains import pointwise_rows
+
+        return pointwise_rows(d, q)
     claim, W = d["claim"], pair(d["W"])
     if number(d["gap"]) < 0:
         return "a gap below zero"
     if (q.kind == "normalized") != (claim in NORMALISED):
         return "another step"
     if claim == "theorem 3":
-        if not _proportional(q):
+        if not proportional(q):
             return "the tasks are not proportional"
     elif not q.is_one_task:
         return "the tasks are not one"
@@ -245,12 +249,18 @@ def _condition(claim: str, line: Line, at: Any) -> str:
     return ""
 
 
-def _proportional(q: Question) -> bool:
+def proportional(q: Question) -> bool:
+    """Whether A, B, S and the discount agree, f = g, and (Q, R) are multiples of one another."""
     first = q.f[0]
     ratios = [x.R[0][0] / first.R[0][0] for x in q.f]
+
+    def scaled(M: Any, t: Any) -> Any:
+        return [[t * x for x in row] for row in M]
+
     return q.f == q.g and all(
         (x.A, x.B, x.S, x.discount) == (first.A, first.B, first.S, first.discount)
-        and x.Q[0][0] == t * first.Q[0][0]
+        and scaled(first.Q, t) == x.Q
+        and scaled(first.R, t) == x.R
         for x, t in zip(q.f, ratios, strict=True)
     )
 
@@ -270,7 +280,19 @@ def scalar_regret(d: Document, q: Question) -> str:
         if best is None:
             return "an optimal cost is not attained"
         least += weight * f(best)[0]
-    return "" if here[0] - least <= gap else f"the regret is {float(here[0] - least)!r}"
+    if here[0] - least > gap:
+        return f"the regret is {float(here[0] - least)!r}"
+    return share_of(d, here[0] - least, least)
+
+
+def share_of(d: Document, regret: Any, least: Any) -> str:
+    """Why the regret is more, in proportion to the least h can be, than a document says."""
+    if "relative" not in d:
+        return ""
+    share = mpf(number(d["relative"]))
+    if not least > 0:
+        return "nothing is a share of zero"
+    return "" if regret / least <= share else f"the share is {float(regret / least)!r}"
 
 
 @judge("theorem S")

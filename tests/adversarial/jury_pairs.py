@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from jury import MP, Document, NoClaimError, Question, judge, mpf, number, text_number
-from jury_gains import Several, listed, listed_anywhere, met
+from jury_gains import CLOSE, Several, listed, listed_anywhere, met
 from line_search import Line, search
 from scipy.optimize import minimize
 
@@ -36,6 +36,25 @@ def spurious(d: Document, q: Question) -> str:
     # The jury knows a value to 15 digits.
     room = abs(points[1][1]) * MP.mpf(10) ** -15
     return "" if gap + room >= epsilon else f"the second is higher by {float(gap)!r}"
+
+
+@judge("stationary points")
+def stationary_points(d: Document, q: Question) -> str:
+    """Each is one of its kind and value, and no two are one."""
+    n, m = q.shape
+    h, points = Several(q), []
+    if not d["points"]:
+        return "nothing is listed"
+    for entry in d["points"]:
+        if not isinstance(entry, dict) or entry["kind"] not in ("minimum", "saddle", "maximum"):
+            raise NoClaimError("a point is of no kind")
+        why, point = listed_anywhere(entry, h, (m, n), entry["kind"])
+        if point is None:
+            return why
+        if any(np.abs(point[0] - other).max() < CLOSE for other in points):
+            return "one point twice"
+        points.append(point[0])
+    return ""
 
 
 @judge("no feasible gain")

@@ -36,7 +36,7 @@ class Facts:
         reached: the level up to which a list is complete.
         points: (kind, bounds of W entry by entry, bounds of h).
         doubts: undecided stretches, or boxes.
-        gap: what was proved of one gain.
+        gap: what was proved of one gain; share: in proportion to inf h.
         gain: its entries.
         rims: of the stabilising sets of two tasks.
     """
@@ -52,6 +52,7 @@ class Facts:
     doubts: list[tuple[float, float]] = field(default_factory=list)
     left: int = 0
     gap: float = 0.0
+    share: float = inf
     gain: list[float] = field(default_factory=list)
     rims: list[Surd] = field(default_factory=list)
     read: int = 0
@@ -130,6 +131,15 @@ EVERY = (
     r"the (?:global|lowest) one))"
 )
 
+LISTED = "(?:; )?".join(
+    rf"(?:(?P<{kind}>\d+) {words}s? of h, of values? in (?P<{kind}_h>{SPAN}))?"
+    for kind, words in (
+        ("minimum", "strict local minimiser"),
+        ("saddle", "saddle"),
+        ("maximum", "strict local maximiser"),
+    )
+)
+
 CLAIMED = rf"(?P<word>not |whether )?{EVERY}(?P<open> is left open)?"
 BOX = " in the box of gains that was searched"
 
@@ -204,11 +214,39 @@ def _global_point(m: re.Match[str], facts: Facts) -> None:
     assert facts.gap == 0
 
 
+def _global_point_in(m: re.Match[str], facts: Facts) -> None:
+    """A box of gains, all its sides or the first."""
+    sides = re.findall(SPAN, m["W"])
+    _, box, _ = facts.points[0]
+    assert len(sides) in (1, len(box))
+    for text, (lo, hi) in zip(sides, box, strict=False):
+        between(text, lo, hi)
+    assert facts.gap == 0
+
+
 def _gap(m: re.Match[str], facts: Facts) -> None:
     entries = re.findall(NUMBER, m["W"])
     assert list(map(float, entries)) == facts.gain[: len(entries)]
     assert len(entries) in (1, len(facts.gain))
     at_most(m["gap"], facts.gap)
+
+
+def _share(m: re.Match[str], facts: Facts) -> None:
+    """A gap, and how much of the infimum that is, in per cent."""
+    _gap(m, facts)
+    at_most(m["share"], 100 * Fraction(facts.share))
+
+
+def _start(m: re.Match[str], facts: Facts) -> None:
+    """What a method loses at most, from its start."""
+    at_most(m["gap"], facts.gap)
+    if m["share"]:
+        _percent(m["share"], facts.share)
+
+
+def _percent(text: str, share: float) -> None:
+    """An upper bound in two digits."""
+    assert 100 * Fraction(share) <= parsed(text) <= 111 * Fraction(share)
 
 
 def _one(m: re.Match[str], facts: Facts) -> None:
@@ -218,6 +256,12 @@ def _one(m: re.Match[str], facts: Facts) -> None:
     first, last = map(Fraction, facts.gain)
     assert first <= u <= v <= last
     between(m["W"], *facts.points[0][1][0])
+
+
+def _radius(m: re.Match[str], facts: Facts) -> None:
+    """δ and ε as they stand in the document."""
+    assert parsed(m["delta"]) == Fraction(facts.gap)
+    assert parsed(m["within"]) == facts.asked
 
 
 def _listed(m: re.Match[str], facts: Facts) -> None:
@@ -279,6 +323,20 @@ def _above_another(m: re.Match[str], facts: Facts) -> None:
     assert parsed(m["within"] or "0") == facts.asked < facts.epsilon[0]
 
 
+def _points(m: re.Match[str], facts: Facts) -> None:
+    """How many points there are of each kind, and between which values."""
+    read = 0
+    for kind in ("minimum", "saddle", "maximum"):
+        own = [h for name, _, h in facts.points if name == kind]
+        assert int(m[kind] or 0) == len(own)
+        if own:
+            a, b = map(parsed, m[f"{kind}_h"].strip("[]").split(", "))
+            assert a <= min(Fraction(h[0]) for h in own)
+            assert b >= max(Fraction(h[1]) for h in own)
+        read += len(own)
+    assert read == len(facts.points)
+
+
 def _exceeds(m: re.Match[str], facts: Facts) -> None:
     at_least(m["level"], facts.level)
 
@@ -311,11 +369,22 @@ FORMS = [
     (r"there is one|it has one local minimum", _nothing),
     (r"(?P<number>Theorem [23])(?:, sharper form)?: [^0-9]*", _nothing),
     (rf"the stationary point in (?P<W>{SPAN}) is a global minimiser of h", _global_point),
+    (rf"a stationary point in (?P<W>\[{SPAN}.*\]|the box of the document \(its first side is {SPAN}\)) "
+     r"is a global minimiser of h", _global_point_in),
     (rf"h(?:\(| at the gain )(?P<W>(?:\[[^\]]*\]|{NUMBER}|W of the document \(its first entry is "
      rf"{NUMBER}\)))\)? exceeds (?:min h|the infimum of h) by at most (?P<gap>{NUMBER})", _gap),
+    (rf"h(?:\(| at the gain )(?P<W>(?:\[[^\]]*\]|{NUMBER}|W of the document \(its first entry is "
+     rf"{NUMBER}\)))\)? exceeds (?:min h|the infimum of h) by at most (?P<gap>{NUMBER}), which is at "
+     rf"most (?P<share>{NUMBER}) % of it; so it does wherever a method ends that starts there and "
+     r"never raises h", _share),
+    (r"  proved: a method that never raises h and starts at [a-z ]+ ends (?:within "
+     rf"(?P<share>{NUMBER}) % of the least h \(|with )h − inf h ≤ (?P<gap>{NUMBER})\)?", _start),
     (rf"where ηC'' ≤ (?P<theta>{NUMBER}) for every task, gains that hold all of (?P<convex>{SPAN}), h "
      rf"is strictly convex and has exactly one stationary point, a local minimiser in (?P<W>{SPAN})",
      _one),
+    (rf"every family whose (?:[ABQR], )*[ABQR] of (?:every task|`[^`]*`)(?: and [^0-9]*)? differ by at "
+     rf"most (?P<delta>{NUMBER}), all else being as it is, has every local minimum of h within "
+     rf"(?P<within>{NUMBER}) of its global one", _radius),
     (rf"  (?P<kind>[a-z ]+?) +W = (?P<W>{SHOWN})  h = (?P<h>{SHOWN})", _listed),
     (rf"  (?P<kind>minimum)  h = (?P<h>{SHOWN})  W = \[(?P<W>.*)\]", _listed),
     (rf"  undecided      W in (?P<W>{SPAN})", _doubt),
@@ -336,6 +405,8 @@ FORMS = [
     (rf"h exceeds (?P<level>{NUMBER}) at every gain(?:{BOX})?", _exceeds),
     (rf"not every local minimum of h is (?:global|within (?P<within>{NUMBER}) of the global one): one "
      rf"of value in (?P<h>{SPAN}) lies at least (?P<gap>{NUMBER}) above another gain", _above_another),
+    (rf"the list holds {LISTED}(?:, no two of them one)?; that there are no others is not claimed",
+     _points),
     (rf"no gain is feasible: every gain that stabilises the tasks is thrown out by the adaptation "
      rf"step(?:, where it has a direction)?; lower eta \(it is (?P<eta>{LEVEL})\)", _nothing),
     (rf"level: h exceeds (?P<level>{NUMBER}) at every gain(?: among those searched)?(?: \(proved\))?; "

@@ -7,19 +7,22 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from flint import ctx
-from honest import SOURCES
+from honest import SOURCES, pointwise_rows
 from sentences import Facts, understand, understand_verdict
 
 from benign.certificates import spurious
 from benign.certificates.check import PRECISION, check
 from benign.certificates.infeasible import INFEASIBLE
+from benign.certificates.points import STATIONARY_POINTS
+from benign.certificates.pointwise import CLAIMS as POINTWISE
+from benign.certificates.radius import RADIUS
 from benign.certificates.regret import prove_scalar
 from benign.certificates.single import THEOREM_S
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import ProblemError
 from benign.exact import rounding
+from benign.exact.documents import problem_from_json
 from benign.exact.plants import scalar_plants
-from benign.exact.problem import problem_from_json
 from benign.exact.surd import stabilising_set
 from benign.prove.boxes.below import prove
 from benign.prove.certify import certify
@@ -186,6 +189,20 @@ def test_what_is_said_of_one_gain(shape, claim):
     understand(statement, facts)
 
 
+@pytest.mark.parametrize("claim", POINTWISE)
+def test_what_is_said_of_a_global_minimiser_with_several_entries(claim):
+    document = pointwise_rows(np.random.default_rng(3), claim)
+    facts = Facts(points=[("minimum", [tuple(x) for row in document["W"] for x in row], (0.0, 0.0))])
+    understand(check(document).statement, facts)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_said_of_a_radius(seed):
+    document = SOURCES[RADIUS](np.random.default_rng([7, seed]))
+    facts = Facts(asked=Fraction(document["asked"]), gap=float(Fraction(document["delta"])))
+    understand(check(document).statement, facts)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_what_is_said_where_one_minimum_is_proved(seed):
     document = SOURCES[THEOREM_S](np.random.default_rng([7, seed]))
@@ -288,6 +305,13 @@ def test_what_the_checker_says_of_a_spurious_minimum(seed):
         asked=Fraction(document["asked"]),
         points=[("minimum", [], value) for value in values],
     )
+    understand(check(document).statement, facts)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_the_checker_says_of_stationary_points(seed):
+    document = SOURCES[STATIONARY_POINTS](np.random.default_rng([8, seed]))
+    facts = Facts(points=[(p["kind"], [], tuple(p["value"])) for p in document["points"]])
     understand(check(document).statement, facts)
 
 

@@ -9,7 +9,7 @@ from flint import arb, arb_mat, ctx
 from benign.balls import curvature
 from benign.balls.curvature import Curved, CurvedObjective, stationary_point
 from benign.balls.lqr import LqrObjective, NotStabilising, gain_matrix
-from benign.balls.matrices import Unproved, is_indefinite
+from benign.balls.matrices import Unproved, negative_eigenvalues
 from benign.exact.problem import Problem, make_step
 from several import random_problem
 
@@ -106,14 +106,27 @@ def test_what_is_not_shown_is_not_proved(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("rows", "indefinite"),
+    ("rows", "negative"),
     [
-        ([[1, 0], [0, -1]], True),
-        ([[2, 1], [1, 2]], False),
-        ([[-2, 1], [1, -2]], False),
-        ([[1, 2], [2, 1]], True),
-        ([[1, 1], [1, 1]], False),
+        ([[1, 0], [0, -1]], 1),
+        ([[2, 1], [1, 2]], 0),
+        ([[-2, 1], [1, -2]], 2),
+        ([[1, 2], [2, 1]], 1),
+        ([[1, 1], [1, 1]], None),
+        ([[0, 1], [1, 0]], None),  # indefinite, and its first pivot does not tell
     ],
 )
-def test_indefinite(rows, indefinite):
-    assert is_indefinite(arb_mat(rows)) == indefinite
+def test_negative_eigenvalues(rows, negative):
+    assert negative_eigenvalues(arb_mat(rows)) == negative
+
+
+def test_negative_eigenvalues_are_counted_as_numpy_counts_them():
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        p = int(rng.integers(1, 8))
+        M = rng.normal(size=(p, p))
+        M = M + M.T
+        found = negative_eigenvalues(arb_mat(M.tolist()))
+        assert found == int((np.linalg.eigvalsh(M) < 0).sum())
+    wide = arb_mat([[arb(1, 2), 0], [0, 1]])
+    assert negative_eigenvalues(wide) is None

@@ -79,6 +79,12 @@ def test_balls_hold_the_reference(seed):
 
 
 @pytest.mark.parametrize("seed", range(15))
+def test_balls_hold_it_with_cross_terms(seed):
+    rng = np.random.default_rng(4000 + seed)
+    check_balls(random_problem(rng, kind="gradient", shots=1 + seed % 3, cross=True), rng)
+
+
+@pytest.mark.parametrize("seed", range(15))
 def test_balls_and_intervals_agree(seed):
     """Both hold the same numbers, so they overlap; and neither claims what the other excludes."""
     rng = np.random.default_rng(3000 + seed)
@@ -137,12 +143,12 @@ def test_what_is_not_a_number_tells_nothing():
 
 
 PLANTED = {
-    "β dropped": (BallCost, "__init__", "self.beta = s * (q + r * self.d * self.d / square) / 2",
+    "β dropped": (BallCost, "__init__", "self.beta = s * (q + r * high * high / square) / 2",
                   "self.beta = ZERO"),
     "the 2 of C'' dropped": (BallCost, "slopes", "2 * b2 * (alpha * p2.hi", "b2 * (alpha * p2.hi"),
     "γ not under the root": (BallCost, "__init__", ".sqrt()", ""),
     "1 − c from the wrong end": (
-        BallCost, "slopes", "self.e + self.b * w.lo", "self.e + self.b * w.hi"),
+        BallCost, "distances", "self.e + self.b * w.lo", "self.e + self.b * w.hi"),
     "K after J": (BallObjective, "_over", "s.d3.times(self.eta) * J.square()", "s.d3.times(self.eta)"),
     "mean value without its slope": (
         BallObjective, "_over", "w.meet(Span(at, at) + J * offset)", "w.meet(Span(at, at))"),

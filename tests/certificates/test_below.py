@@ -21,7 +21,8 @@ from benign.certificates.below_tree import leaves
 from benign.certificates.check import check
 from benign.certificates.document import sealed
 from benign.certificates.reading import Refused
-from benign.exact.problem import Plant, Problem, Task, make_family, make_step, problem_from_json
+from benign.exact.documents import problem_from_json
+from benign.exact.problem import Plant, Problem, Task, make_family, make_step
 from benign.verdict import Status
 from several import random_problem
 

@@ -23,7 +23,8 @@ from benign.certificates import pieced
 from benign.certificates.check import check
 from benign.certificates.document import sealed
 from benign.errors import CertificateError
-from benign.exact.problem import exact, problem_from_json
+from benign.exact.documents import problem_from_json
+from benign.exact.numbers import exact
 from benign.prove.certify import certify
 from benign.prove.line.enumeration import analyze
 from benign.verdict import Status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,8 +14,9 @@ import benign
 from benign.certificates.check import check
 from benign.certificates.document import sealed
 from benign.errors import ProblemError
+from benign.exact.documents import problem_from_json
 from benign.exact.neighbourhood import all_ones, around, member, scales_of
-from benign.exact.problem import Problem, make_step, problem_from_json
+from benign.exact.problem import Problem, make_step
 from benign.prove.line.enumeration import analyze
 from benign.prove.line.outside import Families
 from benign.prove.radius import certificate_for
@@ -24,6 +26,11 @@ from benign.verdict import Status
 from helpers import paper_problem, scalar_plant, scalar_problem
 
 CLOSE = paper_problem("3a", "0.05")
+
+
+def crossed():
+    """A plant whose stage cost has a cross term, which the bounds do not know."""
+    return replace(scalar_plant(1), N=((Fraction(1, 4),),))
 
 
 def as_read(document):
@@ -141,6 +148,7 @@ def test_bad_questions_are_refused(arguments, why):
         paper_problem("3a", "0.05", "normalized"),
         scalar_problem([scalar_plant(1)], adaptation=[scalar_plant(1, q=2)]),
         scalar_problem([scalar_plant("0.5", 0), scalar_plant(1)]),
+        scalar_problem([crossed(), scalar_plant(1)]),
     ],
 )
 def test_problems_it_is_not_for_are_refused(problem):
@@ -174,6 +182,7 @@ FORGERIES = {
     "a factor at an end": lambda d: d["cells"][2][0][0].__setitem__(3, 1e3),
     "a gain elsewhere": lambda d: d["cells"][2][0][0].__setitem__(1, 0.62),
     "a cell left out": lambda d: d["cells"][2][0][0].__setitem__(2, 1.64),
+    "a cross term": lambda d: d["problem"]["tasks"][0]["cost"].update(N=[["1/100"]]),
     "another slant": lambda d: d["slants"].__setitem__(0, 1e301),
 }
 

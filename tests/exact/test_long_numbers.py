@@ -9,20 +9,9 @@ import pytest
 
 from benign import LQR, TaskFamily, analyze, certify, check
 from benign.errors import ProblemError
-from benign.exact.problem import (
-    MAX_DIGITS,
-    MAX_WRITTEN,
-    Family,
-    Plant,
-    Problem,
-    Task,
-    make_family,
-    make_step,
-    problem_from_json,
-    problem_to_json,
-    read_written,
-    written,
-)
+from benign.exact.documents import problem_from_json, problem_to_json
+from benign.exact.numbers import MAX_DIGITS, MAX_WRITTEN, read_written, written
+from benign.exact.problem import Family, Plant, Problem, Task, make_family, make_step
 from benign.tasks.files import loads
 
 PRIMES = [p for p in range(2, 40_000) if all(p % d for d in range(2, int(p**0.5) + 1))]

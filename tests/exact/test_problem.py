@@ -12,16 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benign.errors import ProblemError
-from benign.exact.problem import (
-    Plant,
-    Problem,
-    Task,
-    exact,
-    make_family,
-    make_step,
-    problem_from_json,
-    problem_to_json,
-)
+from benign.exact.documents import problem_from_json, problem_to_json
+from benign.exact.numbers import exact
+from benign.exact.problem import Plant, Problem, Task, make_family, make_step
 from helpers import paper_problem, random_problem, scalar_plant, scalar_problem
 
 

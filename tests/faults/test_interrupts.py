@@ -102,6 +102,27 @@ def test_an_interrupt_is_one_sentence(number, seconds):
         assert interrupted(number, seconds, *VERBS["search"], cwd=folder)
 
 
+def test_a_signal_to_a_command_that_is_done_changes_nothing():
+    with a_place() as folder:
+        process = subprocess.Popen(
+            [sys.executable, "-c", LATE], cwd=folder, text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        told, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (0, "")
+        assert "paper-figure-3b" in told
+
+
+LATE = """
+import atexit, os, signal, sys
+atexit.register(lambda: [os.kill(os.getpid(), number) for number in (signal.SIGTERM, signal.SIGINT)])
+sys.argv = ["benign", "examples"]
+from benign.cli import main
+main()
+"""
+"""A command that is sent both signals while its interpreter shuts down."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 def test_interrupts_at_twenty_moments(verb):

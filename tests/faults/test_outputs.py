@@ -16,7 +16,7 @@ from processes import a_place, run
 import benign
 from benign.errors import OutputError
 from benign.files import require_directory, require_file, write_atomically, write_own
-from benign.folders import MANIFEST, About, claimed, clear, require_place, save_all
+from benign.folders import FILES, MANIFEST, About, claimed, clear, require_place, save_all
 from benign.results.documents import about_landscape
 
 VERDICT = "REFUTED: not every local minimum"
@@ -72,7 +72,7 @@ def test_every_verb_looks_at_its_place_before_it_works(call, tmp_path, monkeypat
 
     for name in ("benign.searches.search._searched", "benign.verbs.analyze._analyzed",
                  "benign.verbs.certify.proved", "benign.sweeps.recommend._recommended",
-                 "benign.sweeps.bifurcation.analyze", "benign.meta.train.Course.run"):  # fmt: skip
+                 "benign.sweeps.bifurcate.analyze", "benign.meta.train.Course.run"):  # fmt: skip
         module, _, attribute = name.rpartition(".")
         if module == "benign.meta.train.Course":
             from benign.meta.train import Course as owner
@@ -83,6 +83,25 @@ def test_every_verb_looks_at_its_place_before_it_works(call, tmp_path, monkeypat
     with pytest.raises(OutputError, match="in the way"):
         call(tmp_path / "file")
     assert (tmp_path / "file").read_text() == "mine"
+    for names in FILES.values():
+        (tmp_path / names[0]).write_text("mine")
+    (tmp_path / "certificate.json").write_text("mine")
+    with pytest.raises(OutputError, match="a file of that name is there, and not one of these results"):
+        call(tmp_path)
+
+
+@pytest.mark.parametrize("call", [
+    lambda out: benign.analyze("paper-figure-3b", eta="0.05", out=out),
+    lambda out: benign.bifurcate("paper-figure-3b", ["0.05", "0.1"], out=out),
+    lambda out: benign.recommend("cruise-control", etas=["0.05"], variants=["gradient"], out=out),
+    lambda out: benign.train("cruise-control", eta="0.05", steps=3, out=out),
+])  # fmt: skip
+def test_the_names_that_are_looked_for_are_those_that_are_written(call, tmp_path):
+    call(tmp_path)
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    own = {"checkpoint.npz"}  # training writes it itself, and looks at it by itself
+    searched = {"certificate-points.json"}  # of points that a search met
+    assert set(manifest["files"]) - own == set(FILES[manifest["what"]]) - searched
 
 
 def test_the_place_is_looked_at_before_anything_is_proved():
@@ -119,9 +138,9 @@ def test_a_full_disk_loses_no_result():
         assert "Traceback" not in errors
         # What is small is there, whole, and listed.
         written = sorted(os.listdir(folder / "out"))
-        assert written == ["certificate.json", "landscape.json", MANIFEST]
+        assert written == ["certificate-start.json", "certificate.json", "landscape.json", MANIFEST]
         assert benign.check(folder / "out" / "certificate.json")
-        for name in written[:2]:
+        for name in written[:3]:
             assert name in told
         assert json.loads((folder / "out" / MANIFEST).read_text())["complete"] is False
 
@@ -165,7 +184,8 @@ def test_a_reader_that_goes_away_ends_it_quietly_with_all_saved():
         with os.fdopen(writer, "wb") as pipe:
             status, _, errors = run(*ANALYZE, "--out", "out", cwd=folder, stdout=pipe)
         assert (status, errors) == (0, "")
-        names = {"certificate.json", "landscape.json", "landscape.png", "landscape.svg", MANIFEST}
+        certificates = {"certificate.json", "certificate-start.json"}
+        names = {*certificates, "landscape.json", "landscape.png", "landscape.svg", MANIFEST}
         assert set(os.listdir(folder / "out")) == names
 
 

@@ -1,4 +1,4 @@
-"""Bounds over neighbourhoods hold for the families in them, in both arithmetics, and are not far off."""
+"""Bounds over neighbourhoods hold for the families in them, in both arithmetics, and are near."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GAINS = {"figure 3a": (0.2, 1.6), "mirrored, discounted": (-0.6, -0.2)}
 
 
 def parts(numbers, w, eta):
-    """A task's h, h' and h'' at one gain by mpmath's own differentiation of s(q + rW²)/(1 − γ(a − bW)²)."""
+    """A task's h, h' and h'' at one gain: s(q + rW²)/(1 − γ(a − bW)²) by mpmath's differentiation."""
     a, b, q, r, s, discount = numbers
 
     def cost(x):
@@ -90,7 +90,7 @@ def lower_bounds(problem, tasks, lo, hi, u, kind, sign):
         return (found.d1, found.d2)[kind].times(sign), found
 
     box = Interval(lo, hi)
-    halves = [box - Interval.point(box.mid)] * (1 if kind < 2 else 1)
+    halves = [box - Interval.point(box.mid)]
     return lambda need: least(objective, halves, part, lo.size, need)[0]
 
 

@@ -34,11 +34,11 @@ def cost(plant, W) -> float:
         return math.inf
 
 
-def check(name, eta="0.05", boxes=250) -> tuple[int, int]:
+def check(name, eta="0.05", boxes=250, cross=0.0) -> tuple[int, int]:
     """How many boxes were excluded, and how many gains were in the domain below the level."""
     n, m, shots, level = CASES[name]
     rng = np.random.default_rng(5)
-    problem = random_problem(rng, n, m, eta=eta, shots=shots, split=True, rho=0.9)
+    problem = random_problem(rng, n, m, eta=eta, shots=shots, split=True, rho=0.9, cross=cross)
     p = n * m
     frame = frame_of(np.zeros(p), np.eye(p))
     witness = as_fractions(np.zeros((m, n)).tolist())
@@ -77,6 +77,13 @@ def check(name, eta="0.05", boxes=250) -> tuple[int, int]:
 @pytest.mark.parametrize("name", CASES)
 def test_no_gain_of_the_domain_is_excluded(name):
     out, inside = check(name)
+    assert inside > 5
+    assert out > 50
+
+
+@pytest.mark.parametrize(("name", "size"), [("n2", 1.0), ("n2 level", 1.0), ("m2 level", 0.3)])
+def test_no_gain_of_the_domain_is_excluded_with_cross_terms(name, size):
+    out, inside = check(name, cross=size)
     assert inside > 5
     assert out > 50
 

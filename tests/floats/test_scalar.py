@@ -93,6 +93,13 @@ def test_costs_and_their_derivatives_are_enclosed(seed):
     check_costs(random_problem(rng), rng)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_so_they_are_with_cross_terms(seed):
+    rng = np.random.default_rng(5000 + seed)
+    check_costs(random_problem(rng, cross=True), rng)
+    check_objective(random_problem(rng, kind="gradient", shots=1 + seed % 3, cross=True), rng)
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_objective_and_its_derivatives_are_enclosed(seed):
     rng = np.random.default_rng(1000 + seed)
@@ -161,7 +168,7 @@ PLANTED = {
     "β dropped": (Costs, "__init__", "self.beta = _where(static, keep, beta)", "self.beta = keep"),
     "the 2 of C'' dropped": (Costs, "__init__", "b2 * self.beta * 2.0", "b2 * self.beta"),
     "γ not under the root": (Costs, "__init__", ".sqrt()", ".square()"),
-    "r not squared": (Costs, "__init__", "self.d.square() * inverse", "self.d * inverse"),
+    "r not squared": (Costs, "__init__", "d.square() * inverse", "d * inverse"),
     "loop gain rounded inward": (Costs, "fractions", "down(low), up(high)", "up(low), down(high)"),
     "1 − c from the wrong end": (Costs, "fractions", "self.e.lo + low", "self.e.lo + high"),
     "1 + c clipped at one": (Costs, "fractions", "np.clip(v_hi, EPS, 2.0)", "np.clip(v_hi, EPS, 1.0)"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import benign
-from benign.kernels.lines import NUMBERS, observe
+from benign.kernels.lines import NUMBERS, observe, rims, slopes
 from benign.tasks.family import TaskFamily
 
 
@@ -57,3 +57,31 @@ def test_families_without_a_common_gain_have_no_minimiser():
     assert np.isfinite(found.minimum).tolist() == [i % 2 == 0 for i in range(9)]
     assert np.isnan(found.epsilon[1::2]).all()
     assert len(observe(tasks[:0], 0.01).W) == 0
+
+
+def test_a_step_size_of_each_family_is_that_of_a_call_of_its_own():
+    tasks = random_tasks(30, 3, 11)
+    eta = np.linspace(0.01, 0.08, 30)
+    together = observe(tasks, eta)
+    for i in (0, 7, 29):
+        alone = observe(tasks[i : i + 1], float(eta[i]))
+        np.testing.assert_array_equal(together.W[together.family == i], alone.W)
+        np.testing.assert_array_equal(together.epsilon[i], alone.epsilon[0])
+
+
+def test_slopes_are_differences_of_h():
+    tasks, eta = random_tasks(20, 3, 5), 0.02
+    low, high = rims(tasks)
+    start, pace = low + 0.45 * (high - low), 0.01 * (high - low)
+    found = slopes(tasks, eta, start, pace, 5)
+    for i in range(20):
+        family = TaskFamily.stack(*tasks[i, :, :5].T)
+        h = benign.MetaObjective(family, eta=eta)
+        for j in range(5):
+            w = start[i] + j * pace[i]
+            step = 1e-6 * (high[i] - low[i])
+            ahead, behind = float(h.value(w + step)), float(h.value(w - step))
+            if np.isfinite(ahead - behind):
+                assert found[i, j] == pytest.approx((ahead - behind) / (2 * step), rel=1e-4, abs=1e-6)
+            else:
+                assert not np.isfinite(found[i, j]) or abs(found[i, j]) > 1e3

@@ -12,7 +12,8 @@ import pytest
 from benign.certificates.check import check
 from benign.certificates.document import sealed
 from benign.errors import ClaimError, ProblemError
-from benign.exact.problem import Problem, make_step, problem_from_json
+from benign.exact.documents import problem_from_json
+from benign.exact.problem import Problem, make_step
 from benign.floats.frames import frame_of
 from benign.meta.given import meta_objective
 from benign.prove.boxes import below as few_parameters

@@ -22,9 +22,12 @@ def limit(reference: Reference, W: Enclosure, side: int) -> list | None:
     return reference(Fraction(W.lo) - BESIDE if side < 0 else Fraction(W.hi) + BESIDE, 1)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_points_are_what_they_are_called(seed):
-    problem = random_problem(np.random.default_rng(seed), kind="normalized", shots=1 + seed % 3)
+@pytest.mark.parametrize(
+    ("seed", "cross"), [*((i, False) for i in range(40)), *((i, True) for i in range(100, 120))]
+)
+def test_points_are_what_they_are_called(seed, cross):
+    rng = np.random.default_rng(seed)
+    problem = random_problem(rng, kind="normalized", shots=1 + seed % 3, cross=cross)
     reference = Reference(problem)
     found = enumerate_normalized(problem)
     assert [p.at.mid for p in found.points] == sorted(p.at.mid for p in found.points)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from benign.certificates.check import check
-from benign.exact.problem import problem_from_json
+from benign.exact.documents import problem_from_json
 from benign.prove.boxes.below import prove
 from benign.verdict import Status
 

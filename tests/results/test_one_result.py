@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import benign
+from benign.errors import FileFormatError
 from benign.results.documents import VERSION
 from benign.tasks.files import bundled_names
 
@@ -122,6 +123,8 @@ def test_a_missing_certificate_is_a_missing_certificate(landscapes, tmp_path):
     landscape = landscapes("paper-figure-1", eta="0.05", step="gradient")
     landscape.save(tmp_path)
     (tmp_path / "certificate.json").unlink()
+    assert benign.read(tmp_path).certificates == (landscape.start.certificate,)
+    (tmp_path / "certificate-start.json").unlink()
     assert benign.read(tmp_path).certificates == ()
     assert benign.read(tmp_path) != landscape
 
@@ -170,3 +173,25 @@ def test_a_verdict_that_was_changed_is_refused(tmp_path):
     path.write_text(json.dumps(document))
     with pytest.raises(benign.FileFormatError, match="this file was changed"):
         benign.read(path)
+
+
+def test_what_is_no_result_is_named(tmp_path):
+    benign.train("paper-figure-3b", eta="0.05", steps=3, out=tmp_path)
+    (tmp_path / "claims.json").write_text('{"benign": "claims"}')
+    for name, said in {
+        "manifest.json": "give the directory",
+        "claims.json": "plain JSON",
+        "checkpoint.npz": "goes on from it",
+    }.items():
+        with pytest.raises(FileFormatError, match=said):
+            benign.read(tmp_path / name)
+
+
+def test_several_step_sizes_in_one_document_are_read_as_a_list(landscapes, tmp_path):
+    found = [benign.analyze("paper-figure-3b", eta=eta) for eta in ("0.05", "0.1")]
+    (tmp_path / "all.json").write_text(json.dumps([one.to_dict() for one in found]))
+    again = benign.read(tmp_path / "all.json")
+    assert [one.to_dict()["minimum"] for one in again] == [one.to_dict()["minimum"] for one in found]
+    (tmp_path / "none.json").write_text("[1, 2]")
+    with pytest.raises(FileFormatError, match="no JSON object"):
+        benign.read(tmp_path / "none.json")

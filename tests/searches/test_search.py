@@ -10,7 +10,7 @@ from scipy.linalg import solve_discrete_lyapunov
 from benign import LQR, GradientStep, MetaObjective, NormalizedStep, TaskFamily, analyze
 from benign.errors import BudgetError, ProblemError
 from benign.results.landscape import Kind
-from benign.results.observed import kind_of, missing_mass
+from benign.results.met import kind_of, missing_mass
 from benign.searches.descent import Field, Polished, descend, polish
 from benign.searches.sampling import make_sampler
 from benign.searches.search import MERGED, _Hunt, search

@@ -9,7 +9,9 @@ from scipy.optimize import brentq
 from benign.errors import NotScalarError, ProblemError
 from benign.exact.problem import Problem, make_step
 from benign.prove.line.enumeration import analyze
-from benign.sweeps.bifurcation import _pairs, bifurcate, bifurcation_document
+from benign.sweeps.bifurcate import bifurcate
+from benign.sweeps.bifurcation import bifurcation_document
+from benign.sweeps.branches import pairs_of
 from benign.tasks.family import TaskFamily
 from benign.tasks.lqr import LQR
 from helpers import paper_problem, scalar_plant, scalar_problem
@@ -108,7 +110,7 @@ def test_the_normalised_step_has_a_diagram():
     ],
 )
 def test_pairs_keep_the_order_and_move_least(a, b, expected):
-    assert _pairs(a, b) == expected
+    assert pairs_of(a, b) == expected
 
 
 def test_bad_input_is_refused():

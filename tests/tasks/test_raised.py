@@ -14,7 +14,8 @@ import pytest
 from benign import LQR, GradientStep, MetaObjective, TaskFamily, analyze, certify, check
 from benign.errors import ProblemError, RoundingWarning
 from benign.exact.definite import is_semidefinite, raised
-from benign.exact.problem import Family, Plant, Task, problem_to_json
+from benign.exact.documents import problem_to_json
+from benign.exact.problem import Family, Plant, Task
 from benign.tasks.numbers import fractions_of
 
 A, B, R = [[0.9, 0.1], [0, 0.8]], [[0], [1.0]], 1.0

@@ -285,7 +285,8 @@ def test_what_is_saved_can_be_read(tmp_path):
     result = train(family_3b(), "hf-maml", eta="0.05", shots=2, beta=0.01, steps=20)
     paths = result.save(tmp_path)
     assert {path.name for path in paths} == {
-        "training.json", "checkpoint.npz", "certificate-1.json", "training.png", "training.svg",
+        "training.json", "checkpoint.npz", "certificate-1.json", "certificate-start.json",
+        "training.png", "training.svg",
         "manifest.json",
     }  # fmt: skip
     trained = read_training(tmp_path / "training.json")

@@ -153,7 +153,7 @@ def test_segments_begin_and_end_at_minima(observed):
     scene = observed_scene(observed["wide"])
     assert len(scene.minima) >= 2
     axes = slices.draw_slices(scene).axes[0]
-    drawn = [line for line in axes.get_lines() if len(line.get_xdata()) > 10]
+    drawn = [line for line in axes.get_lines() if len(line.get_xdata()) == slices.ALONG]
     pairs = [(i, j) for i, j in slices.PAIRS if j < len(scene.minima)]
     assert len(drawn) == len(pairs)
     for line, (i, j) in zip(drawn, pairs, strict=True):
@@ -166,7 +166,7 @@ def test_segments_begin_and_end_at_minima(observed):
 def test_the_plane_of_a_cut_holds_its_minima(observed):
     for name in ("wide", "single"):
         scene = observed_scene(observed[name])
-        directions = slices._directions(scene) if len(scene.minima) < 3 else []
+        directions = slices.flattest_and_steepest(scene) if len(scene.minima) < 3 else []
         plane, window, words = slices.plane_of(scene, directions)
         assert np.sum(plane.across * plane.up) == pytest.approx(0, abs=1e-12)
         for mark in scene.minima[:3]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benign.sweeps.bifurcation import bifurcate
+from benign.sweeps.bifurcate import bifurcate
 from benign.tasks.family import TaskFamily
 from benign.training.train import train
 from benign.views.bifurcation import draw_bifurcation

@@ -2,7 +2,8 @@
 
 import random
 
-from benign.exact.problem import Plant, Problem, Task, exact, make_family, make_step
+from benign.exact.numbers import exact
+from benign.exact.problem import Plant, Problem, Task, make_family, make_step
 from benign.tasks.files import bundled_path, load
 
 

@@ -1,7 +1,8 @@
 """Mean-value forms in balls: a quantity over a box of variables, at its middle, and its derivatives.
 
-After each operation x(box) ⊂ x(box) ∩ (x(middle) + Σ_v ∂x/∂v(box)(v − middle_v)). A ball that is not finite
-tells nothing, and a derivative that is None is zero. Nothing is shared with `benign.floats.centred`.
+After each operation x(box) ⊂ x(box) ∩ (x(middle) + Σ_v ∂x/∂v(box)(v − middle_v)). A ball that is not
+finite tells nothing, and a derivative that is None is zero. Nothing is shared with
+`benign.floats.centred`.
 """
 
 from __future__ import annotations

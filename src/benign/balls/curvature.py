@@ -23,7 +23,7 @@ from functools import cached_property
 from flint import arb, arb_mat, ctx
 
 from benign.balls.lqr import ClosedLoop, LqrObjective, NotStabilising
-from benign.balls.matrices import UNIT, Unproved, identity, inner, is_indefinite, is_positive_definite
+from benign.balls.matrices import UNIT, Unproved, identity, inner, negative_eigenvalues
 
 SIDES = (80, 60, 48, 40)
 """Half the sides of the box around a point are 2^(−this) of its units, the least first."""
@@ -138,7 +138,7 @@ class CurvedObjective(LqrObjective):
         tangents, turns = [one], []
         for loop in visit.shots:
             assert isinstance(loop, Curved)
-            turns.append(self._turn(loop))
+            turns.append(self.turn(loop))
             tangents.append(turns[-1] * tangents[-1])
         last = visit.last
         assert isinstance(last, Curved)
@@ -151,7 +151,7 @@ class CurvedObjective(LqrObjective):
             v = turn.transpose() * v
         return Jet(last.cost, v, hessian)
 
-    def _turn(self, loop: Curved) -> arb_mat:
+    def turn(self, loop: Curved) -> arb_mat:
         """J, the derivative of a shot."""
         one = identity(loop.curvature.nrows())
         if not self.normalized:
@@ -198,14 +198,28 @@ class StationaryPoint:
     Attributes:
         gain: (m, n), balls that hold it; no other zero of ∇h lies in them.
         value: a ball that holds h there.
-        minimum: whether ∇²h ≻ 0 was shown: a strict local minimiser.
-        saddle: whether ∇²h was shown to have a negative and a positive eigenvalue.
+        negative: how many eigenvalues of ∇²h are negative, the others being positive; None if that
+            could not be shown.
     """
 
     gain: arb_mat
     value: arb
-    minimum: bool
-    saddle: bool
+    negative: int | None
+
+    @property
+    def minimum(self) -> bool:
+        """Whether ∇²h ≻ 0 was shown: a strict local minimiser."""
+        return self.negative == 0
+
+    @property
+    def maximum(self) -> bool:
+        """Whether ∇²h ≺ 0 was shown: a strict local maximiser."""
+        return self.negative == len(self.gain.entries())
+
+    @property
+    def saddle(self) -> bool:
+        """Whether ∇²h was shown to have a negative and a positive eigenvalue."""
+        return self.negative is not None and not (self.minimum or self.maximum)
 
 
 def stationary_point(objective: CurvedObjective, W: arb_mat) -> StationaryPoint:
@@ -244,8 +258,7 @@ def stationary_point(objective: CurvedObjective, W: arb_mat) -> StationaryPoint:
         if all(x.abs_upper() < side for x, side in zip(moved.entries(), sides, strict=True)):
             # What is in X lies in K(X), which is smaller.
             gain = z + arb_mat(m, n, moved.entries())
-            minimum = is_positive_definite(jet.hessian)
-            return StationaryPoint(gain, jet.value, minimum, is_indefinite(jet.hessian))
+            return StationaryPoint(gain, jet.value, negative_eigenvalues(jet.hessian))
     raise Unproved("no stationary point could be proved there")
 
 

@@ -51,11 +51,15 @@ class NotStabilising(ArithmeticError):  # noqa: N818 - it is an answer, not a fa
 
 @dataclass(frozen=True)
 class BallPlant:
-    """A plant in balls, with the discount folded into A and B and the noise into S.
+    """A plant in balls, with the discount folded into A and B, the noise into S, the cross term into Q.
+
+    The stage cost under a gain W is Q + (W − T)'R(W − T), as `Plant.completed` has it: an input is paid
+    for by what it differs from −T s. All that is shown of costs rests on Q ⪰ 0 and R ≻ 0 in this form.
 
     Attributes:
-        A: (n, n), √γ A.  B: (n, m), √γ B.  Q: (n, n).  R: (m, m).
-        S: (n, n), S0 + γ/(1 − γ) N.
+        A: (n, n), √γ A.  B: (n, m), √γ B.  Q: (n, n), what is left of the state weight.  R: (m, m).
+        S: (n, n), S0 + γ/(1 − γ) V, V the noise.
+        T: (m, n), R⁻¹N', or None for zero.
     """
 
     A: arb_mat
@@ -63,16 +67,29 @@ class BallPlant:
     Q: arb_mat
     R: arb_mat
     S: arb_mat
+    T: arb_mat | None = None
 
     @staticmethod
     def of(plant: Plant) -> BallPlant:
         """The plant at the working precision."""
-        made = BallPlant(*map(to_ball_matrix, (plant.A, plant.B, plant.Q, plant.R, plant.moment)))
+        numbers = (plant.A, plant.B, plant.completed.Q, plant.R, plant.moment)
+        A, B, Q, R, S = map(to_ball_matrix, numbers)
+        T = None if plant.shift is None else to_ball_matrix(plant.shift)
+        made = BallPlant(A, B, Q, R, S, T)
         return made if plant.discount == 1 else made.scaled(to_ball(plant.discount).sqrt())
 
     def scaled(self, factor: arb) -> BallPlant:
         """The plant with (A, B) times a number."""
-        return BallPlant(self.A * factor, self.B * factor, self.Q, self.R, self.S)
+        return BallPlant(self.A * factor, self.B * factor, self.Q, self.R, self.S, self.T)
+
+    def paid(self, W: arb_mat) -> arb_mat:
+        """W − T: what of the gain is paid for."""
+        return W if self.T is None else W - self.T
+
+    def stage(self, W: arb_mat) -> arb_mat:
+        """Q + (W − T)'R(W − T): the weight of a state under the gain W."""
+        paid = self.paid(W)
+        return self.Q + paid.transpose() * self.R * paid
 
 
 class ClosedLoop:
@@ -107,8 +124,8 @@ class ClosedLoop:
 
     @cached_property
     def P(self) -> arb_mat:
-        """P = Q + W'RW + L'PL, (n, n)."""
-        return self.backward.solve(self.plant.Q + self.W.transpose() * self.plant.R * self.W)
+        """P = Q + (W − T)'R(W − T) + L'PL, (n, n)."""
+        return self.backward.solve(self.plant.stage(self.W))
 
     @cached_property
     def Sigma(self) -> arb_mat:
@@ -128,8 +145,8 @@ class ClosedLoop:
 
     @cached_property
     def G(self) -> arb_mat:
-        """G = (R + B'PB)W − B'PA = RW − B'PL, (m, n)."""
-        return self.plant.R * self.W - self.plant.B.transpose() * self.P * self.L
+        """G = (R + B'PB)W − B'PA − RT = R(W − T) − B'PL, (m, n)."""
+        return self.plant.R * self.plant.paid(self.W) - self.plant.B.transpose() * self.P * self.L
 
     @cached_property
     def gradient(self) -> arb_mat:
@@ -287,7 +304,8 @@ def least_cost(plant: BallPlant, W: arb_mat) -> arb:
         [[Q + A'PA − P, A'PB], [B'PA, R + B'PB]] ⪰ 0,                                      (1)
 
     then the congruence with [I; −V] gives P ⪯ Q + V'RV + L'PL for L = A − BV; put into itself k
-    times, P ⪯ Σ_{t<k} L'ᵗ(Q + V'RV)Lᵗ + L'ᵏPLᵏ → P_V where ρ(L) < 1. So tr(P S0) ≤ tr(P_V S0).
+    times, P ⪯ Σ_{t<k} L'ᵗ(Q + V'RV)Lᵗ + L'ᵏPLᵏ → P_V where ρ(L) < 1. So tr(P S0) ≤ tr(P_V S0). (With
+    a cross term this is of A − BT for A and V − T for V: the same loops L, and the costs above.)
 
     Where (1) cannot hold strictly (a mode on the unit circle that costs nothing: the infimum is not
     attained), θ(A, B) with θ < 1 takes the place of (A, B): P_V = Σ L'ᵗ(Q + V'RV)Lᵗ is not
@@ -331,7 +349,8 @@ def optimum(plant: BallPlant, W: arb_mat) -> Optimum:
         loop, low = _sub_solution(plant, _improved(plant, W))
         P = widened(low, loop.P - low)
         B = plant.B.transpose() * P
-        gain = (plant.R + B * plant.B).solve(B * plant.A)
+        pull = B * plant.A if plant.T is None else B * plant.A + plant.R * plant.T
+        gain = (plant.R + B * plant.B).solve(pull)
         star = ClosedLoop(plant, gain)
     except (NotStabilising, ZeroDivisionError):
         raise Unproved("the optimal gain could not be enclosed") from None
@@ -364,7 +383,7 @@ def _sub_solution(plant: BallPlant, W: arb_mat) -> tuple[ClosedLoop, arb_mat]:
 
     W ≈ W* makes P_W ≈ P*, for which (1) is singular. P₀ = P_W − εY with Y = L'YL + D, D ≻ 0, has
     the margin εD there up to second order. The matrix (1) is tested after the congruence with
-    [[I, 0], [−W, I]], as [[Q + W'RW + L'P₀L − P₀, ·], [B'P₀L − RW, R + B'P₀B]].
+    [[I, 0], [T − W, I]], as [[Q + (W − T)'R(W − T) + L'P₀L − P₀, ·], [B'P₀L − R(W − T), R + B'P₀B]].
 
     Raises:
         Unproved: none was found.
@@ -377,14 +396,14 @@ def _sub_solution(plant: BallPlant, W: arb_mat) -> tuple[ClosedLoop, arb_mat]:
     size = frobenius_norm(B) ** 2
     sizes = [P[i, i] for i in range(n)] + ([frobenius_norm(R) / size] if size > 0 else [])
     largest = reduce(arb.max, sizes)
-    stage = plant.Q + W.transpose() * R * W
+    stage, paid = plant.stage(W), plant.paid(W)
     for share, floor in product(SHARES, FLOORS):
         # D is about as large as P, state by state, so that the units of the states do not matter.
         least = (largest if largest > 0 else arb(1)) * arb(2) ** -floor
         D = arb_mat([[P[i, i].max(least) if i == j else arb(0) for j in range(n)] for i in range(n)])
         Y = loop.backward.solve(D.mid())
         low = symmetrised_middle(P - Y * arb(2) ** (-int(share * ctx.prec)))
-        corner = B.transpose() * low * L - R * W
+        corner = B.transpose() * low * L - R * paid
         state = stage + L.transpose() * low * L - low
         price = R + B.transpose() * low * B
         if is_positive_definite(blocks([[price, corner], [corner.transpose(), state]])):

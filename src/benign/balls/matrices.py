@@ -67,10 +67,21 @@ def is_positive_definite(M: arb_mat) -> bool:
     return all(bool(pivot > 0) for pivot in _pivots(M))
 
 
-def is_indefinite(M: arb_mat) -> bool:
-    """Whether all those matrices have a negative and a positive eigenvalue (Sylvester's law)."""
-    signs = {1 if pivot > 0 else -1 if pivot < 0 else 0 for pivot in _pivots(M)}
-    return signs == {-1, 1}
+def negative_eigenvalues(M: arb_mat) -> int | None:
+    """How many eigenvalues of each of those matrices are negative, if all others are positive.
+
+    M = LDL' is a congruence, so that the eigenvalues have the signs of D (Sylvester's law of inertia).
+
+    Returns:
+        The number; None if the sign of a pivot is not certain.
+    """
+    negative = 0
+    for pivot in _pivots(M):
+        if pivot < 0:
+            negative += 1
+        elif not pivot > 0:
+            return None
+    return negative
 
 
 def _pivots(M: arb_mat) -> Iterator[arb]:

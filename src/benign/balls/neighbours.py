@@ -1,8 +1,8 @@
 """h over boxes of gains for all families of a neighbourhood at once, in ball arithmetic.
 
-The mathematics is that of `benign.floats.neighbours` and `benign.floats.nearby`; nothing else is shared.
-The families are those of `benign.exact.neighbourhood`: the numbers of each task move independently, so
-that the least of a sum over the tasks is the sum of the least values.
+The mathematics is that of `benign.floats.neighbours` and `benign.floats.nearby`; nothing else is
+shared. The families are those of `benign.exact.neighbourhood`: the numbers of each task move
+independently, so that the least of a sum over the tasks is the sum of the least values.
 """
 
 from __future__ import annotations

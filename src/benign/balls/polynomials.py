@@ -2,9 +2,10 @@
 
     C(W) = tr(P S) = N(W)/D(W),   D = det(X ↦ X − γL'XL) = ∏_{i≤j} (1 − γλ_iλ_j),   L = A − BW,
 
-X symmetric, λ the eigenvalues of L, S the initial second moment with the noise folded in. With
-P = Σ_k P_k e_k in a basis of the symmetric matrices, TP = q is the Lyapunov equation and C = s'T⁻¹q, so
-that D = det T and N = −det [[T, q], [s', 0]], found by fraction-free elimination in polynomials.
+X symmetric, λ the eigenvalues of L, S the initial second moment with the noise folded in. With the
+stage cost q = Q − NW − W'N' + W'RW and P = Σ_k P_k e_k in a basis of the symmetric matrices, TP = q is
+the Lyapunov equation and C = s'T⁻¹q, so that D = det T and N = −det [[T, q], [s', 0]], found by
+fraction-free elimination in polynomials.
 
 The polynomials are in coordinates y of the gain, W = centre + axes·y (a `Frame`). Three facts tell
 where ρ(√γL) < 1, each true wherever the plant is stable:
@@ -178,6 +179,7 @@ def _quotient(plant: Plant, W: Polys, ring: fmpq_mpoly_ctx) -> tuple[fmpq_mpoly,
     n, m = plant.n, plant.m
     L = _closed_loop(plant, W, ring)
     Q, R, S = _numbers(plant.Q), _numbers(plant.R), _numbers(plant.moment)
+    cross = None if plant.N is None else _numbers(plant.N)
     g = rational(plant.discount)
     pairs = [(i, j) for i in range(n) for j in range(i, n)]
     rows = []
@@ -187,6 +189,8 @@ def _quotient(plant: Plant, W: Polys, ring: fmpq_mpoly_ctx) -> tuple[fmpq_mpoly,
             moved = L[k][i] * L[l][j] + (L[l][i] * L[k][j] if k != l else 0)
             row.append(ring.constant(int((i, j) == (k, l))) - g * moved)
         price = sum(W[k][i] * R[k][l] * W[l][j] for k in range(m) for l in range(m))
+        if cross is not None:
+            price -= sum(cross[i][k] * W[k][j] + cross[j][k] * W[k][i] for k in range(m))
         rows.append([*row, ring.constant(Q[i][j]) + price])
     rows.append([ring.constant(S[k][l] * (1 if k == l else 2)) for k, l in pairs] + [ring.constant(0)])
     return _eliminated(rows, ring)

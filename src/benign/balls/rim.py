@@ -6,11 +6,12 @@ difference lemma, g(V) − g(W) = tr Σ_V[(V−W)'(R + B'P_WB)(V−W) + 2(V−W)
     g(W) − g(V) ≤ tr(X'Y Σ_W⁻¹)/η ≤ ‖X‖_S ‖Y‖_S/η,   X = (W − V)Σ_V,  Y = W − F,
 
 with ‖X‖_S² = tr(X S⁻¹X'), as Σ_W ⪰ S ≻ 0. Where h is finite F stabilises the next plant: for one input
-it lies in a known simplex (`rational_balls`); and h(W) ≤ c bounds f(F) ≥ σ_min(R)σ_min(S_f)‖F‖². So a
-bound b of g follows, and a box on which g > b holds no gain of the domain, or none with h ≤ c.
+it lies in a known simplex (`polynomials`); and h(W) ≤ c bounds f(F) ≥ σ_min(R)σ_min(S_f)‖F − T‖², T as
+in `BallPlant` (zero without a cross term). So a bound b of g follows, and a box on which g > b holds no
+gain of the domain, or none with h ≤ c.
 
-g > b is shown as N − bD > 0 (at gains that stabilise D > 0 and g = N/D), or by a finite horizon:
-g(W) ≥ tr(S Σ_{t<T} L'ᵗ(Q + W'RW)Lᵗ), which also grows at corners of the set, where N and D vanish.
+g > b is shown as N − bD > 0 (at gains that stabilise D > 0 and g = N/D), or by a finite horizon: g(W) ≥
+tr(S Σ_{t<k} L'ᵗ(Q + (W − T)'R(W − T))Lᵗ), which also grows at corners of the set, where N and D vanish.
 
 Source: the lemma from Fazel, Ge, Kakade and Mesbahi, arXiv 1801.05039; its use here is ours.
 """
@@ -114,12 +115,13 @@ class Rim:
             raise Unproved("nothing bounds the adapted gain")
 
     def _largest(self, f: BallPlant, highest: arb) -> arb | None:
-        """An upper bound of ‖F‖_S, from f(F) ≤ highest."""
+        """An upper bound of ‖F‖_S, from f(F) ≤ highest: of ‖F − T‖_S, and ‖T‖_S is added."""
         try:
             least = least_singular_value(f.R) * least_singular_value(f.S)
         except Unproved:
             return None
-        return (highest.abs_upper() / least * spectral_norm(self._inverse)).sqrt().upper()
+        reach = (highest.abs_upper() / least * spectral_norm(self._inverse)).sqrt()
+        return (reach if f.T is None else reach + self._norm(f.T)).upper()
 
     def _norm(self, X: arb_mat) -> arb:
         return inner(X * self._inverse, X).abs_upper().sqrt().upper()
@@ -151,7 +153,7 @@ def horizon_bound(plant: BallPlant, W: arb_mat, enough: arb) -> arb:
     """
     best = stage_bound(plant, W)
     L = plant.A - plant.B * W
-    X = plant.Q + W.transpose() * plant.R * W
+    X = plant.stage(W)
     for _ in range(HORIZONS):
         if best > enough:
             break
@@ -165,12 +167,12 @@ def horizon_bound(plant: BallPlant, W: arb_mat, enough: arb) -> arb:
 
 
 def stage_bound(plant: BallPlant, W: arb_mat) -> arb:
-    """A lower bound of tr(S(Q + W'RW)), the cost of the first step, for all gains within the balls.
+    """A lower bound of tr(S(Q + (W − T)'R(W − T))), the cost of the first step, for all gains of balls.
 
     A convex function is above its tangent planes: here that at an approximate minimiser over the
     balls, found entry by entry, where the plane's least value is nearly that of the function.
     """
-    R, S = plant.R, plant.S
+    R, S, W = plant.R, plant.S, plant.paid(W)
     m, n = W.nrows(), W.ncols()
     w0 = W.mid()
     for _ in range(SWEEPS):

@@ -100,8 +100,9 @@ class BallCost:
         sign = -1 if plant.b < 0 else 1
         root = to_ball(plant.discount).sqrt()
         a, b = root * to_ball(sign * plant.a), root * to_ball(sign * plant.b)
-        q, r, s = to_ball(plant.q), to_ball(plant.r), to_ball(plant.s)
+        q, r, s = to_ball(plant.completed_q), to_ball(plant.r), to_ball(plant.s)
         self.static = plant.b == 0
+        self.shift = to_ball(plant.shift)
         if self.static:
             room = 1 - a * a
             self.kappa, self.rho = s * q / room, s * r / room
@@ -112,9 +113,14 @@ class BallCost:
         if plant.discount == 1:
             self.e, self.d = to_ball(1 - sign * plant.a), to_ball(1 + sign * plant.a)
         square = b * b
+        # The stage cost q̃ + r(W − t)² at the rims, where b(W − t) is −(1 − √γã) and 1 + √γã.
+        centred = sign * plant.completed_a
+        low, high = 1 - root * to_ball(centred), 1 + root * to_ball(centred)
+        if plant.discount == 1:
+            low, high = to_ball(1 - centred), to_ball(1 + centred)
         self.kappa = -s * r / square
-        self.alpha = s * (q + r * self.e * self.e / square) / 2
-        self.beta = s * (q + r * self.d * self.d / square) / 2
+        self.alpha = s * (q + r * low * low / square) / 2
+        self.beta = s * (q + r * high * high / square) / 2
 
     def distances(self, w: Span) -> tuple[Span, Span]:
         """1 − c and 1 + c over w, c the closed loop."""
@@ -135,6 +141,7 @@ class BallCost:
         if self.static:
             zero = Span(ZERO, ZERO)
             two_rho = 2 * self.rho
+            w = Span(w.lo - self.shift, w.hi - self.shift)
             return Slopes(
                 w.square().times(self.rho) + Span(self.kappa, self.kappa),
                 w.times(two_rho), Span(two_rho, two_rho), zero, inside, outside,

@@ -48,7 +48,8 @@ from benign.certificates.gains import require_well_posed
 from benign.certificates.reading import Refused, number, pair
 from benign.exact import globality
 from benign.exact.definite import is_semidefinite
-from benign.exact.problem import Plant, Problem, read_written
+from benign.exact.numbers import read_written
+from benign.exact.problem import Plant, Problem
 from benign.exact.rounding import exactly, named
 from benign.text import quoted
 
@@ -190,8 +191,10 @@ def is_semicontinuous(problem: Problem) -> bool:
 
 
 def _is_semicontinuous(plant: Plant) -> bool:
-    A = fmpq_mat([[rational(x) for x in row] for row in plant.A])
-    Q = fmpq_mat([[rational(x) for x in row] for row in plant.Q])
+    A, Q = (
+        fmpq_mat([[rational(x) for x in row] for row in M])
+        for M in (plant.completed.A, plant.completed.Q)
+    )
     rows = []
     for _ in range(plant.n):
         rows += Q.tolist()

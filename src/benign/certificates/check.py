@@ -20,7 +20,9 @@ from benign.certificates.document import VERSION, digest
 from benign.certificates.reading import Refused
 from benign.certificates.registry import CLAIMS
 from benign.errors import BenignError, CertificateError, FileFormatError, UsageError
-from benign.exact.problem import Problem, problem_from_json, seconds_of
+from benign.exact.documents import problem_from_json
+from benign.exact.numbers import seconds_of
+from benign.exact.problem import Problem
 from benign.opening import read_json
 from benign.verdict import Status, Verdict
 

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from benign.certificates.anywhere import shown as shown_box
 from benign.certificates.below_points import numbers
 from benign.certificates.claim import Document
 from benign.certificates.gains import gain_rows, listed
+from benign.certificates.points import STATIONARY_POINTS, WORDS, read_box
 from benign.certificates.reading import Refused, number
 from benign.errors import ProblemError
-from benign.exact.problem import Matrix, Plant, Problem, Step, Task, exact
+from benign.exact.numbers import exact
+from benign.exact.problem import Matrix, Plant, Problem, Step, Task
 from benign.exact.rounding import between, named, shown
 from benign.text import clean, quoted
 
@@ -65,6 +68,9 @@ def describe_claim(document: Document, problem: Problem) -> list[str]:
     if "W" in document:
         gain = _gain(document["W"], problem)
         lines += [f"gain: {gain}"] if gain else []
+    if isinstance(document.get("points"), list) and document.get("claim") == STATIONARY_POINTS:
+        counted = _points(document["points"])
+        lines += [f"points: {counted}"] if counted else []
     proof = document.get("proof")
     place = proof if isinstance(proof, dict) else document
     if isinstance(place.get("frame"), dict) and isinstance(place.get("bounded"), bool):
@@ -92,7 +98,7 @@ def _weights(weights: tuple[Fraction, ...]) -> str:
 
 
 def _extras(tasks: tuple[Task, ...]) -> Iterator[str]:
-    """What is out of the ordinary: other adaptation costs, discounts, noise."""
+    """What is out of the ordinary: other adaptation costs, discounts, noise, cross terms."""
     k = len(tasks)
     other = sum(task.f != task.g for task in tasks)
     if other:
@@ -104,6 +110,9 @@ def _extras(tasks: tuple[Task, ...]) -> Iterator[str]:
     noisy = sum(task.f.noise is not None for task in tasks)
     if noisy:
         yield f"{noisy} of {k} with noise"
+    crossed = sum(task.f.N is not None or task.g.N is not None for task in tasks)
+    if crossed:
+        yield f"{crossed} of {k} with a cross term N"
 
 
 def _read(value: Any) -> str:
@@ -123,9 +132,25 @@ def _gain(value: Any, problem: Problem) -> str:
         if problem.family.is_scalar and flat:
             lo, hi = number(value[0], "W"), number(value[1], "W")
             return repr(lo) if lo == hi else between(lo, hi)
+        if _is_box(value):
+            return f"in {shown_box(read_box({'W': value}, 'W', problem), problem)}"
         return listed(gain_rows(problem, value))
     except Refused:
         return ""
+
+
+def _is_box(value: Any) -> bool:
+    """Whether a gain is given by bounds of its entries, row by row."""
+    for _ in range(2):
+        value = value[0] if isinstance(value, list) and value else None
+    return isinstance(value, list)
+
+
+def _points(value: Any) -> str:
+    """How many points of each kind are listed."""
+    kinds = [entry.get("kind") for entry in value if isinstance(entry, dict)]
+    counts = ((kinds.count(kind), kind) for kind in WORDS)
+    return ", ".join(f"{count} {WORDS[kind][count > 1]}" for count, kind in counts if count)
 
 
 def _box(frame: dict[str, Any], problem: Problem) -> str:
@@ -216,7 +241,14 @@ def _noise(plant: Plant) -> Matrix:
 
 
 def _plant(plant: Plant) -> tuple[Any, ...]:
-    return (plant.A, plant.B, plant.Q, plant.R, plant.S0, plant.discount, _noise(plant))
+    numbers = (plant.A, plant.B, plant.Q, plant.R, _cross_term(plant), plant.S0)
+    return (*numbers, plant.discount, _noise(plant))
+
+
+def _cross_term(plant: Plant) -> Matrix:
+    if plant.N is None:
+        return tuple((Fraction(0),) * plant.m for _ in range(plant.n))
+    return plant.N
 
 
 def _tasks(own: Problem, other: Problem, i: int) -> Iterator[str]:
@@ -230,8 +262,9 @@ def _tasks(own: Problem, other: Problem, i: int) -> Iterator[str]:
         cost = "" if which == "f" else "adaptation, "
         if a.discount != b.discount:
             yield f"{cost}discount {_pair(a.discount, b.discount)}"
-        for key in ("A", "B", "Q", "R", "S0", "noise"):
-            left, right = (_noise(x) if key == "noise" else getattr(x, key) for x in (a, b))
+        own_form = {"noise": _noise, "N": _cross_term}
+        for key in ("A", "B", "Q", "R", "N", "S0", "noise"):
+            left, right = (own_form[key](x) if key in own_form else getattr(x, key) for x in (a, b))
             for row, (xs, ys) in enumerate(zip(left, right, strict=True)):
                 for column, (x, y) in enumerate(zip(xs, ys, strict=True)):
                     if x != y:

@@ -18,8 +18,9 @@ from benign.certificates.pieced import piece_cost, prove_normalized
 from benign.certificates.reading import Refused, interval, pair, records
 from benign.exact import globality
 from benign.exact.likeness import is_one_task, is_proportional
+from benign.exact.numbers import read_written
 from benign.exact.plants import scalar_plants
-from benign.exact.problem import Problem, read_written
+from benign.exact.problem import Problem
 from benign.exact.rounding import exactly
 
 ENUMERATION = "complete enumeration"

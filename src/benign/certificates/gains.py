@@ -45,7 +45,7 @@ def gain_rows(problem: Problem, value: Any) -> Rows:
 
 
 def require_well_posed(problem: Problem) -> None:
-    """Decide exactly that R ≻ 0 and Q, S0 and the noise are ⪰ 0, for every task.
+    """Decide exactly that R ≻ 0 and Q, S0, the noise and [[Q, N], [N', R]] are ⪰ 0, for every task.
 
     Raises:
         Refused: a matrix is not; the message names task and matrix.
@@ -59,6 +59,10 @@ def require_well_posed(problem: Problem) -> None:
                     kind = "definite" if strict else "semidefinite"
                     place = f"problem: task {quoted(task.name)}"
                     raise Refused(f"{place} needs {key} to be positive {kind}")
+            # R ≻ 0 is known by now: by Schur's complement [[Q, N], [N', R]] ⪰ 0 is decided.
+            if plant.N is not None and not is_semidefinite(plant.completed.Q):
+                place = f"problem: task {quoted(task.name)}"
+                raise Refused(f"{place} needs [[Q, N], [N', R]] to be positive semidefinite")
 
 
 def listed(W: Rows) -> str:

@@ -36,7 +36,8 @@ from benign.certificates.below_tree import leaves, read_tree
 from benign.certificates.claim import Cost, Progress
 from benign.certificates.gains import gain_rows, require_well_posed
 from benign.certificates.reading import Refused
-from benign.exact.problem import Problem, exact
+from benign.exact.numbers import exact
+from benign.exact.problem import Problem
 from benign.exact.rounding import at_least
 
 TREE = "tree"

@@ -5,7 +5,8 @@ stationary point, h' is shown to change sign in the interval and h'' to be posit
 that it holds exactly one local minimum w*; the conditions are then shown over the whole interval. The
 same code makes a claim and checks it: a claim that it cannot prove is refused, with the reason.
 
-What each needs (one state, one input; f and g are the evaluation and the adaptation cost):
+What each needs (one state, one input; f and g are the evaluation and the adaptation cost; for more
+states or inputs see `benign.certificates.anywhere`):
 
 ===================  ==================================================================  ===========
 claim                conditions, besides ∇h(w*) = 0 and ∇²h(w*) > 0                       so
@@ -31,9 +32,10 @@ from fractions import Fraction
 from flint import arb
 
 from benign.balls.scalar import BallCost, BallObjective, Span
-from benign.certificates.claim import Claim, Cost, Document, Progress
+from benign.certificates.claim import Cost, Document
 from benign.certificates.pieced import piece_cost
-from benign.certificates.reading import Refused, interval, number
+from benign.certificates.reading import Refused
+from benign.exact.definite import is_semidefinite
 from benign.exact.likeness import is_one_task, is_proportional
 from benign.exact.pieces import Break, Piece, pieces
 from benign.exact.plants import scalar_plants
@@ -53,10 +55,17 @@ CLAIMS = (THEOREM_2, THEOREM_1, PROPOSITION_1, NON_SINGULAR, THEOREM_3, PROPOSIT
 
 @dataclass(frozen=True)
 class Proved:
-    """What a proof of a claim gives: the sentence, and an upper bound of h(w) − min h."""
+    """What a proof of a claim gives.
+
+    Attributes:
+        statement: the sentence.
+        gap: an upper bound of h(w) − inf h.
+        relative: an upper bound of (h(w) − inf h)/inf h; None where it was not asked for.
+    """
 
     statement: str
     gap: float
+    relative: float | None = None
 
 
 def scalar_cost(document: Document, problem: Problem) -> Cost:
@@ -65,21 +74,6 @@ def scalar_cost(document: Document, problem: Problem) -> Cost:
     if problem.step.kind == "gradient":
         return Cost(seconds=3e-4 * k * shots)
     return piece_cost(document, problem)
-
-
-def _row(name: str) -> Claim:
-    def prove(document: Document, problem: Problem, progress: Progress | None) -> str:
-        scalar_plants(problem)  # refuses what is not scalar, of the wrong sign or out of range
-        lo, hi = interval(document, "W")
-        proved = prove_point(problem, name, lo, hi)
-        if number(document["gap"], "gap") != 0:
-            raise Refused(f"gap: {name} leaves none, so that it has to be 0")
-        return proved.statement
-
-    return Claim(name, frozenset({"W", "gap"}), scalar_cost, prove)
-
-
-ROWS = tuple(_row(name) for name in CLAIMS)
 
 
 def prove_point(problem: Problem, claim: str, lo: float, hi: float) -> Proved:
@@ -97,20 +91,26 @@ def prove_point(problem: Problem, claim: str, lo: float, hi: float) -> Proved:
 
 
 def require_family(problem: Problem, claim: str) -> None:
-    """Raise `Refused` unless the step and the tasks are such as the claim speaks of."""
+    """Raise `Refused` unless the step and the tasks are such as the claim speaks of; any dimension."""
     family, kind = problem.family, problem.step.kind
     wanted = "normalized" if claim in (PROPOSITION_2, THEOREM_3) else "gradient"
-    if kind != wanted:
+    either = claim == NON_SINGULAR and not family.is_scalar
+    if kind != wanted and not either:
         raise Refused(f"{claim} is about the {wanted} step, not the {kind} step")
-    if claim == THEOREM_3:
-        if not is_proportional(family):
-            raise Refused("theorem 3 needs equal A, B, S0 and proportional (Q, R) in all tasks")
+    if claim == THEOREM_3 or (either and kind == "normalized"):
+        if not is_proportional(family) and (claim == THEOREM_3 or not is_one_task(family)):
+            raise Refused(f"{claim} needs equal A, B, S0 and proportional (Q, R) in all tasks")
     elif not is_one_task(family):
         raise Refused(f"{claim} is about one task; the {len(family.tasks)} tasks of this family differ")
     if claim == THEOREM_2 and family.tasks[0].f != family.tasks[0].g:
         raise Refused("theorem 2 needs f = g; this task adapts on another cost (see theorem 1)")
-    if any(plant.s <= 0 for plant in scalar_plants(problem)[0]):
-        raise Refused(f"{claim} needs S0 > 0: otherwise the cost is not strictly convex")
+    if not all(is_semidefinite(task.f.moment, strict=True) for task in problem.tasks):
+        what = (
+            "the cost is not strictly convex"
+            if family.is_scalar
+            else "not every stationary point of f is best"
+        )
+        raise Refused(f"{claim} needs S0 {'>' if family.is_scalar else '≻'} 0: otherwise {what}")
 
 
 # --- the gradient step -----------------------------------------------------------------------

@@ -16,21 +16,23 @@ tag   shown of the box X
 ====  ==========================================================
 
 1.  Where h' = 0, h'' has the sign of h'' + λh'. So a local minimiser is in no box but `v` and `c`.
-2.  A run of neighbouring `v` holds one stationary point of h at most, for between two minima there would be
-    one that is none. If it holds one, w, then h falls before and rises after it in the run: for every
-    gain m of the run, w ≥ m if h'(m) ≤ 0 and w ≤ m if h'(m) ≥ 0; and h(w) ≤ h(u) for every gain u of it.
-3.  So let m_0 < m_1 < … be the ends of *cells* of a run, from its first gain to its last. If w is in the
-    k-th, then h'(m_{k−1}) ≤ 0 ≤ h'(m_k) (nothing is said of the ends of the run), and for every other
-    gain W and all a, b ≥ 0
+2.  A run of neighbouring `v` holds one stationary point of h at most, for between two minima there
+    would be one that is none. If it holds one, w, then h falls before and rises after it in the run:
+    for every gain m of the run, w ≥ m if h'(m) ≤ 0 and w ≤ m if h'(m) ≥ 0; and h(w) ≤ h(u) for every
+    gain u of the run.
+3.  So let m_0 < m_1 < … be the ends of *cells* of a run, from its first gain to its last. If w is in
+    the k-th, then h'(m_{k−1}) ≤ 0 ≤ h'(m_k) (nothing is said of the ends of the run), and for every
+    other gain W and all a, b ≥ 0
 
         h(w) − h(W) ≤ h(u) − h(W) ≤ h(u) − h(W) − a h'(m_{k−1}) + b h'(m_k).
 
     The last is shown to be below ε for all W of the boxes `v` and `c` of other stretches.
 4.  For boxes `c`, h(U) − h(W) < ε is shown for all U of them and all W of all boxes `v` and `c`.
-5.  The costs are coercive, so that h → ∞ at every rim of D and its least value is one of a local minimum.
-    By 3 and 4 no local minimum exceeds another by ε: every one is within ε of the least value.
+5.  The costs are coercive, so that h → ∞ at every rim of D, and its least value is that of a local
+    minimum. By 3 and 4 no local minimum exceeds another by ε: each is within ε of the least value.
 
-Sums over the tasks are bounded task by task, whose numbers move independently (`benign.balls.neighbours`).
+Sums over the tasks are bounded task by task, as their numbers move independently
+(`benign.balls.neighbours`).
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ from benign.certificates.reading import Refused, number
 from benign.errors import ProblemError
 from benign.exact.cover import Cover
 from benign.exact.neighbourhood import Around, Scales, around, in_words, scales_from_json
-from benign.exact.problem import Problem, read_written
+from benign.exact.numbers import read_written
+from benign.exact.problem import Problem
 from benign.exact.rounding import exactly, to_ball
 
 RADIUS = "radius"
@@ -190,7 +193,7 @@ def _cells(entry: Any, ends: tuple[float, float], place: str) -> list[Cell]:
         if not isinstance(raw, list) or len(raw) != len(Cell._fields):
             raise Refused(f"{place}: expected [left, u, right, a, b]")
         cell = Cell(*(number(x, place) for x in raw))
-        if not (cell.left == left <= cell.u <= cell.right <= ends[1] and 0 <= min(cell.a, cell.b)):
+        if not (cell.left == left <= cell.u <= cell.right <= ends[1] and min(cell.a, cell.b) >= 0):
             raise Refused(f"{place}: a cell does not follow the one before, or a factor is negative")
         if not max(cell.a, cell.b) < 1e300:
             raise Refused(f"{place}: a factor is not finite")
@@ -212,7 +215,7 @@ def _require_coercive(problem: Problem, tasks: list[Around]) -> None:
         low, high = task.a
         squares = task.discount * low**2, task.discount * high**2
         crosses = low <= 0 <= high
-        apart = min(squares) > 1 and not crosses or max(squares) < 1
+        apart = (min(squares) > 1 and not crosses) or max(squares) < 1
         if not (task.q[0] > 0 or apart):
             raise Refused(f"delta: Q of task `{name}` may vanish, and its cost not be coercive")
 

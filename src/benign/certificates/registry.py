@@ -6,12 +6,13 @@ from benign.certificates import (
     below,
     enumeration,
     infeasible,
-    pointwise,
+    points,
     quantitative,
     radius,
     regret,
     single,
     spurious,
+    theorems,
 )
 from benign.certificates.claim import Claim
 
@@ -21,8 +22,9 @@ CLAIMS: dict[str, Claim] = {
         enumeration.CLAIM,
         below.CLAIM,
         spurious.CLAIM,
+        points.CLAIM,
         infeasible.CLAIM,
-        *pointwise.ROWS,
+        *theorems.ROWS,
         regret.CLAIM,
         quantitative.CLAIM,
         single.CLAIM,

@@ -9,7 +9,7 @@ shown is the proof's kind; each gives bounds of h(V) and of h(W).
     minimisers, each proved by the operator of Krawczyk and in a box on which h is strictly convex.
 `points`
     Any number of states and inputs, both kinds of step, where h is smooth: two strict minimisers, each
-    proved by the operator of Krawczyk in a tiny box (`benign.balls.curvature`).
+    proved by the operator of Krawczyk in a tiny box (`benign.certificates.points`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from flint import arb, ctx
 
 from benign.balls.box_tests import BoxTests
 from benign.balls.boxes import BoxObjective
-from benign.balls.curvature import CurvedObjective, StationaryPoint, stationary_point
-from benign.balls.lqr import NotStabilising, gain_matrix
 from benign.balls.matrices import Unproved
 from benign.certificates.below import (
     LEAF_SECONDS,
@@ -33,11 +31,13 @@ from benign.certificates.below import (
     PRECISION,
     read_frame,
 )
-from benign.certificates.below_points import prove_points, read_sides, require_within
+from benign.certificates.below_points import prove_points
 from benign.certificates.claim import Claim, Cost, Document, Progress
-from benign.certificates.gains import PRECISIONS, Rows, gain_cost, require_well_posed
-from benign.certificates.reading import Bounds, Refused, number, pair, records
-from benign.exact.problem import Problem, exact
+from benign.certificates.gains import require_well_posed
+from benign.certificates.points import points_cost, prove_entry
+from benign.certificates.reading import Bounds, Refused, number, records
+from benign.exact.numbers import exact
+from benign.exact.problem import Problem
 from benign.exact.rounding import at_least, between, enclosing_floats, exactly
 
 SPURIOUS = "spurious minimum"
@@ -121,51 +121,16 @@ def _prove_points(proof: dict[str, Any], problem: Problem) -> tuple[Bounds, Boun
 
 
 def _prove_minimiser(entry: dict[str, Any], place: str, problem: Problem) -> Bounds:
-    m, n = problem.family.m, problem.family.n
-    rows = entry.get("W")
-    if not isinstance(rows, list) or len(rows) != m:
-        raise Refused(f"{place}.W: expected {m} rows of {n} pairs of bounds")
-    claimed = [read_sides(row, n, f"{place}.W") for row in rows]
-    middle = tuple(tuple(a / 2 + b / 2 for a, b in row) for row in claimed)
-    found = minimiser_near(problem, middle)
-    for x, side in zip(found.gain.entries(), (side for row in claimed for side in row), strict=True):
-        require_within(x, side, f"{place}.W")
-    require_within(found.value, pair(entry, "value"), f"{place}.value")
+    found = prove_entry(entry, place, problem)
+    if not found.minimum:
+        raise Refused(f"{place}: ∇²h ≻ 0 could not be shown at the stationary point")
     return enclosing_floats(found.value)
-
-
-def minimiser_near(problem: Problem, W: Rows) -> StationaryPoint:
-    """A strict local minimiser of h next to a gain, proved; the problem is well posed.
-
-    Raises:
-        Refused: none was found, or what is there is no minimiser.
-    """
-    reason = ""
-    for precision in PRECISIONS[:2]:
-        with ctx.workprec(precision):
-            try:
-                found = stationary_point(CurvedObjective(problem), gain_matrix(W))
-            except NotStabilising as error:
-                raise Refused(str(error)) from None
-            except Unproved as error:
-                reason = str(error)
-                continue
-        if not found.minimum:
-            raise Refused("∇²h ≻ 0 could not be shown at the stationary point")
-        return found
-    raise Refused(reason)
 
 
 _KINDS: dict[str, Callable[[dict[str, Any], Problem], tuple[Bounds, Bounds]]] = {
     "boxes": _prove_boxes,
     "points": _prove_points,
 }
-
-
-def points_cost(problem: Problem) -> Cost:
-    """What a stationary point takes in any dimension: some Lyapunov equations for each entry."""
-    one = gain_cost(problem)
-    return Cost(one.seconds * (1 + problem.family.n * problem.family.m), one.megabytes)
 
 
 def _cost(document: Document, problem: Problem) -> Cost:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benign.cli.choices import nearest
-from benign.cli.common import app, read, set_up_jax, tell_json
+from benign.cli.common import app, set_up_jax
+from benign.cli.families import read
+from benign.cli.keeping import tell_json
 from benign.cli.options import FamilyArgument, JsonOption, NoCacheOption, documents
 from benign.cli.screen import Screen
 from benign.errors import ProblemError

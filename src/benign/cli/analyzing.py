@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json as json_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from benign.cli import showing
 from benign.cli.began import clock as clock_of
 from benign.cli.choices import PROOFS, one_of
-from benign.cli.common import app, normalized, read, tell_written
+from benign.cli.common import app
+from benign.cli.families import normalized, read
+from benign.cli.keeping import tell_written
 from benign.cli.landscapes import run
 from benign.cli.options import (
     BudgetOption,
@@ -22,6 +25,7 @@ from benign.cli.options import (
     StepOption,
 )
 from benign.cli.ranges import FORMS, one_step_size, tell_spacing
+from benign.clock import NO_LIMIT
 from benign.errors import BudgetError, OutputError, ProblemError
 
 EtaOption = Annotated[
@@ -60,8 +64,18 @@ StartsOption = Annotated[
     int | None,
     typer.Option(help="Random starts of a search, at most.", show_default="by size"),
 ]
+StartOption = Annotated[
+    str,
+    typer.Option(
+        help='Where a method would start, to bound what it loses: mean, or a gain such as "[[1, 2]]".'
+    ),
+]
 RecommendOption = Annotated[
     bool, typer.Option("--recommend", help="Say as well which variant and step size do better.")
+]
+
+ReportOption = Annotated[
+    bool, typer.Option("--report", help="Write report.html to --out as well: one page, for people.")
 ]
 
 
@@ -84,8 +98,10 @@ def analyze(
     level: LevelOption = None,
     starts: StartsOption = None,
     seed: Annotated[int, typer.Option(help="Seed of a search.")] = 0,
+    start: StartOption = "mean",
     normalize_costs: NormalizeOption = False,
     recommend: RecommendOption = False,
+    report: ReportOption = False,
 ) -> None:
     """Find the local minima of a family, proved where that can be; the verdict, the smallest epsilon.
 
@@ -105,7 +121,10 @@ def analyze(
         "level": None if level is None else _level(level),
         "starts": starts,
         "seed": seed,
+        "start": _start(start),
     }
+    if report:
+        _require_report(out)
     if recommend and json:
         raise ProblemError("--recommend prints text; `benign recommend --json` is for machines")
     if recommend and eta is not None:
@@ -122,9 +141,13 @@ def analyze(
     if not json:
         tell_spacing(eta)
         showing.advise(file, family, problems[0], outcome.results, wanted=recommend, clock=clock)
-        if outcome.written:
-            tell_written(outcome.written)
-            showing.say_what_was_checked(outcome.results)
+    if report and out is not None and outcome.results:
+        from benign.cli import reporting
+
+        outcome.written.append(reporting.write(out, None, still=False, clock=NO_LIMIT))
+    if not json and outcome.written:
+        tell_written(outcome.written)
+        showing.say_what_was_checked(outcome.results)
     if outcome.unsaved:
         raise OutputError("\n".join(outcome.unsaved), written=outcome.written)
     if outcome.refused:
@@ -134,6 +157,23 @@ def analyze(
 
 
 # --- details ---------------------------------------------------------------------------------
+
+
+def _start(text: str) -> Any:
+    """Where a method would start: a name, or a gain."""
+    try:
+        return json_module.loads(text)
+    except ValueError:
+        return text.strip().casefold()
+
+
+def _require_report(out: Path | None) -> None:
+    """Refuse, before any work, a page that could not be made."""
+    if out is None:
+        raise ProblemError("--report needs --out, the directory that the page is about")
+    from benign.report.page import template
+
+    template()
 
 
 def _level(text: str) -> float:

@@ -13,9 +13,12 @@ from benign.cli import (
     certifying,
     checking,
     examples,
+    exploring,
     radius,
     recommending,
+    reporting,
     reproducing,
+    studying,
     training,
 )
 from benign.cli.common import app as app
@@ -46,7 +49,10 @@ for _verb in (
     bifurcation,
     recommending,
     radius,
+    reporting,
+    exploring,
     reproducing,
+    studying,
     examples,
 ):
     _verb.register()

@@ -11,16 +11,9 @@ import typer
 from benign.cli.bars import counting
 from benign.cli.began import clock as clock_of
 from benign.cli.began import working
-from benign.cli.common import (
-    UNFINISHED,
-    app,
-    discard,
-    kept_sweep,
-    place,
-    read,
-    save_and_tell,
-    tell_json,
-)
+from benign.cli.common import app
+from benign.cli.families import read
+from benign.cli.keeping import UNFINISHED, discard, kept_sweep, place, save_and_tell, tell_json
 from benign.cli.options import FamilyArgument, JsonOption, ShotsOption, StepOption
 from benign.cli.ranges import FORMS, step_sizes, tell_spacing
 from benign.cli.screen import Screen
@@ -50,7 +43,7 @@ def bifurcate(
     sizes = step_sizes(eta)
     file, steps = read(family, "1", step, shots, clock)
     from benign.results.documents import about_sweep
-    from benign.sweeps.bifurcation import bifurcate as run
+    from benign.sweeps.bifurcate import bifurcate as run
     from benign.sweeps.bifurcation import bifurcation_document
 
     kind, number = steps[0].kind, steps[0].shots

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from benign.cli.choices import CLAIMS, one_of
-from benign.cli.common import USAGE, app, leave_with, read, tell_error
+from benign.cli.common import USAGE, app
+from benign.cli.families import read
+from benign.cli.keeping import leave_with, tell_error
 from benign.cli.options import FAMILY, OneEtaOption, ShotsOption, StepOption, families
 from benign.cli.ranges import one_step_size
 from benign.cli.screen import Screen

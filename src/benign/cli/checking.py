@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benign.cli.common import FAILED, UNDECIDED, USAGE, app, leave_with, normalized, read, tell_error
+from benign.cli.common import FAILED, UNDECIDED, USAGE, app
+from benign.cli.families import normalized, read
+from benign.cli.keeping import leave_with, tell_error
 from benign.cli.options import NormalizeOption, ShotsOption, StepOption, documents, families
 from benign.cli.ranges import FORMS
 from benign.errors import CertificateError, ProblemError

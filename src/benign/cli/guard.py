@@ -66,6 +66,7 @@ def guarded(run: Callable[[], Any]) -> NoReturn:
     if stdout is not None and stdout.lost is not None and not stdout.gone:
         # Nobody saw the result; what was to be saved is saved.
         status = status or _told(f"standard output cannot be written ({cause_of(stdout.lost)})")
+    interrupts.finish()
     if number := interrupts.requested():
         interrupts.leave(number)
     clock = sys.modules.get("benign.clock")

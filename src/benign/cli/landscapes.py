@@ -13,7 +13,9 @@ import typer
 
 from benign.cli.bars import searching
 from benign.cli.began import working
-from benign.cli.common import USAGE, is_proved, kept_proof, save, tell_written
+from benign.cli.common import USAGE, is_proved
+from benign.cli.keeping import kept_proof, save, tell_written
+from benign.cli.ranges import names_of
 from benign.errors import BudgetError, OutputError, ProblemError
 from benign.interrupts import keeping
 from benign.text import clean_lines
@@ -60,7 +62,7 @@ def run(
     from benign.verbs.analyze import analyze
 
     done, whole = Outcome(), clock
-    names = _names(problems)
+    names = names_of([float(problem.step.eta) for problem in problems])
     places = [out if out is None or len(problems) == 1 else out / f"eta-{name}" for name in names]
     _require(out, places, problems)
     clock = working(clock, draws=out is not None)
@@ -193,13 +195,3 @@ def _means(problems: Sequence[Problem], proof: str) -> list[Any]:
     from benign.prove.boxes.below import applies
 
     return ["try" if proof == "required" and applies(one) else proof for one in problems]
-
-
-def _names(problems: Sequence[Problem]) -> list[str]:
-    """A name for each step size, as short as tells them apart: no result lies on another's files."""
-    sizes = [float(problem.step.eta) for problem in problems]
-    for digits in range(6, 18):
-        names = [f"{size:.{digits}g}" for size in sizes]
-        if len(set(names)) == len(set(sizes)):
-            return names
-    return [str(size) for size in sizes]

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from benign.cli.began import clock as clock_of
-from benign.cli.common import UNDECIDED, app, place, read, save_and_tell, tell_json
+from benign.cli.common import UNDECIDED, app
+from benign.cli.families import read
+from benign.cli.keeping import place, save_and_tell, tell_json
 from benign.cli.options import FamilyArgument, JsonOption, OneEtaOption
 from benign.cli.ranges import one_step_size
 from benign.cli.screen import Screen
@@ -53,7 +55,8 @@ def radius(
     clock = clock_of(budget)
     file, steps = read(family, eta, None, None, clock)
     from benign.exact.neighbourhood import require_line, scales_of
-    from benign.exact.problem import Problem, seed_of
+    from benign.exact.numbers import seed_of
+    from benign.exact.problem import Problem
     from benign.results.documents import about_radius
 
     problem = Problem(file.family, steps[0])

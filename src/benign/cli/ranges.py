@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from benign.errors import ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from fractions import Fraction
 
 MOST = 1000
@@ -58,7 +59,7 @@ def tell_spacing(text: str | None) -> None:
 
 
 def _range(text: str, what: str, most: int) -> list[Fraction]:
-    from benign.exact.problem import exact
+    from benign.exact.numbers import exact
 
     usage = f"{what}: expected lo:hi:count such as 0.01:0.1:40, or lo:hi:count:log, got {text!r}"
     parts = [part.strip() for part in text.split(":")]
@@ -89,3 +90,12 @@ def _ratios(low: Fraction, high: Fraction, count: int, what: str) -> list[Fracti
         if all(a < b for a, b in zip(sizes[:-1], sizes[1:], strict=True)):
             return sizes
     raise ProblemError(f"{what}: {count} step sizes do not fit between {float(low)} and {float(high)}")
+
+
+def names_of(sizes: Sequence[float]) -> list[str]:
+    """A name for each step size, as short as tells them apart: no result lies on another's files."""
+    for digits in range(6, 18):
+        names = [f"{size:.{digits}g}" for size in sizes]
+        if len(set(names)) == len(set(sizes)):
+            return names
+    return [str(size) for size in sizes]

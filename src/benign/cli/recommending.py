@@ -11,16 +11,9 @@ import typer
 from benign.cli.bars import naming
 from benign.cli.began import clock as clock_of
 from benign.cli.choices import VARIANTS, some_of
-from benign.cli.common import (
-    UNFINISHED,
-    app,
-    discard,
-    kept_sweep,
-    place,
-    read,
-    save_and_tell,
-    tell_json,
-)
+from benign.cli.common import app
+from benign.cli.families import read
+from benign.cli.keeping import UNFINISHED, discard, kept_sweep, place, save_and_tell, tell_json
 from benign.cli.options import FamilyArgument, JsonOption, NoCacheOption, ShotsOption
 from benign.cli.ranges import FORMS, one_step_size, step_sizes, tell_spacing
 from benign.cli.screen import Screen

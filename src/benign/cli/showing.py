@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from benign.cli import recommending
-from benign.cli.common import FAILED, UNDECIDED, console, tell_json
+from benign.cli.common import FAILED, UNDECIDED, console
+from benign.cli.keeping import tell_json
 from benign.cli.screen import Screen
 from benign.text import clean, clean_lines
 
@@ -102,13 +103,15 @@ def advise(
 
 def say_what_was_checked(results: Sequence[Any]) -> None:
     """Whether the certificates were proved again before they were written."""
-    proofs = [result for result in results if getattr(result, "certificate", None) is not None]
+    own = ("certificate", "listed")
+    proofs = [one for one in results if any(getattr(one, name, None) is not None for name in own)]
     unchecked = sum(not result.checked for result in proofs)
     if proofs and not unchecked:
         console().print("Checked: the checker has proved what the certificate says again.")
     elif proofs:
         console().print(
-            f"Not checked: {unchecked} of {len(proofs)}, as that takes long; `benign check` does it."
+            f"Not checked again: {unchecked} of {len(proofs)}, which takes more than a moment; "
+            "`benign check` does it."
         )
 
 

@@ -5,27 +5,17 @@ from __future__ import annotations
 import json as json_module
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from benign.cli import bars
 from benign.cli.began import clock as clock_of
 from benign.cli.began import working
-from benign.cli.choices import ALGORITHMS, OPTIMIZERS, STARTS, choose, listed, one_of
-from benign.cli.common import (
-    FAILED,
-    app,
-    kept_proof,
-    move_cache,
-    normalized,
-    place,
-    read,
-    save_and_tell,
-    set_up_jax,
-    tell_json,
-    tell_written,
-)
+from benign.cli.choices import STARTS, choose
+from benign.cli.common import FAILED, app, move_cache, set_up_jax
+from benign.cli.families import normalized, read
+from benign.cli.keeping import kept_proof, place, save_and_tell, tell_json, tell_written
 from benign.cli.options import (
     FamilyArgument,
     JsonOption,
@@ -37,6 +27,25 @@ from benign.cli.options import (
 )
 from benign.cli.ranges import one_step_size
 from benign.cli.screen import Screen
+from benign.cli.training_options import (
+    AlgorithmOption,
+    ArmijoOption,
+    BatchOption,
+    BetaOption,
+    CacheOption,
+    EveryOption,
+    ForceOption,
+    GapOption,
+    LambdaOption,
+    OptimizerOption,
+    OutOption,
+    ResumeOption,
+    SecondsOption,
+    SeedOption,
+    StartOption,
+    StepsOption,
+    ToleranceOption,
+)
 from benign.errors import InfeasibleError, ProblemError
 from benign.interrupts import keeping
 from benign.text import clean_lines
@@ -44,75 +53,6 @@ from benign.text import clean_lines
 if TYPE_CHECKING:
     from benign.exact.problem import Family, Step
     from benign.training.result import TrainingResult
-
-
-AlgorithmOption = Annotated[
-    str, one_of("algorithm", ALGORITHMS, "--algorithm", help=f"{listed(ALGORITHMS)}.")
-]
-LambdaOption = Annotated[
-    float | None, typer.Option("--lambda", help="λ of imaml and minibatch-prox, which need it.")
-]
-BetaOption = Annotated[
-    float | None, typer.Option(help="Meta-step size.", show_default="found by Armijo's rule")
-]
-OptimizerOption = Annotated[
-    str,
-    one_of(
-        "optimizer", OPTIMIZERS, "--optimizer", help=f"{listed(OPTIMIZERS)}; all but sgd need --beta."
-    ),
-]
-ArmijoOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--armijo/--constant",
-        help="How the meta-step size is found.",
-        show_default="constant with --beta, else armijo",
-    ),
-]
-StepsOption = Annotated[int, typer.Option(help="Meta-steps at most.")]
-BatchOption = Annotated[int | None, typer.Option(help="Tasks in a batch.", show_default="all")]
-EveryOption = Annotated[int, typer.Option(help="FTML: meta-steps between two arrivals.")]
-StartOption = Annotated[
-    str,
-    typer.Option(
-        help='mean (of the task optima), random, or a gain such as "[[1, 2]]".',
-        autocompletion=lambda incomplete: [name for name in STARTS if name.startswith(incomplete)],
-    ),
-]
-SeedOption = Annotated[int, typer.Option(help="Of a random start and of the batches.")]
-ToleranceOption = Annotated[
-    float, typer.Option(help="End where the norm of the update is at most this.")
-]
-GapOption = Annotated[
-    float | None,
-    typer.Option(help="End where h is certified to be within this of its infimum; assert it."),
-]
-SecondsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--budget",
-        "--seconds",
-        help="Time for the whole command, e.g. 30s; a number is seconds.",
-        show_default="no limit",
-    ),
-]
-OutOption = Annotated[
-    Path | None,
-    typer.Option(help="Directory for the result, the picture, certificates and the checkpoint."),
-]
-ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Go on from the checkpoint in --out, if there is one.")
-]
-ForceOption = Annotated[
-    bool, typer.Option("--force", help="Replace the run that --out holds, and its checkpoint.")
-]
-CacheOption = Annotated[
-    Path | None,
-    typer.Option(
-        help="Directory where compiled code is kept for the next run.",
-        show_default="BENIGN_CACHE, else the user's cache",
-    ),
-]
 
 
 def register() -> None:
@@ -162,7 +102,7 @@ def train(
     from benign.clock import loaded
     from benign.searches.coming import require_time
 
-    require_time(file.family, clock, "training")
+    require_time(file.family, clock, "training", by_xla=True)
     if cache is not None:
         move_cache(cache)
     set_up_jax(clock)

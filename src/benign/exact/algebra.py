@@ -64,12 +64,12 @@ def _q(x: Fraction) -> fmpq:
 
 
 def cost_at(plant: ScalarPlant, w: Quotient) -> Quotient:
-    """C(w) = s(q + r w²)/(1 − γ(a − b w)²) for w itself a rational function."""
-    a, b, q, r = (_q(x) for x in (plant.a, plant.b, plant.q, plant.r))
+    """C(w) = s(q − 2n w + r w²)/(1 − γ(a − b w)²), n the cross term, for a rational function w."""
+    a, b, q, r, cross = (_q(x) for x in (plant.a, plant.b, plant.q, plant.r, plant.n))
     s, y = _q(plant.s), _q(plant.discount)
     n, d = w.numerator, w.denominator
     loop = a * d - b * n
-    return Quotient(s * (q * d * d + r * n * n), d * d - y * loop * loop)
+    return Quotient(s * (q * d * d - 2 * cross * n * d + r * n * n), d * d - y * loop * loop)
 
 
 def slope(problem: Problem) -> Quotient:

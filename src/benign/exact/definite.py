@@ -7,6 +7,7 @@ from math import inf, nextafter
 
 from flint import fmpq, fmpq_mat
 
+from benign.exact.linear import difference, product, solved, transposed
 from benign.exact.problem import Matrix
 
 
@@ -29,7 +30,7 @@ ROUNDING_BITS = 40
 some thousand roundings of its largest entry. Beyond that a sign is meant, or wrong."""
 
 
-def raised(M: Matrix, *, floats: bool = False) -> Matrix | None:
+def raised(M: Matrix, *, floats: bool = False, above: Matrix | None = None) -> Matrix | None:
     """M itself if M ⪰ 0 exactly, else M + δI for the least δ ∈ s{2⁻⁵³, 2⁻⁵², …, 2⁻⁴⁰} that makes it so.
 
     Any product C'C that is rounded to float64 may lie an ulp outside the cone; this is the one rule
@@ -40,13 +41,20 @@ def raised(M: Matrix, *, floats: bool = False) -> Matrix | None:
         M: symmetric.
         floats: the entries are float64 numbers and have to stay so: M_ii + δ is rounded up to one,
             which adds something ≥ 0 to the diagonal and leaves the matrix in the cone.
+        above: a symmetric X ⪰ 0: M ⪰ X is asked instead. Of Q with a cross term it is NR⁻¹N'.
 
     Returns:
         None if no such δ does: M is indefinite by more than rounding.
     """
-    if is_semidefinite(M):
+
+    def lies_in(cone: Matrix) -> bool:
+        return is_semidefinite(cone if above is None else difference(cone, above))
+
+    if lies_in(M):
         return M
     largest = max(abs(x) for row in M for x in row)
+    if largest == 0:
+        return None  # nothing was rounded here
     scale = Fraction(2) ** (largest.numerator.bit_length() - largest.denominator.bit_length())
     while scale <= largest:
         scale *= 2
@@ -62,7 +70,7 @@ def raised(M: Matrix, *, floats: bool = False) -> Matrix | None:
             )
         except OverflowError:
             return None
-        if is_semidefinite(lifted):
+        if lies_in(lifted):
             return lifted
     return None
 
@@ -73,10 +81,26 @@ def _float_above(x: Fraction) -> Fraction:
     return Fraction(nearest if nearest >= x else nextafter(nearest, inf))
 
 
-def said_of_raised(field: str, before: Matrix, after: Matrix) -> str:
+def said_of_raised(field: str, before: Matrix, after: Matrix, *, crossed: bool = False) -> str:
     """What was done to a matrix, in one sentence."""
     most = max(new[i] - old[i] for i, (new, old) in enumerate(zip(after, before, strict=True)))
+    what, whose = (f"{CROSSED} of `N`", f"the diagonal of `{field}`") if crossed else (
+        f"`{field}`", "its diagonal"
+    )  # fmt: skip
     return (
-        f"`{field}` was indefinite by a rounding; up to {float(most):.2g} was added to its diagonal, "
+        f"{what} was indefinite by a rounding; up to {float(most):.2g} was added to {whose}, "
         "so that it is positive semidefinite exactly"
     )
+
+
+CROSSED = "[[Q, N], [N', R]]"
+"""The weight of a state and an input together; for R ≻ 0 it is ⪰ 0 if and only if Q ⪰ NR⁻¹N'."""
+
+
+def least_weight(N: Matrix, R: Matrix) -> Matrix:
+    """NR⁻¹N', (n, n): what Q has to be at least, R ≻ 0.
+
+    Raises:
+        ZeroDivisionError: R is singular.
+    """
+    return product(N, solved(R, transposed(N)))

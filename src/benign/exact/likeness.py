@@ -14,21 +14,24 @@ def is_one_task(family: Family) -> bool:
 
 
 def is_proportional(family: Family) -> bool:
-    """Whether A, B, S0 agree and (Q_i, R_i) = t_i (Q_1, R_1), with f = g (Theorem 3)."""
+    """Whether A, B, S0 agree and (Q_i, R_i, N_i) = t_i (Q_1, R_1, N_1), with f = g (Theorem 3)."""
     first = family.tasks[0].f
     return all(task.g == task.f and _ratio(task.f, first) is not None for task in family.tasks)
 
 
 def _ratio(plant: Plant, first: Plant) -> Fraction | None:
-    """t > 0 with (Q, R) = t (Q₁, R₁) where all else agrees; None if there is none."""
+    """t > 0 with (Q, R, N) = t (Q₁, R₁, N₁) where all else agrees; None if there is none."""
     if (plant.A, plant.B, plant.moment, plant.discount) != (
         first.A, first.B, first.moment, first.discount,
     ):  # fmt: skip
         return None
     ratio = plant.R[0][0] / first.R[0][0]  # R is positive definite: its diagonal is positive
-    if _scaled(first.Q, ratio) == plant.Q and _scaled(first.R, ratio) == plant.R:
-        return ratio
-    return None
+    if (plant.N is None) != (first.N is None):
+        return None
+    pairs = [(first.Q, plant.Q), (first.R, plant.R)]
+    if plant.N is not None and first.N is not None:
+        pairs.append((first.N, plant.N))
+    return ratio if all(_scaled(X, ratio) == Y for X, Y in pairs) else None
 
 
 def _scaled(matrix: Matrix, factor: Fraction) -> Matrix:

@@ -1,6 +1,6 @@
 """Families near a scalar family: every entry of A, B, Q, R of every task within δ times its scale.
 
-    { tasks (a', b', q', r') : |a' − a| ≤ δ d_a, …, |r' − r| ≤ δ d_r, q' ≥ 0, r' > 0 },  d ≥ 0 of each entry.
+    { tasks (a', b', q', r') : |a' − a| ≤ δ d_a, …, |r' − r| ≤ δ d_r, q' ≥ 0, r' > 0 },  every d ≥ 0.
 
 S0, noise, discount, weights and η stay as they are. The scales d are one by default; zero keeps an
 entry as it is.
@@ -14,10 +14,11 @@ from fractions import Fraction
 from typing import Any
 
 from benign.errors import ProblemError
+from benign.exact.numbers import exact, read_written, written
 from benign.exact.plants import ScalarPlant, scalar_plants
-from benign.exact.problem import Plant, Problem, Task, exact, make_family, read_written, written
+from benign.exact.problem import Plant, Problem, Task, make_family
 from benign.exact.words import NAMED
-from benign.text import clean
+from benign.text import clean, quoted
 
 ENTRIES = ("A", "B", "Q", "R")
 """What may vary."""
@@ -46,7 +47,7 @@ def require_line(problem: Problem) -> list[ScalarPlant]:
 
     Raises:
         ProblemError: more than one state or input, another step than one gradient shot, f ≠ g, a
-            static plant, or a cost that vanishes.
+            static plant, a cost that vanishes, or one with a cross term.
     """
     f, g = scalar_plants(problem)
     if problem.step.kind != "gradient" or problem.step.shots != 1:
@@ -54,9 +55,11 @@ def require_line(problem: Problem) -> list[ScalarPlant]:
     if f != g:
         raise ProblemError("radius: it needs f = g; a task of this family adapts on another cost")
     for task, plant in zip(problem.tasks, f, strict=True):
-        if plant.b == 0 or plant.s <= 0:
-            what = "B = 0" if plant.b == 0 else "S0 = 0"
-            raise ProblemError(f"radius: task `{task.name}` has {what}; leave it out")
+        if plant.b == 0 or plant.s <= 0 or plant.n != 0:
+            what = "B = 0" if plant.b == 0 else "S0 = 0" if plant.s <= 0 else "a cross term N"
+            raise ProblemError(
+                f"radius: task {quoted(task.name)} has {what}, which no proof covers; leave it out"
+            )
     return f
 
 
@@ -74,7 +77,9 @@ def around(problem: Problem, scales: Scales, delta: Fraction) -> list[Around]:
         )
         q, r = (max(q[0], Fraction(0)), q[1]), (max(r[0], Fraction(0)), r[1])
         if b[0] <= 0 <= b[1]:
-            raise ProblemError(f"radius: B of task `{task.name}` may vanish within {float(delta):g}")
+            raise ProblemError(
+                f"radius: B of task {quoted(task.name)} may vanish within {float(delta):g}"
+            )
         found.append(Around(a, b, q, r, plant.s, plant.discount))
     return found
 
@@ -127,7 +132,7 @@ def scales_from_json(value: Any, tasks: int) -> Scales:
 
 
 def in_words(problem: Problem, scales: Scales) -> str:
-    """What may vary, in a sentence: "A, B, Q, R of every task", or with the scales where they differ."""
+    """What may vary, in a sentence: "A, B, Q, R of every task", or which entries of which."""
     rows = set(scales)
     if len(rows) == 1 and set(scales[0]) <= {Fraction(0), Fraction(1)}:
         return f"{_entries(scales[0])} of every task"

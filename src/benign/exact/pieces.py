@@ -261,7 +261,7 @@ def limits_agree(
 
 def _cost(plant: ScalarPlant, w: Fraction) -> Fraction | None:
     room = 1 - plant.discount * (plant.a - plant.b * w) ** 2
-    return plant.s * (plant.q + plant.r * w * w) / room if room > 0 else None
+    return plant.s * (plant.q - 2 * plant.n * w + plant.r * w * w) / room if room > 0 else None
 
 
 def joined_domain(parts: Sequence[Piece]) -> list[tuple[End, End]]:

@@ -13,7 +13,11 @@ from benign.text import quoted
 
 @dataclass(frozen=True)
 class ScalarPlant:
-    """The numbers of one scalar LQR task, exact; s holds the noise as well (`Plant.moment`)."""
+    """The numbers of one scalar LQR task, exact; s holds the noise as well (`Plant.moment`).
+
+    The stage cost is q − 2nW + rW² = q̃ + r(W − t)² for a = −W s, t = n/r, q̃ = q − n²/r, and the
+    closed loop a − bW = ã − b(W − t), ã = a − bt (`Plant.completed`).
+    """
 
     a: Fraction
     b: Fraction
@@ -21,31 +25,48 @@ class ScalarPlant:
     r: Fraction
     s: Fraction
     discount: Fraction
+    n: Fraction = Fraction(0)
 
     @staticmethod
     def of(plant: Plant) -> ScalarPlant:
         """Read a 1 × 1 `Plant`."""
         return ScalarPlant(
             plant.A[0][0], plant.B[0][0], plant.Q[0][0], plant.R[0][0],
-            plant.moment[0][0], plant.discount,
+            plant.moment[0][0], plant.discount, plant.N[0][0] if plant.N else Fraction(0),
         )  # fmt: skip
+
+    @property
+    def shift(self) -> Fraction:
+        """t = n/r: where the input costs nothing that the state does not."""
+        return self.n / self.r if self.n else self.n
+
+    @property
+    def completed_a(self) -> Fraction:
+        """ã = a − bt."""
+        return self.a - self.b * self.shift if self.n else self.a
+
+    @property
+    def completed_q(self) -> Fraction:
+        """q̃ = q − n²/r, the least that a step costs."""
+        return self.q - self.n * self.shift if self.n else self.q
 
     @property
     def is_coercive(self) -> bool:
         """Whether C → ∞ at every rim of the stabilising set and at infinity."""
         if self.s <= 0:
             return False
-        # α or β vanishes just where q = 0 and √γ a = ±1.
-        return self.b == 0 or self.q > 0 or self.discount * self.a**2 != 1
+        # α or β vanishes just where q̃ = 0 and √γ ã = ±1.
+        return self.b == 0 or self.completed_q > 0 or self.discount * self.completed_a**2 != 1
 
     def optimum_polynomial(self) -> tuple[Fraction, Fraction, Fraction]:
         """(c₂, c₁, c₀) with C'(W) = 0 ⇔ c₂W² + c₁W + c₀ = 0, one root being W*.
 
-        From (1 − γc²)² C'/(2s) = rW(1 − γc²) − γb(q + rW²)c with c = a − bW; the cubic
-        terms cancel.
+        From (1 − γc²)² C'/(2s) = (rW − n)(1 − γc²) − γb(q − 2nW + rW²)c with c = a − bW; the cubic
+        terms cancel, and c₂ = γbr ã.
         """
-        a, b, q, r, y = self.a, self.b, self.q, self.r, self.discount
-        return (y * a * b * r, r * (1 - y * a**2) + y * b**2 * q, -y * a * b * q)
+        a, b, q, r, n, y = self.a, self.b, self.q, self.r, self.n, self.discount
+        linear = r * (1 - y * a**2) + y * b**2 * q
+        return (y * b * (a * r - b * n), linear, -y * a * b * q - n * (1 - y * a**2))
 
 
 def scalar_plants(problem: Problem) -> tuple[list[ScalarPlant], list[ScalarPlant]]:
@@ -87,6 +108,10 @@ def _plant(name: str, plant: Plant) -> ScalarPlant:
     if scalar.r <= 0 or min(scalar.q, plant.S0[0][0], noise) < 0 or not 0 < scalar.discount <= 1:
         raise ProblemError(
             f"task {quoted(name)}: needs R > 0, Q ≥ 0, S0 ≥ 0, noise ≥ 0 and a discount in (0, 1]"
+        )
+    if scalar.completed_q < 0:
+        raise ProblemError(
+            f"task {quoted(name)}: needs Q R ≥ N², so that no step costs less than nothing"
         )
     if scalar.b == 0 and scalar.discount * scalar.a**2 >= 1:
         raise ProblemError(f"task {quoted(name)}: B = 0 and √γ|A| ≥ 1, so that no gain stabilises it")

@@ -4,15 +4,18 @@ The bounds of `benign.floats` hold for numbers of any size: what is rounded to a
 its error, and what underflows is added to the error of the result. But far from one they say nothing
 (an overflow is "nothing known"), or a step of a proof needs a constant that is no float64. Hence
 
-    2⁻¹⁰⁰ ≤ |x| ≤ 2¹⁰⁰ for the largest entry of each matrix that is not zero, and for ω, η and γ.
+    2⁻¹⁰⁰ ≤ |x| ≤ 2¹⁰⁰ for the largest entry of each matrix that is not zero, and for ω, η and γ;
+
+with a cross term also for those of R⁻¹N', A − BR⁻¹N' and Q − NR⁻¹N', which then take part.
 
 The products that are formed, such as ωS0 Q, ηS0 R and S0 (Q + W'RW) for the gains W next to the
 stabilising ones, then stay within 2^±1000, and an entry that is much smaller than the largest of its
 matrix matters as little as it should. A checker in balls needs no such range.
 
-Costs may be in any unit: with Q, R → 2ᵏ(Q, R), S0, N → 2ʲ(S0, N) and η → 2^−(k+j) η the gradient step
-from every gain leads to the same gains, and h → 2^(k+j) h. So a problem whose costs or states are all
-very large, or all very small, has an equivalent one in range; powers of two lose no bit.
+Costs may be in any unit: with Q, R, N → 2ᵏ(Q, R, N), S0, V → 2ʲ(S0, V) (V the noise) and η → 2^−(k+j) η
+the gradient step from every gain leads to the same gains, and h → 2^(k+j) h. So a problem whose costs
+or states are all very large, or all very small, has an equivalent one in range; powers of two lose no
+bit.
 """
 
 from __future__ import annotations
@@ -71,6 +74,16 @@ def _numbers(plant: Plant) -> Iterator[tuple[str, Fraction]]:
         value = _largest(plant.moment if field == "S0" else getattr(plant, field))
         if value:
             yield field, value
+    if plant.N is not None and plant.shift is not None:
+        named = {
+            "N": plant.N,
+            "R⁻¹N'": plant.shift,
+            "A − BR⁻¹N'": plant.completed.A,
+            "Q − NR⁻¹N'": plant.completed.Q,
+        }
+        for field, M in named.items():
+            if value := _largest(M):
+                yield field, value
     yield "discount", plant.discount
 
 
@@ -119,7 +132,7 @@ def balanced(problem: Problem) -> Balanced:
     Only the gradient step; where nothing helps the problem comes back, and the gate refuses it.
     """
     plants = {plant for task in problem.tasks for plant in (task.f, task.g)}
-    costs = _room(x for plant in plants for x in (_largest(plant.Q), _largest(plant.R)) if x)
+    costs = _room(x for plant in plants for x in map(_largest, _prices(plant)) if x)
     states = _room(x for plant in plants if (x := _largest(plant.moment)))
     if problem.step.kind != "gradient" or costs is None or states is None:
         return Balanced(problem, 0)
@@ -143,6 +156,13 @@ def balanced(problem: Problem) -> Balanced:
     )
     step = Step("gradient", problem.step.eta / Fraction(2) ** (k + j), problem.step.shots)
     return Balanced(Problem(Family(tasks, problem.weights), step), k + j)
+
+
+def _prices(plant: Plant) -> Iterator[Matrix]:
+    """What a change of the unit of cost scales."""
+    yield from (plant.Q, plant.R)
+    if plant.N is not None:
+        yield from (plant.N, plant.completed.Q)
 
 
 def _room(numbers: Iterable[Fraction]) -> tuple[int, int] | None:
@@ -170,6 +190,7 @@ def _scaled(plant: Plant, k: int, j: int) -> Plant:
         plant,
         Q=times(plant.Q, k),
         R=times(plant.R, k),
+        N=None if plant.N is None else times(plant.N, k),
         S0=times(plant.S0, j),
         noise=None if plant.noise is None else times(plant.noise, j),
     )

@@ -92,7 +92,7 @@ class Surd:
 
 
 def optimum(plant: ScalarPlant) -> Surd | None:
-    """W*, exactly; None where the infimum of the cost is not attained (q = 0, √γ|a| = 1)."""
+    """W*, exactly; None where the infimum of the cost is not attained (q̃ = 0, √γ|ã| = 1)."""
     c2, c1, c0 = plant.optimum_polynomial()
     if c2 == 0:
         return Surd(-c0 / c1)
@@ -115,5 +115,5 @@ def stabilising_set(plant: ScalarPlant) -> tuple[Surd, Surd] | None:
 
 
 def is_steep(plant: ScalarPlant, rim: Surd) -> bool:
-    """Whether C → ∞ at a rim of the stabilising set: its numerator s(q + rW²) is not zero there."""
-    return plant.s > 0 and (plant.q > 0 or rim != Surd(Fraction(0)))
+    """Whether C → ∞ at a rim of the stabilising set: s(q̃ + r(W − t)²), its numerator, is not zero."""
+    return plant.s > 0 and (plant.completed_q > 0 or rim != Surd(plant.shift))

@@ -4,9 +4,10 @@ With L = A − BW and K(W) the matrix of X ↦ X − γL'XL on symmetric matrice
 
     P = K⁻¹(Q + W'RW),    C(W) = ⟨S0, P⟩ = N/D,    D = det K = ∏_{i ≤ j} (1 − γλ_iλ_j),
 
-the λ_i being the eigenvalues of L, and N = det [[K, q], [−s', 0]] for the vectors q of Q + W'RW and s
-of S0. So D > 0 where √γρ(L) < 1, and D can only pass through zero where a product of eigenvalues of
-√γL is one: on a connected set without zeros of D all gains stabilise or none does.
+the λ_i being the eigenvalues of L, and N = det [[K, q], [−s', 0]] for the vectors q of Q + W'RW (less
+NW + W'N' where the stage cost has a cross term, also an N) and s of S0. So D > 0 where √γρ(L) < 1, and
+D can only pass through zero where a product of eigenvalues of √γL is one: on a connected set without
+zeros of D all gains stabilise or none does.
 
 Degrees. For one input both have degree at most n + 1 in W. D is det(I − M)·det(I + M) times the
 product over i < j, M = √γL; in the coefficients of the characteristic polynomial, which are affine
@@ -90,6 +91,9 @@ def _at(plant: Plant, gain: Sequence[Fraction]) -> tuple[fmpq, fmpq]:
     W = fmpq_mat(m, n, [_fmpq(x) for x in gain])
     L = _matrix(plant.A) - _matrix(plant.B) * W
     stage = _matrix(plant.Q) + W.transpose() * _matrix(plant.R) * W
+    if plant.N is not None:
+        cross = _matrix(plant.N) * W
+        stage -= cross + cross.transpose()
     pairs = [(i, j) for i in range(n) for j in range(i + 1)]
     gamma = _fmpq(plant.discount)
     rows = []

@@ -124,7 +124,7 @@ class NearbyObjective(GradientObjective):
         self.looked = 0
 
     def pieces(self, boxes: int) -> Pieces:
-        """All the numbers of all tasks, for so many boxes: box 0 with task 0, box 0 with task 1, …"""
+        """All the numbers of all tasks, for so many boxes, in the order of boxes, then of tasks."""
         k = len(self.weights)
         task = np.tile(np.arange(k), boxes)
         numbers = tuple(Interval(x.lo[task], x.hi[task]) for x in self.numbers)
@@ -135,8 +135,8 @@ class NearbyObjective(GradientObjective):
         self._count(pieces)
         with np.errstate(all="ignore"):
             one = lo[pieces.box]
-            w, _, *numbers = _variables(one, hi[pieces.box], one, one, pieces.numbers)
-            plant = _Plant(*numbers, self._moments(pieces))
+            w, _, a, b, q, r = _variables(one, hi[pieces.box], one, one, pieces.numbers)
+            plant = _Plant(a, b, q, r, self._moments(pieces))
             near = plant.poles(w)
             x, y = near.p, near.q
             x2, y2 = x.square(), y.square()
@@ -159,9 +159,9 @@ class NearbyObjective(GradientObjective):
         """h(W) − h(u) over two boxes of gains, for each piece."""
         self._count(pieces)
         with np.errstate(all="ignore"):
-            ends = (x[pieces.box] for x in (*W, *u))
-            w, other, *numbers = _variables(*ends, pieces.numbers)
-            plant = _Plant(*numbers, self._moments(pieces))
+            lo, hi, first, last = (x[pieces.box] for x in (*W, *u))
+            w, other, a, b, q, r = _variables(lo, hi, first, last, pieces.numbers)
+            plant = _Plant(a, b, q, r, self._moments(pieces))
             there, near, F = self._value(plant, w)
             here, own, _ = self._value(plant, other)
             return Over(
@@ -227,7 +227,9 @@ def _reach(F: Centred) -> Floats:
     return moved.hi - moved.lo
 
 
-def _variables(lo: Floats, hi: Floats, first: Floats, last: Floats, numbers: Numbers) -> list[Centred]:
+def _variables(
+    lo: Floats, hi: Floats, first: Floats, last: Floats, numbers: Sequence[Interval]
+) -> list[Centred]:
     """W in [lo, hi], u in [first, last], a, b, q, r."""
     return variables([lo, first, *(x.lo for x in numbers)], [hi, last, *(x.hi for x in numbers)])
 

@@ -6,10 +6,11 @@ Ge, Kakade and Mesbahi, arXiv 1801.05039, lemma 10) with ∇g(W) = 2G_WΣ_W and 
     g(W) − g(V) ≤ 2 tr(Σ_V(W − V)'G_W) = tr(Σ_V(W − V)'(W − F)Σ_W⁻¹)/η
                 ≤ ‖(W − V)Σ_V‖_F ‖W − F‖_F / (η σ_min(S0)),
 
-since Σ_W ⪰ S0 ≻ 0. But F has to stabilise the next cost in its turn. For one input that confines it
-to a simplex (`stable_simplex`); and if h(W) ≤ c, the last one has f(F) ≤ (c − Σ_other ω inf f)/ω, where
-f(F) ≥ tr(F'RF S0) ≥ σ_min(R)σ_min(S0)‖F‖². So every W of a box on which g exceeds the bound that
-follows is out: it does not stabilise, or its next gain does not, or h(W) > c.
+since Σ_W ⪰ S0 ≻ 0. But F has to stabilise the next cost in its turn. For one input that confines it to
+a simplex (`stable_simplex`); and if h(W) ≤ c, the last one has f(F) ≤ (c − Σ_other ω inf f)/ω, where
+f(F) ≥ tr(F'RF S0) ≥ σ_min(R)σ_min(S0)‖F‖² (with F − R⁻¹N' for F if there is a cross term). So every W
+of a box on which g exceeds the bound that follows is out: it does not stabilise, or its next gain does
+not, or h(W) > c.
 
 A lower bound of g where D may vanish: the cost of the first T steps, which is a polynomial in W and is
 never more than g(W). It is summed by doubling in midpoint-radius arithmetic,
@@ -26,7 +27,7 @@ import numpy as np
 from flint import arb, arb_mat, ctx
 
 from benign.balls.lqr import BallPlant, ClosedLoop, NotStabilising, least_cost
-from benign.balls.matrices import Unproved, least_singular_value, to_ball_matrix
+from benign.balls.matrices import Unproved, frobenius_norm, least_singular_value, to_ball_matrix
 from benign.clock import NO_LIMIT, Clock
 from benign.exact.definite import is_semidefinite
 from benign.exact.problem import Matrix, Plant, Problem
@@ -164,11 +165,13 @@ class _Horizon:
             made = BallPlant.of(plant)
             self.A, self.B = entries(made.A), entries(made.B)
             self.Q, self.R, self.S = entries(made.Q), entries(made.R), entries(made.S)
+            self.T = None if made.T is None else entries(made.T)
 
     def bound(self, W: Bounds) -> Floats:
         boxes = W.mid.shape[-1]
         L = _minus(_spread(self.A), _product(_spread(self.B), W))
-        stage = _plus(_spread(self.Q), _product(_product(_turned(W), _spread(self.R)), W))
+        paid = W if self.T is None else _minus(W, _spread(self.T))
+        stage = _plus(_spread(self.Q), _product(_product(_turned(paid), _spread(self.R)), paid))
         best = np.zeros(boxes)
         for _ in range(DOUBLINGS):
             S = self.S
@@ -248,7 +251,10 @@ def _largest_norm(plant: Plant, most: arb | None) -> float:
     product = arb(least_eigenvalue(plant.R)) * arb(least_eigenvalue(plant.moment))
     if most is None or not product > 0:
         return np.inf
-    return enclosing_floats((arb(0).max(most.upper()) / product).sqrt())[1]
+    reach = (arb(0).max(most.upper()) / product).sqrt()
+    if plant.shift is not None:  # f(F) ≥ λ_min(R) λ_min(S)‖F − T‖²
+        reach += frobenius_norm(to_ball_matrix(plant.shift))
+    return enclosing_floats(reach)[1]
 
 
 def least_costs(problem: Problem, witnesses: Sequence[Matrix], clock: Clock = NO_LIMIT) -> Floats:

@@ -5,10 +5,12 @@ One state, one input. In the closed loop c = √γ(a − bW) the cost has partia
     C(W) = κ + α p + β q + ρ W²,   p = 1/(1 − c),  q = 1/(1 + c),
     κ = −s r/(γ b²),  α = s(q₀ + r(√γ a − 1)²/(γ b²))/2,  β = s(q₀ + r(√γ a + 1)²/(γ b²))/2,  ρ = 0,
 
-with α, β ≥ 0 (and for b = 0: κ = s q₀/(1 − γa²), ρ = s r/(1 − γa²), α = β = 0). The cost of
+with α, β ≥ 0 (and for b = 0: κ = s q₀/(1 − γa²), ρ = s r/(1 − γa²), α = β = 0). A cross term 2nsa of
+the stage cost changes q₀ to q₀ − n²/r, the a in α and β (not that of c) to a − bn/r, and W² to
+(W − n/r)²: α and β are the stage cost at the rims. The cost of
 (a, b) is that of (−a, −b), so b ≥ 0 may be assumed: then p falls and q rises with W, and
 
-    C' = √γ b(β q² − α p²) + 2ρW,     C'' = 2γb²(α p³ + β q³) + 2ρ,
+    C' = √γ b(β q² − α p²) + 2ρ(W − n/r),     C'' = 2γb²(α p³ + β q³) + 2ρ,
     C''' = 6 (√γ b)³ (β q⁴ − α p⁴):
 
 C' and C''' rise with W, so their end points give their exact ranges; C'' is a sum of positive
@@ -22,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -70,24 +73,36 @@ class Costs:
         mirrored = np.array([plant.b < 0 for plant in plants])
         a = Interval.enclose([plant.a for plant in plants]).flipped(mirrored)
         b = Interval.enclose([plant.b for plant in plants]).flipped(mirrored)
-        q, r, s = (Interval.enclose([getattr(plant, field) for plant in plants]) for field in "qrs")
+        fields = ("completed_q", "r", "s")
+        q, r, s = (Interval.enclose([getattr(plant, x) for plant in plants]) for x in fields)
+        self.crossed = any(plant.n for plant in plants)
+        centred = a
+        if self.crossed:
+            centred = Interval.enclose([plant.completed_a for plant in plants]).flipped(mirrored)
         discounted = np.array([plant.discount != 1 for plant in plants])
         if discounted.any():
             root = Interval.enclose([plant.discount for plant in plants]).sqrt()
             a, b = _where(discounted, root * a, a), _where(discounted, root * b, b)
+            centred = _where(discounted, root * centred, centred)
         static = np.array([plant.b == 0 for plant in plants])
         self.static = static
         self.any_static = bool(static.any())
         b = Interval(np.where(static, 0.0, np.maximum(b.lo, 0.0)), np.where(static, 0.0, b.hi))
         self.b = b
-        self.e = _where(discounted, 1.0 - a, _one_minus(plants, mirrored, -1))
-        self.d = _where(discounted, 1.0 + a, _one_minus(plants, mirrored, 1))
+        self.e = _where(discounted, 1.0 - a, _one_minus([x.a for x in plants], mirrored, -1))
+        self.d = _where(discounted, 1.0 + a, _one_minus([x.a for x in plants], mirrored, 1))
+        e, d = self.e, self.d  # b(W − n/r) at the rims
+        if self.crossed:
+            sides = [plant.completed_a for plant in plants]
+            e = _where(discounted, 1.0 - centred, _one_minus(sides, mirrored, -1))
+            d = _where(discounted, 1.0 + centred, _one_minus(sides, mirrored, 1))
+            self.shift = Interval.enclose([plant.shift for plant in plants])
 
         safe = Interval(np.where(static, 1.0, b.lo), np.where(static, 1.0, b.hi))
         inverse = safe.reciprocal().square()
         kappa = -(s * r * inverse)
-        alpha = _nonnegative(s * (q + r * (self.e.square() * inverse)) * 0.5)
-        beta = _nonnegative(s * (q + r * (self.d.square() * inverse)) * 0.5)
+        alpha = _nonnegative(s * (q + r * (e.square() * inverse)) * 0.5)
+        beta = _nonnegative(s * (q + r * (d.square() * inverse)) * 0.5)
         zero = np.zeros_like(b.lo)
         if self.any_static:
             gap = (self.e * self.d).reciprocal()
@@ -153,7 +168,7 @@ class Costs:
                 self.b3.hi * (qh2 * qh2), self.a3.lo * (pl2 * pl2),
             )  # fmt: skip
         if self.any_static:
-            d1, d2 = d1 + self.rho * w * 2.0, d2 + self.rho * 2.0
+            d1, d2 = d1 + self.rho * self._paid(w) * 2.0, d2 + self.rho * 2.0
         return Slopes(d1, d2, d3, x.inside, x.outside)
 
     def value(self, w: Interval) -> Interval:
@@ -164,7 +179,11 @@ class Costs:
             up(self.alpha.hi * x.p.hi + self.beta.hi * x.q.hi, 4.0),
         )
         total = parts + self.kappa
-        return total + self.rho * w.square() if self.any_static else total
+        return total + self.rho * self._paid(w).square() if self.any_static else total
+
+    def _paid(self, w: Interval) -> Interval:
+        """W − n/r."""
+        return w - self.shift if self.crossed else w
 
 
 def _difference(first_lo: Floats, second_hi: Floats, first_hi: Floats, second_lo: Floats) -> Interval:
@@ -183,15 +202,12 @@ def _nonnegative(x: Interval) -> Interval:
     return Interval(np.maximum(x.lo, 0.0), x.hi)
 
 
-def _one_minus(plants: Sequence[ScalarPlant], mirrored: np.ndarray, side: int) -> Interval:
+def _one_minus(numbers: Sequence[Fraction], mirrored: np.ndarray, side: int) -> Interval:
     """1 − a or 1 + a (side −1 or 1), rounded once from the exact number."""
     sides = [-side if flip else side for flip in mirrored]
     return Interval.ratio(
-        [
-            plant.a.denominator + sign * plant.a.numerator
-            for plant, sign in zip(plants, sides, strict=True)
-        ],
-        [plant.a.denominator for plant in plants],
+        [a.denominator + sign * a.numerator for a, sign in zip(numbers, sides, strict=True)],
+        [a.denominator for a in numbers],
     )
 
 

@@ -45,18 +45,23 @@ def available() -> bool:
 
 @dataclass(frozen=True)
 class Costs:
-    """k undiscounted, noise-free LQR costs, stacked: A, Q, S0 (k, n, n), B (k, n, m), R (k, m, m)."""
+    """k undiscounted, noise-free LQR costs, stacked: A, Q, S0 (k, n, n), B (k, n, m), R (k, m, m).
+
+    With T (k, m, n) the stage cost is Q + (W − T)'R(W − T), as of a cross term (`LQR`); None is zero.
+    """
 
     A: Float[Array, "k n n"]
     B: Float[Array, "k n m"]
     Q: Float[Array, "k n n"]
     R: Float[Array, "k m m"]
     S0: Float[Array, "k n n"]
+    T: Float[Array, "k m n"] | None = None
 
-    @property
-    def rows(self) -> Float[Array, "k numbers"]:
-        """The numbers of each task, one after another."""
+    def rows(self, *, shifted: bool = False) -> Float[Array, "k numbers"]:
+        """The numbers of each task, one after another; T among them if shifted."""
         parts = (self.A, self.B, self.Q, self.R, self.S0)
+        if shifted:
+            parts = (*parts, np.zeros(self.B.swapaxes(1, 2).shape) if self.T is None else self.T)
         return np.concatenate([np.asarray(X, float).reshape(len(X), -1) for X in parts], axis=1)
 
 
@@ -86,12 +91,17 @@ class Batched:
 
     def __post_init__(self) -> None:
         for costs in (self.f, self.f if self.g is None else self.g):
-            rows = costs.rows
+            rows = costs.rows(shifted=self.shifted)
             if not in_registers(self.n, self.m):
                 rows = np.concatenate(
-                    [rows, squared_ratios(costs.A, costs.B, costs.Q, costs.R)], axis=1
+                    [rows, squared_ratios(costs.A, costs.B, costs.Q, costs.R, costs.T)], axis=1
                 )
             self._rows.append(np.ascontiguousarray(rows))
+
+    @property
+    def shifted(self) -> bool:
+        """Whether some task has a T."""
+        return self.f.T is not None or (self.g is not None and self.g.T is not None)
 
     @property
     def n(self) -> int:
@@ -161,7 +171,7 @@ class Batched:
     def _order(self, results: Results) -> Order:
         written_out = in_registers(self.n, self.m) and self.shots <= WRITTEN_OUT
         unrolled = self.shots if written_out else 0
-        return Order(self.n, self.m, self.kind, self.g is None, results, unrolled)
+        return Order(self.n, self.m, self.kind, self.g is None, results, unrolled, self.shifted)
 
     def _numbers(self, order: Order) -> int:
         """Numbers of scratch that a kernel works in."""

@@ -31,19 +31,26 @@ from benign.kernels.order import Order
 
 @dataclass(frozen=True)
 class Plant:
-    """An undiscounted LQR problem."""
+    """An undiscounted LQR problem; T as in `batch.Costs`."""
 
     A: Scalars
     B: Scalars
     Q: Scalars
     R: Scalars
     S0: Scalars
+    T: Scalars | None = None
+
+    def paid(self, W: Scalars) -> Scalars:
+        """W − T."""
+        return W if self.T is None else combine(lambda w, t: w - t, W, self.T)
 
 
-def plant_at(p: Place, n: int, m: int) -> Plant:
+def plant_at(p: Place, order: Order) -> Plant:
     """The plant whose numbers begin here."""
     found, at = [], 0
-    for rows, columns in ((n, n), (n, m), (n, n), (m, m), (n, n)):
+    n, m = order.n, order.m
+    shapes = [(n, n), (n, m), (n, n), (m, m), (n, n), *([(m, n)] if order.shifted else [])]
+    for rows, columns in shapes:
         entries = [p.number(at + e) for e in range(rows * columns)]
         found.append(by_rows(entries, columns))
         at += rows * columns
@@ -115,8 +122,9 @@ def at(p: Plant, W: Scalars) -> Loop:
     """The closed loop under the gain W."""
     L = combine(lambda x, y: -(x - y), product(p.B, W), p.A)
     equation = Lyapunov(L)
-    RW = product(p.R, W)
-    P = equation.solve(combine(lambda x, y: x + y, product(transpose(W), RW), p.Q), adjoint=True)
+    paid = p.paid(W)
+    RW = product(p.R, paid)
+    P = equation.solve(combine(lambda x, y: x + y, product(transpose(paid), RW), p.Q), adjoint=True)
     BP = product(transpose(p.B), P)
     M = combine(lambda x, y: x + y, product(BP, p.B), p.R)
     G = combine(lambda x, y: x - y, RW, product(BP, L))
@@ -125,8 +133,9 @@ def at(p: Plant, W: Scalars) -> Loop:
 
 def cost(p: Plant, W: Scalars) -> tuple[Flags, Any]:
     """Whether W stabilises, and C(W) = tr(Σ (Q + W'RW)): one equation instead of two."""
+    paid = p.paid(W)
     equation = Lyapunov(combine(lambda x, y: -(x - y), product(p.B, W), p.A))
-    each = combine(lambda x, y: x + y, product(transpose(W), product(p.R, W)), p.Q)
+    each = combine(lambda x, y: x + y, product(transpose(paid), product(p.R, paid)), p.Q)
     return equation.stable, inner(equation.solve(p.S0), each)
 
 
@@ -254,7 +263,7 @@ def _tangents(code: Code, order: Order, E: Place) -> list[tuple[Vector, ...]]:
 def evaluate(code: Code, order: Order) -> None:
     """The kernel: see `order.ARGUMENTS`."""
     n, m, rest = order.n, order.m, order.rest
-    p, width = n * m, 3 * n * n + n * m + m * m
+    p, width = n * m, order.numbers
     N, k, shots, eta_, stride, f_, g_, omega_, W_, E_, values, out, room = code.given
     eta = eta_.number()
     curved = order.results in ("product", "hessian")
@@ -267,8 +276,8 @@ def evaluate(code: Code, order: Order) -> None:
         W = by_rows(entries, n)
         total = [Cell(code, code.fill(0.0)) for _ in range(1 + rest)]
         with code.loop(k) as task:
-            f = plant_at(f_.numbers_on(task * width), n, m)
-            g = f if order.same else plant_at(g_.numbers_on(task * width), n, m)
+            f = plant_at(f_.numbers_on(task * width), order)
+            g = f if order.same else plant_at(g_.numbers_on(task * width), order)
             if order.unrolled:
                 feasible, value, v = _written_out(order, eta, f, g, W)
             else:

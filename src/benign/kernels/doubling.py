@@ -41,13 +41,14 @@ GAINS = ("W", "G", "D", "u", "BP", "v", "c", "Gc", "Hc", "dG", "dW", "H")
 
 @dataclass(frozen=True)
 class Plant:
-    """A, B, Q, R and S0 of a task, and the units of its norms, which are vectors."""
+    """A, B, Q, R, S0 and T of a task, and the units of its norms, which are vectors."""
 
     A: Matrix
     B: Matrix
     Q: Matrix
     R: Matrix
     S0: Matrix
+    T: Matrix | None
     units: Place
 
 
@@ -71,7 +72,7 @@ class Doubling:
         self.places["steps"] = place
         self.places["L"] = place + 1
         self.slot = place + 1 + MOST_POWERS * n * n
-        self.plant = 3 * n * n + n * m + m * m
+        self.plant = order.numbers
         """Numbers of a plant, before the n² squares of the ratios of its units."""
         self.room = 6 * n * n + 4 * m * n + m * m + n + 8
         """Vectors of scratch."""
@@ -85,7 +86,8 @@ class Doubling:
             places.append(matrix(p.numbers_on(at), rows, columns, same=True))
             at += rows * columns
         A, B, Q, R, S0 = places
-        return Plant(A, B, Q, R, S0, units)
+        T = matrix(p.numbers_on(at), m, n, same=True) if self.order.shifted else None
+        return Plant(A, B, Q, R, S0, T, units)
 
     def _get(self, q: Place, *names: str) -> list[Matrix]:
         n, m = self.n, self.m
@@ -132,6 +134,11 @@ class Doubling:
     def _solved(self, code: Code, plant: Plant, q: Place, steps: Int, t: Place, whole: bool) -> None:
         W, L, P, Sigma, M, G, BP, D = self._get(q, "W", "L", "P", "Sigma", "M", "G", "BP", "D")
         n = self.n
+        if plant.T is not None:  # what is paid for, W − T, until D has a use of its own
+            copy(code, D.place, plant.T)
+            for e in each(code, self.gain):
+                D.place.store(W.place.load(e) - D.place.load(e), e)
+            W = D
         copy(code, P.place, plant.Q)
         product(code, G, plant.R, W)
         product(code, P, W.T, G, ADD)

@@ -2,8 +2,9 @@
 
     P = Q + W'RW + L'PL,   Σ = S0 + LΣL',   C = tr(P S0),   ∇C = 2 G Σ,   G = R W − B'P L,
 
-L = A − BW, by doubling: X ← X + Tʲ X Tʲ', T ← T². It knows where it is good, in loops whose powers
-neither grow much nor decay slowly, and leaves the others to arithmetic that is made for them.
+L = A − BW, by doubling: X ← X + Kʲ X Kʲ', K ← K². Where costs have a T (`batch.Costs`), W − T stands
+for W in W'RW and R W. It knows where it is good, in loops whose powers neither grow much nor decay
+slowly, and leaves the others to arithmetic that is made for them.
 """
 
 from __future__ import annotations
@@ -50,10 +51,15 @@ class Loops:
         """A − BW."""
         return self.powers[0]
 
+    @property
+    def paid(self) -> Float[Array, "k m n"]:
+        """W − T."""
+        return self.W if self.costs.T is None else self.W - self.costs.T
+
     @cached_property
     def P(self) -> Float[Array, "k n n"]:
         """The cost-to-go."""
-        return self._backward(self.costs.Q + self.W.swapaxes(1, 2) @ self.costs.R @ self.W)
+        return self._backward(self.costs.Q + self.paid.swapaxes(1, 2) @ self.costs.R @ self.paid)
 
     @cached_property
     def Sigma(self) -> Float[Array, "k n n"]:
@@ -62,8 +68,8 @@ class Loops:
 
     @cached_property
     def G(self) -> Float[Array, "k m n"]:
-        """R W − B'P L."""
-        return self.costs.R @ self.W - self.costs.B.swapaxes(1, 2) @ self.P @ self.L
+        """R (W − T) − B'P L."""
+        return self.costs.R @ self.paid - self.costs.B.swapaxes(1, 2) @ self.P @ self.L
 
     @cached_property
     def value(self) -> Float[Array, " k"]:

@@ -20,6 +20,7 @@ class Order:
         same: whether evaluation and adaptation cost are one.
         results: h alone; with its gradient; with ∇²h[E]; with the whole Hessian.
         unrolled: the number of shots where they are written out, else 0.
+        shifted: whether costs have a T, the numbers after the others; see `batch.Costs`.
     """
 
     n: int
@@ -28,6 +29,7 @@ class Order:
     same: bool
     results: Results
     unrolled: int = 0
+    shifted: bool = False
 
     @property
     def rest(self) -> int:
@@ -39,7 +41,14 @@ class Order:
     def name(self) -> str:
         """Of the compiled function."""
         costs = "same" if self.same else "two"
-        return f"h_{self.n}_{self.m}_{self.kind}_{costs}_{self.results}_{self.unrolled}"
+        shifted = "_shifted" if self.shifted else ""
+        return f"h_{self.n}_{self.m}_{self.kind}_{costs}_{self.results}_{self.unrolled}{shifted}"
+
+    @property
+    def numbers(self) -> int:
+        """Numbers of a task: A, B, Q, R, S0 and T."""
+        n, m = self.n, self.m
+        return 3 * n * n + n * m + m * m + (m * n if self.shifted else 0)
 
 
 ARGUMENTS = (

@@ -31,7 +31,8 @@ def _gradient(costs: Costs, W: Float[np.ndarray, "k m n"]) -> Float[np.ndarray, 
     stable = np.asarray(np.isfinite(L).all(axis=(1, 2)))
     radius = np.abs(np.linalg.eigvals(np.where(stable[:, None, None], L, 0.0))).max(axis=1)
     stable &= radius < 1
-    P, Sigma = costs.Q + W.swapaxes(1, 2) @ costs.R @ W, costs.S0
+    paid = W if costs.T is None else W - costs.T
+    P, Sigma = costs.Q + paid.swapaxes(1, 2) @ costs.R @ paid, costs.S0
     power = np.where(stable[:, None, None], L, 0.0)
     for _ in range(DOUBLINGS):
         turned = power.swapaxes(1, 2)
@@ -39,5 +40,5 @@ def _gradient(costs: Costs, W: Float[np.ndarray, "k m n"]) -> Float[np.ndarray, 
         if not power.any():
             break
     BP = costs.B.swapaxes(1, 2) @ P
-    slope = 2 * (costs.R @ W - BP @ L) @ Sigma
+    slope = 2 * (costs.R @ paid - BP @ L) @ Sigma
     return np.where(stable[:, None, None], slope, np.nan)

@@ -21,10 +21,13 @@ def squared_ratios(
     B: Float[np.ndarray, "k n m"],
     Q: Float[np.ndarray, "k n n"],
     R: Float[np.ndarray, "k m m"],
+    T: Float[np.ndarray, "k m n"] | None = None,
 ) -> Float[np.ndarray, "k n*n"]:
     """(D_i / D_j)² for every task, D balancing |A| + |B||W|, W the optimum of the first task."""
     k, n, _ = A.shape
-    L = np.abs(A) + np.abs(B) @ np.abs(_typical_gain(A[0], B[0], Q[0], R[0]))
+    shift = np.zeros(B[0].T.shape) if T is None else T[0]
+    gain = shift + _typical_gain(A[0] - B[0] @ shift, B[0], Q[0], R[0])
+    L = np.abs(A) + np.abs(B) @ np.abs(gain)
     M = np.where(np.isfinite(L), L, 0.0) ** 2
     M[:, range(n), range(n)] = 0.0
     e = np.ones((k, n))

@@ -22,7 +22,8 @@ from benign.errors import ProblemError, UsageError
 from benign.exact.problem import Step, StepKind, make_step
 from benign.precision import Array, ArrayLike, float64_method, in_float64, is_traced, kept
 from benign.records import Record
-from benign.tasks.lqr import LQR, as_gain
+from benign.tasks.lqr import LQR
+from benign.tasks.lqr_given import as_gain
 from benign.tasks.numbers import Unseen
 
 

@@ -100,23 +100,26 @@ def _where(mask: Bool[Array, "*batch"], X: Float[Array, "*batch i j"]) -> Array:
 
 
 @_of_batches
-def _at(A: Array, B: Array, Q: Array, R: Array, S0: Array, W: Array) -> tuple[Array, ...]:
+def _at(A: Array, B: Array, Q: Array, R: Array, S0: Array, T: Array, W: Array) -> tuple[Array, ...]:
     """What `ClosedLoop` holds, B apart, and how many squarings its equations take."""
     if (arithmetic := _arithmetic(A)) is not None:
 
-        def tile(A: Array, B: Array, Q: Array, R: Array, S0: Array, W: Array) -> tuple[Array, ...]:
-            loop = arithmetic.at(Regulator(A, B, Q, R, S0), W)
+        def tile(
+            A: Array, B: Array, Q: Array, R: Array, S0: Array, T: Array, W: Array
+        ) -> tuple[Array, ...]:
+            loop = arithmetic.at(Regulator(A, B, Q, R, S0, T), W)
             steps = jnp.broadcast_to(loop.steps, loop.stable.shape)
             return loop.stable, loop.L, loop.P, loop.Sigma, loop.M, loop.G, steps
 
-        return in_tiles(tile, A, B, Q, R, S0, W)
+        return in_tiles(tile, A, B, Q, R, S0, T, W)
     L = A - matmul(B, W)
     weights = unit_weights(L, S0)
-    Sigma, P, stable, k = _sums(L, S0, Q + matmul(transpose(W), R, W), weights)
+    paid = W - T
+    Sigma, P, stable, k = _sums(L, S0, Q + matmul(transpose(paid), R, paid), weights)
     # No derivative is taken of this, so that masking afterwards is enough.
-    Sigma, P, L, W = (_where(stable, X) for X in (Sigma, P, L, W))
+    Sigma, P, L, paid = (_where(stable, X) for X in (Sigma, P, L, paid))
     BP = matmul(transpose(B), P)
-    G = matmul(R, W) - matmul(BP, L)
+    G = matmul(R, paid) - matmul(BP, L)
     return stable, L, P, Sigma, R + matmul(BP, B), G, jnp.broadcast_to(k, stable.shape)
 
 
@@ -187,6 +190,7 @@ def closed_loop(regulator: Regulator, W: Float[Array, "m n"]) -> ClosedLoop | Tr
     if W.shape[-1] <= 2:
         return regulator.at(W)
     r = regulator
-    stable, L, P, Sigma, M, G, steps = _at(r.A, r.B, r.Q, r.R, r.S0, W)
+    T = jnp.zeros_like(W) if r.T is None else r.T
+    stable, L, P, Sigma, M, G, steps = _at(r.A, r.B, r.Q, r.R, r.S0, T, W)
     weights = unit_weights(L, r.S0)
     return TrainedLoop(ClosedLoop(stable, r.B, L, P, Sigma, M, G, weights), steps)

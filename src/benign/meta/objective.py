@@ -18,7 +18,7 @@ from benign.precision import Array, ArrayLike, float64_method, in_float64, is_tr
 from benign.records import Record, leaves
 from benign.tasks.family import TaskFamily
 from benign.tasks.given import as_task_family, opened
-from benign.tasks.lqr import as_gain
+from benign.tasks.lqr_given import as_gain
 from benign.tasks.numbers import require_plain
 
 

@@ -317,24 +317,32 @@ class Course:
                 first = (before + 1) % SEGMENT
                 taken = slice(first + (before < 0), first + after - before)
                 rows.append(np.stack([np.asarray(x, float) for x in found])[:, taken])
-                if reason is Stop.GAP and gap is not None:
-                    if not gap(self.layout.unravel(state.W)) <= gap_tolerance:
-                        # The bound in floating point was too hopeful: ask again a little further down.
-                        target -= 0.1 * abs(gap_tolerance)
-                        reason = Stop.RUNNING
-                        state = eqx.tree_at(lambda s: s.reason, state, jnp.zeros((), jnp.int32))
-                elif reason is Stop.RUNNING and not self.rule.exact and tolerance > 0:
-                    reason = Stop.GRADIENT if self.summary(state.W)[1] <= tolerance else reason
+                if reason is Stop.GAP and not self._within(gap, state, gap_tolerance):
+                    # The bound in floating point was too hopeful: ask again a little further down.
+                    target -= 0.1 * abs(gap_tolerance)
+                    reason = Stop.RUNNING
+                    state = eqx.tree_at(lambda s: s.reason, state, jnp.zeros((), jnp.int32))
                 if progress is not None and rows[-1].size:
                     value, norm = rows[-1][:2, -1]
                     progress(after, float(value), float(norm), int(state.backtracks))
                 if save is not None:
                     save(_snapshot(state, rows))
-                if reason is Stop.RUNNING and clock.late:
-                    reason = Stop.TIME
-                if reason is Stop.RUNNING and request:
-                    reason = Stop.INTERRUPTED
+                if reason is Stop.RUNNING:
+                    reason = self._seen(state, tolerance, clock, interrupted=bool(request))
         return self._ended(state, rows, reason, time.perf_counter() - began)
+
+    def _within(self, gap: Callable[[Any], float] | None, state: State, tolerance: float) -> bool:
+        """Whether the certified gap is as small as it is to be."""
+        return gap is None or gap(self.layout.unravel(state.W)) <= tolerance
+
+    def _seen(self, state: State, tolerance: float, clock: Clock, *, interrupted: bool) -> Stop:
+        """Why a run ends after a segment that did not end it."""
+        # A batch knows nothing of the family's gradient: look at all of it.
+        if not self.rule.exact and tolerance > 0 and self.summary(state.W)[1] <= tolerance:
+            return Stop.GRADIENT
+        if clock.late:
+            return Stop.TIME
+        return Stop.INTERRUPTED if interrupted else Stop.RUNNING
 
     def _segment(
         self, state: State, steps: int, tolerance: float, target: float, before: int, clock: Clock

@@ -24,8 +24,8 @@ from benign.paper.figures import (
     store,
 )
 from benign.prove.line.enumeration import analyze
-from benign.results.documents import to_json
 from benign.results.enclosure import Enclosure
+from benign.results.numbers import to_json
 from benign.verdict import Status
 from benign.views.report import kind_in_words
 from benign.views.save import render

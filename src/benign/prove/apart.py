@@ -8,22 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from benign.certificates.gains import gain_rows, require_well_posed
-from benign.certificates.reading import Bounds, Refused
-from benign.certificates.spurious import minimiser_near, points_cost
+from benign.certificates.points import MINIMUM
 from benign.clock import NO_LIMIT, Clock
 from benign.exact.problem import Problem
-from benign.exact.rounding import enclosing_floats
 from benign.prove.documents import apart_certificate
+from benign.prove.points import Entry, Prover
 
 TRIES = 4
 """Minima tried from each end of the list."""
 
 CLEAR = 1e-9
 """Two minima whose values are nearer than this, relative to them, are not tried."""
-
-LONGEST = 60.0
-"""Seconds that a point may be estimated to take."""
 
 
 def refutation(
@@ -40,48 +35,41 @@ def refutation(
         asked: the ε asked about.
         clock: the time there is.
     """
-    expected = points_cost(problem).seconds
-    if len(minima) < 2 or expected > LONGEST:
-        return None
-    try:
-        require_well_posed(problem)
-    except Refused:
-        return None
-    low = high = None
-    proved: dict[int, dict[str, list[Any]] | None] = {}
+    prover = Prover(problem, [W for W, _ in minima], clock)
+    return refuted(prover, list(enumerate(value for _, value in minima)), asked)
 
-    def at(i: int) -> dict[str, list[Any]] | None:
-        nonlocal expected
-        if i not in proved:
-            if clock.left < expected:
-                return None
-            before = clock.used
-            proved[i] = _entry(problem, minima[i][0])
-            expected = clock.used - before
-        return proved[i]
 
-    for i in range(min(TRIES, len(minima) - 1)):
-        if low := at(i):
-            break
+def refuted(
+    prover: Prover, minima: Sequence[tuple[int, float]], asked: Fraction = Fraction(0)
+) -> dict[str, Any] | None:
+    """The same by points that are proved already, or will be.
+
+    Args:
+        prover: of the gains.
+        minima: their positions in it and their values, from the least value on.
+        asked: the ε asked about.
+    """
+    if len(minima) < 2:
+        return None
+    least = minima[0][1]
+    room = float(asked) + CLEAR * abs(least)
+    if minima[-1][1] - least <= room:
+        return None
+    low = next(filter(None, (_minimum(prover, i) for i, _ in minima[:-1][:TRIES])), None)
     if low is None:
         return None
-    room = float(asked) + CLEAR * abs(minima[0][1])
-    for j in range(len(minima) - 1, max(len(minima) - 1 - TRIES, 0), -1):
-        if minima[j][1] - minima[0][1] <= room:
+    for i, value in minima[: -TRIES - 1 : -1]:
+        if value - least <= room:
             return None
-        if (high := at(j)) and Fraction(high["value"][0]) - Fraction(low["value"][1]) > asked:
-            return apart_certificate(problem, low=low, high=high, asked=asked)
+        high = _minimum(prover, i)
+        if high and Fraction(high["value"][0]) - Fraction(low["value"][1]) > asked:
+            return apart_certificate(prover.problem, low=low, high=high, asked=asked)
     return None
 
 
-def _entry(problem: Problem, W: np.ndarray) -> dict[str, list[Any]] | None:
-    """A strict minimiser next to W, as a certificate has it; None if it is not proved."""
-    try:
-        found = minimiser_near(problem, gain_rows(problem, np.asarray(W, float).tolist()))
-    except Refused:
+def _minimum(prover: Prover, i: int) -> Entry | None:
+    """A strict minimiser, as a certificate of two has it; None if it is not proved."""
+    entry = prover.at(i)
+    if entry is None or entry["kind"] != MINIMUM:
         return None
-    rows: list[list[Bounds]] = [[enclosing_floats(x) for x in row] for row in found.gain.tolist()]
-    return {
-        "W": [[list(side) for side in row] for row in rows],
-        "value": list(enclosing_floats(found.value)),
-    }
+    return {"W": entry["W"], "value": entry["value"]}

@@ -10,6 +10,7 @@ from flint import arb, ctx
 
 from benign.balls.scalar import BallObjective
 from benign.certificates import pointwise, quantitative, regret
+from benign.certificates.anywhere import require_condition
 from benign.certificates.check import PRECISION
 from benign.certificates.document import sealed
 from benign.certificates.gains import Rows, gain_rows, require_well_posed
@@ -19,8 +20,11 @@ from benign.certificates.reading import Bounds, Refused
 from benign.certificates.regret import REGRET, prove_scalar
 from benign.certificates.single import THEOREM_S
 from benign.errors import ClaimError, ProblemError
+from benign.exact.documents import problem_from_json, problem_to_json
+from benign.exact.numbers import exact
 from benign.exact.pieces import pieces
-from benign.exact.problem import Problem, exact, problem_from_json, problem_to_json
+from benign.exact.problem import Problem
+from benign.prove.near import NEAR, Near
 from benign.prove.single import single
 
 STATIONARY = pointwise.CLAIMS
@@ -35,8 +39,8 @@ BOUNDS: dict[str, Callable[[Problem, Rows], Proved]] = {
 CLAIMS = (*STATIONARY, REGRET, QUANTITATIVE, THEOREM_S)
 """All claims about one gain; the last speaks of the gains around it as well."""
 
-NEAR = 1e-6
-"""How far, relative to 1 + |W|, a gain may lie from the stationary point it is taken for."""
+LONGEST = 40
+"""Characters of a name that are looked at."""
 
 SLACK = 2.0**-40
 """Relative room between the gap that is proved and the one that is claimed, so that a python-flint
@@ -50,9 +54,9 @@ def certify(objective: Any, W: Any, claim: str | None = None) -> dict[str, Any]:
         objective: a `MetaObjective` or an exact `Problem`.
         W: for one state and one input the gain, or a float near the stationary point that is meant;
             otherwise the gain, (m, n), as an array or a list of rows.
-        claim: one of `CLAIMS`; in more than one dimension the regret bound and the quantitative form
-            are the only ones. None tries them, strongest first, but not the quantitative form nor
-            theorem S. The regret bound comes last and applies to any gain of the domain.
+        claim: one of `CLAIMS`, in letters of either case. None tries them, strongest first, but not
+            the quantitative form nor theorem S. The regret bound comes last and applies to any gain of
+            the domain.
 
     Raises:
         ClaimError: the conditions are not met; the message gives each claim's reason.
@@ -62,15 +66,13 @@ def certify(objective: Any, W: Any, claim: str | None = None) -> dict[str, Any]:
     the regret bound, the quantitative form and theorem S are ours.
     """
     problem: Problem = objective if isinstance(objective, Problem) else objective.problem
-    if claim is not None and (not isinstance(claim, str) or claim not in CLAIMS):
-        named = repr(claim[:40]) if isinstance(claim, str) else f"of type {type(claim).__name__}"
-        raise ClaimError(f"unknown claim {named}; there are: {', '.join(CLAIMS)}")
+    claim = None if claim is None else _named(claim)
     document = problem_to_json(problem)
     problem = problem_from_json(document)  # as the checker will read it
     if problem.family.is_scalar and claim != QUANTITATIVE:
         found = _about_scalar(problem, W, claim)
     else:
-        found = _about_rows(problem, W, REGRET if claim is None else claim)
+        found = _about_rows(problem, W, claim)
     return sealed({"problem": document, **found})
 
 
@@ -93,22 +95,41 @@ def _about_scalar(problem: Problem, W: Any, claim: str | None) -> dict[str, Any]
     raise ClaimError("; ".join(f"{name}: {reason}" for reason, name in reasons.items()))
 
 
-def _about_rows(problem: Problem, W: Any, claim: str) -> dict[str, Any]:
-    """The claim, the gain's rows and the gap."""
-    if claim not in BOUNDS:
-        n, m = problem.family.n, problem.family.m
-        raise ClaimError(
-            f"{claim} is proved for one state and one input; this family has {n} and {m}, for which "
-            f"there are: {', '.join(BOUNDS)}"
-        )
+def _named(claim: Any) -> str:
+    """The claim that is meant, read without regard to case and spaces.
+
+    Raises:
+        ClaimError: there is none of that name.
+    """
+    if isinstance(claim, str):
+        given = " ".join(claim[:LONGEST].split()).casefold()
+        meant = next((name for name in CLAIMS if name.casefold() == given), None)
+        if meant is not None:
+            return meant
+        raise ClaimError(f"unknown claim {claim[:LONGEST]!r}; there are: {', '.join(CLAIMS)}")
+    raise ClaimError(f"unknown claim of type {type(claim).__name__}; there are: {', '.join(CLAIMS)}")
+
+
+def _about_rows(problem: Problem, W: Any, claim: str | None) -> dict[str, Any]:
+    """The claim, the gain's rows or a box of gains, and the gap."""
+    reasons: dict[str, str] = {}
     try:
         rows = gain_rows(problem, _rows(problem, W))
         require_well_posed(problem)
-        proved = BOUNDS[claim](problem, rows)
     except Refused as error:
-        raise ClaimError(f"{claim}: {error}") from error
-    gap = proved.gap * (1.0 + SLACK)
-    return {"claim": claim, "W": [list(row) for row in rows], "gap": gap}
+        raise ClaimError(str(error) if claim is None else f"{claim}: {error}") from error
+    point = Near(problem, rows, quick=claim is None)
+    for name in (*STATIONARY, REGRET) if claim is None else (claim,):
+        try:
+            if name in BOUNDS:
+                gap = BOUNDS[name](problem, rows).gap * (1.0 + SLACK)
+                return {"claim": name, "W": [list(row) for row in rows], "gap": gap}
+            require_family(problem, name)
+            require_condition(problem, name, point.found)
+            return {"claim": name, "W": point.box, "gap": 0.0}
+        except Refused as error:
+            reasons.setdefault(str(error), name)
+    raise ClaimError("; ".join(f"{name}: {reason}" for reason, name in reasons.items()))
 
 
 DEEPEST = 3

@@ -11,9 +11,12 @@ from benign.certificates.below import BELOW
 from benign.certificates.document import plain, sealed
 from benign.certificates.enumeration import ENUMERATION
 from benign.certificates.infeasible import INFEASIBLE
+from benign.certificates.points import STATIONARY_POINTS
 from benign.certificates.spurious import SPURIOUS
 from benign.exact.cover import Cover
-from benign.exact.problem import Problem, problem_to_json, written
+from benign.exact.documents import problem_to_json
+from benign.exact.numbers import written
+from benign.exact.problem import Problem
 
 Bounds = Iterable[float]
 """A lower and an upper bound."""
@@ -174,6 +177,22 @@ def apart_certificate(
         asked: the ε that was asked about.
     """
     return _spurious(problem, {"kind": "points", "minimisers": [dict(low), dict(high)]}, asked)
+
+
+def points_certificate(problem: Problem, points: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The claim that each entry of a list is a stationary point of its kind and value.
+
+    Args:
+        problem: the problem; any dimension, both kinds of step.
+        points: entries with "kind", "W", rows of bounds, and "value", bounds; their boxes disjoint.
+    """
+    return sealed(
+        {
+            "claim": STATIONARY_POINTS,
+            "problem": problem_to_json(problem),
+            "points": [dict(entry) for entry in points],
+        }
+    )
 
 
 def _spurious(problem: Problem, proof: dict[str, Any], asked: Fraction) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """How far the numbers of a family may move before it is no longer ε-global: from below and from above.
 
-From below a neighbourhood is tried, smaller and smaller, until one is shown to hold ε-global families
-only (`benign.certificates.radius`); from above a family is sought that is not (`prove.line.outside`), and
-that is proved by an ordinary enumeration.
+From above a family is sought that is not ε-global (`benign.prove.line.outside`), and that is proved by
+an ordinary enumeration; from below neighbourhoods are tried until a large one is shown to hold ε-global
+families only (`benign.certificates.radius`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from benign.certificates.document import sealed
 from benign.certificates.radius import RADIUS
 from benign.clock import NO_LIMIT, Clock
 from benign.errors import BudgetError, InfeasibleError, ProblemError
+from benign.exact.documents import problem_to_json
 from benign.exact.neighbourhood import (
     Scales,
     around,
@@ -25,7 +26,8 @@ from benign.exact.neighbourhood import (
     require_line,
     scales_to_json,
 )
-from benign.exact.problem import Problem, problem_to_json, written
+from benign.exact.numbers import written
+from benign.exact.problem import Problem
 from benign.exact.rounding import at_least, at_most
 from benign.floats.neighbours import NearbyObjective, TooMuch
 from benign.prove.line.compare import compared
@@ -36,8 +38,8 @@ from benign.results.radius import Radius
 from benign.verdict import Status
 
 SHARES = (
-    1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6,
-    0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98,
+    1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55,
+    0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98,
 )  # fmt: skip
 """Of what was reached from above: the neighbourhoods that are tried, by bisection."""
 
@@ -142,8 +144,9 @@ def _outside(
             landscape = analyze(family, epsilon=wanted, clock=clock)
         except (InfeasibleError, BudgetError):
             return None
-        if landscape.verdict.status is Status.REFUTED and check(landscape.certificate):
-            return delta, landscape.certificate
+        document = landscape.certificate
+        if landscape.verdict.status is Status.REFUTED and document is not None and check(document):
+            return delta, document
     return None
 
 

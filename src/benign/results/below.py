@@ -19,7 +19,8 @@ from benign.verdict import Status, Verdict
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from benign.results.observed import ObservedLandscape, ObservedPoint
+    from benign.results.met import ObservedPoint
+    from benign.results.observed import ObservedLandscape
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +128,8 @@ class LandscapeBelow(Landscape):
         return self._ranked(self.proved)
 
     @property
-    def unproved(self) -> tuple[ObservedPoint, ...]:
-        """The minima that the search met and that are not among those proved, by increasing value.
+    def beside(self) -> tuple[ObservedPoint, ...]:
+        """The minima that the search met and that are not on the list, by increasing value.
 
         None that lies where the list is proved complete: what was met there is no minimum.
         """
@@ -138,6 +139,21 @@ class LandscapeBelow(Landscape):
             for point in met
             if not (self._is_excluded(point) or any(_is_near(point.W, p.W) for p in self.proved))
         )
+
+    @property
+    def unproved(self) -> tuple[ObservedPoint, ...]:
+        """Those of them that are not proved by themselves either."""
+        return tuple(point for point in self.beside if not point.is_proved)
+
+    @property
+    def listed(self) -> dict[str, Any] | None:
+        """The certificate of those that are proved by themselves; None if none is."""
+        return None if self.observed is None else self.observed.listed
+
+    @property
+    def certificates(self) -> tuple[dict[str, Any], ...]:
+        """Every document that proves something of the result."""
+        return self._known(self.certificate, self.listed)
 
     def _is_excluded(self, point: ObservedPoint) -> bool:
         """Whether it is proved that there is no further minimum where one was met."""
@@ -162,6 +178,7 @@ class LandscapeBelow(Landscape):
         return replace(
             self, certificate=None, verdict=verdict, level=-inf, left=max(self.left, 1), proved=(),
             minimum=Enclosure(0.0, inf), epsilon=Enclosure(0.0, inf),
+            observed=None if self.observed is None else self.observed.withdrawn(verdict),
         )  # fmt: skip
 
     def _gap(self, point: Any) -> float:
@@ -183,12 +200,16 @@ class LandscapeBelow(Landscape):
         ]
         more = len(self.proved) - MOST_LINES
         lines += [f"  … and {more} more"] if more > 0 else []
-        lines += [f"  met, not proved  h = {p.height:.9g}" for p in self.unproved[:MOST_LINES]]
+        lines += [
+            f"  {'proved by itself' if p.is_proved else 'met, not proved'}  h = {p.height:.9g}"
+            for p in self.beside[:MOST_LINES]
+        ]
         if self.level > 0:
             lines.append(
                 f"  complete for h ≤ {at_least(self.level)}; {self.boxes} boxes, {self.left} left"
             )
         lines.append(f"  epsilon in {between(self.epsilon.lo, self.epsilon.hi, 3)}")
+        lines += [] if self.start is None else [f"  {self.start}"]
         return "\n".join(lines)
 
 

@@ -6,7 +6,6 @@ value, the digests of its certificates) and then says what the list covers in a 
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,18 +14,11 @@ from typing import Any
 import numpy as np
 
 from benign.errors import BenignError, FileFormatError
-from benign.exact.problem import (
-    Family,
-    Problem,
-    StepKind,
-    make_step,
-    problem_from_json,
-    problem_to_json,
-)
+from benign.exact.documents import problem_from_json, problem_to_json
+from benign.exact.problem import Family, Problem, StepKind, make_step
 from benign.folders import About, digest_of
-from benign.opening import path_of, read_json
+from benign.opening import path_of, read_json, read_jsons
 from benign.results.below import LandscapeBelow, ProvedMinimum
-from benign.results.enclosure import Enclosure
 from benign.results.landscape import Kind, Landscape
 from benign.results.line import (
     LineLandscape,
@@ -35,7 +27,9 @@ from benign.results.line import (
     TaskOptimum,
     Undecided,
 )
-from benign.results.observed import ObservedLandscape, ObservedPoint, Run
+from benign.results.met_documents import MET, met_from, met_to_json, start_from_json, start_to_json
+from benign.results.numbers import from_json, number, to_json
+from benign.results.observed import ObservedLandscape
 from benign.text import clean
 from benign.verdict import Status, Verdict
 from benign.version import __version__
@@ -73,11 +67,12 @@ def landscape_document(landscape: Landscape) -> Document:
                 "radius": None if point.radius is None else point.radius.tolist(),
                 "value": to_json(point.value),
                 "kind": point.kind.value,
-                "gap": _number(point.gap),
+                "gap": number(point.gap),
             }
             for point in landscape.minimizers
         ],
         "checked": landscape.checked,
+        "start": None if landscape.start is None else start_to_json(landscape.start),
         "certificates": digests if own is None or met else [own["digest"]],
         "coverage": _coverage(landscape),
         "problem": problem_to_json(landscape.problem),
@@ -118,7 +113,17 @@ def read_landscape(
         FileFormatError: no such file, or not a landscape.
     """
     path = path_of(path, "read_landscape")
-    document = read_document(path)
+    return landscape_at(path, read_document(path), certificate)
+
+
+def landscape_at(
+    path: str | os.PathLike[str], document: Document, certificate: Mapping[str, Any] | None = None
+) -> Landscape:
+    """The landscape of a document that was read from a file, whose certificates lie beside it.
+
+    Raises:
+        FileFormatError: not a landscape.
+    """
     if document.get("benign") != "landscape" or document.get("version") != VERSION:
         raise FileFormatError(
             f"{path}: expected a landscape of version {VERSION}, as `benign analyze` writes it"
@@ -129,7 +134,7 @@ def read_landscape(
             return None
         if certificate is not None:
             return dict(certificate)
-        for name in ("certificate.json", f"certificate-{number}.json"):
+        for name in ("certificate.json", f"certificate-{number}.json", *NAMED):
             try:
                 beside = read_document(Path(path).parent / name)
             except FileFormatError:
@@ -158,13 +163,14 @@ def landscape_from_document(
         "epsilon": from_json(document["epsilon"]),
         "facts": dict(document["facts"]),
         "checked": bool(document["checked"]),
+        "start": start_from_json(document.get("start"), certificate),
     }
     kind = document["coverage"]["list"]
     if kind == MET:
         found = [certificate(i, digest) for i, digest in enumerate(digests, start=1)]
         record = document["coverage"]
         head["certificate"] = certificate(1, record.get("refutation"))
-        return _met(record, head, found)
+        return met_from(record, head, found, certificate(1, record.get("listed")))
     head["verdict"] = Verdict(Status(verdict["status"]), verdict["statement"], verdict["reason"])
     own = head["certificate"] = certificate(1, digests[0]) if digests else None
     if own is not None and own.get("status", verdict["status"]) != verdict["status"]:
@@ -176,11 +182,23 @@ def landscape_from_document(
         return _line(document["coverage"], head)
     if kind != BELOW:
         raise FileFormatError(f"coverage: unknown list {kind!r}")
-    return _below(document["coverage"], head, document["minimizers"])
+    return _below(document["coverage"], head, document["minimizers"], certificate)
 
+
+NAMED = ("certificate-points.json", "certificate-start.json")
+"""Certificates beside a result that have names of their own."""
 
 MAX_BYTES = 200_000_000
 """Largest document of a result that is read."""
+
+
+def read_documents(path: str | os.PathLike[str]) -> list[Document]:
+    """The JSON object of a result, or those of several in a list.
+
+    Raises:
+        FileFormatError: as `read_document`.
+    """
+    return read_jsons(path, MAX_BYTES, "a result")
 
 
 def read_document(path: str | os.PathLike[str]) -> Document:
@@ -192,31 +210,9 @@ def read_document(path: str | os.PathLike[str]) -> Document:
     return read_json(path, MAX_BYTES, "a result")
 
 
-# --- numbers ----------------------------------------------------------------------------------
-
-
-def to_json(value: Enclosure) -> list[float | str] | None:
-    """[lo, hi], an infinite end as "inf"; None for a number that does not exist."""
-    if math.isnan(value.lo) or math.isnan(value.hi):
-        return None
-    return [_number(value.lo), _number(value.hi)]
-
-
-def from_json(record: Any) -> Enclosure:
-    """What `to_json` wrote."""
-    if record is None:
-        return Enclosure(math.nan, math.nan)
-    lo, hi = (float(x) for x in record)
-    return Enclosure(lo, hi)
-
-
-def _number(x: float) -> float | str:
-    return x if math.isfinite(x) else ("inf" if x > 0 else "-inf")
-
-
 # --- what a list covers -----------------------------------------------------------------------
 
-LINE, BELOW, MET = "every stationary point", "local minima below a level", "what a search met"
+LINE, BELOW = "every stationary point", "local minima below a level"
 
 
 def _coverage(landscape: Landscape) -> Document:
@@ -225,7 +221,7 @@ def _coverage(landscape: Landscape) -> Document:
     if isinstance(landscape, LandscapeBelow):
         return _below_to_json(landscape)
     assert isinstance(landscape, ObservedLandscape)
-    return _met_to_json(landscape)
+    return met_to_json(landscape)
 
 
 def _line_to_json(landscape: LineLandscape) -> Document:
@@ -304,22 +300,28 @@ def _below_to_json(landscape: LandscapeBelow) -> Document:
     return {
         "list": BELOW,
         "complete": landscape.is_complete,
-        "asked_level": _number(landscape.asked),
-        "level": _number(landscape.level),
+        "asked_level": number(landscape.asked),
+        "level": number(landscape.level),
         "bounded": landscape.bounded,
         "region": landscape.region.tolist(),
         "boxes": landscape.boxes,
         "left": landscape.left,
         "interrupted": landscape.interrupted,
-        "search": None if observed is None else _met_to_json(observed) | {"facts": observed.facts},
+        "search": None if observed is None else met_to_json(observed) | {"facts": observed.facts},
     }
 
 
-def _below(record: Mapping[str, Any], head: Document, minima: Sequence[Any]) -> LandscapeBelow:
+def _below(
+    record: Mapping[str, Any],
+    head: Document,
+    minima: Sequence[Any],
+    certificate: Callable[[int, str | None], Document | None],
+) -> LandscapeBelow:
     search = record["search"]
     observed = None
     if search is not None:
-        observed = _met(search, {"problem": head["problem"], "facts": search["facts"]}, ())
+        own = {"problem": head["problem"], "facts": search["facts"]}
+        observed = met_from(search, own, (), certificate(1, search.get("listed")))
     return LandscapeBelow(
         asked=float(record["asked_level"]),
         level=float(record["level"]),
@@ -335,62 +337,3 @@ def _below(record: Mapping[str, Any], head: Document, minima: Sequence[Any]) -> 
         observed=observed,
         **head,
     )
-
-
-def _met_to_json(landscape: ObservedLandscape) -> Document:
-    return {
-        "list": MET,
-        "starts": landscape.starts,
-        "converged": landscape.converged,
-        "missing_mass": landscape.missing_mass,
-        "points": [
-            {
-                "kind": point.kind.value,
-                "W": point.W.tolist(),
-                "value": point.height,
-                "gradient_norm": point.gradient_norm,
-                "eigenvalues": point.eigenvalues.tolist(),
-                "hits": point.hits,
-                "regret": _number(point.regret),
-                "rounding": point.rounding,
-            }
-            for point in landscape.met
-        ],
-        "runs": [
-            {"start": run.start.tolist(), "point": run.point, "method": run.method}
-            for run in landscape.runs
-        ],
-        **({"remark": landscape.remark} if landscape.remark else {}),
-        **({"refutation": own["digest"]} if (own := landscape.certificate) else {}),
-    }
-
-
-def _met(
-    record: Mapping[str, Any], head: Document, certificates: Sequence[Document | None]
-) -> ObservedLandscape:
-    met = [
-        ObservedPoint(
-            W=np.array(p["W"], dtype=float),
-            height=p["value"],
-            gradient_norm=p["gradient_norm"],
-            kind=Kind(p["kind"]),
-            eigenvalues=np.array(p["eigenvalues"], dtype=float),
-            hits=int(p["hits"]),
-            regret=float(p["regret"]),
-            rounding=p["rounding"],
-        )
-        for p in record["points"]
-    ]
-    runs = tuple(
-        Run(np.array(run["start"], dtype=float), run["point"], run["method"]) for run in record["runs"]
-    )
-    found = ObservedLandscape(
-        met=tuple(met),
-        missing_mass=record["missing_mass"],
-        starts=record["starts"],
-        converged=record["converged"],
-        runs=runs,
-        remark=str(record.get("remark", "")),
-        **{key: value for key, value in head.items() if key != "verdict"},
-    )
-    return found.with_certificates(certificates)

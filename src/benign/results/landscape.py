@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from benign.results.enclosure import Enclosure
 from benign.results.shown import Shown
+from benign.results.start import Start
 from benign.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ class Landscape(Shown, ABC):
         facts: seconds, boxes and the like, for the curious.
         checked: whether `benign.check` proved the certificate again before the result was returned;
             where that is dear it is left to whoever wants to know.
+        start: what a method can lose at most that never raises h, from where it would start; None where
+            that was not looked at.
     """
 
     problem: Problem
@@ -131,6 +134,7 @@ class Landscape(Shown, ABC):
     certificate: dict[str, Any] | None = field(default=None, repr=False)
     facts: dict[str, float] = field(default_factory=dict, repr=False)
     checked: bool = False
+    start: Start | None = None
 
     @property
     @abstractmethod
@@ -150,9 +154,12 @@ class Landscape(Shown, ABC):
     @property
     def certificates(self) -> tuple[dict[str, Any], ...]:
         """Every document that proves something of the result."""
-        if self.certificate is not None:
-            return (self.certificate,)
-        return tuple(p.certificate for p in self.minimizers if p.certificate is not None)
+        return self._known(self.certificate)
+
+    def _known(self, *documents: dict[str, Any] | None) -> tuple[dict[str, Any], ...]:
+        """Those that there are, and that of the start."""
+        own = None if self.start is None else self.start.certificate
+        return tuple(one for one in (*documents, own) if one is not None)
 
     @property
     def relative_epsilon(self) -> Enclosure:

@@ -181,4 +181,5 @@ class LineLandscape(Landscape):
         more = len(self.stationary_points) + len(self.undecided) - len(lines) + 1
         lines += [f"  … and {more} more"] if more else []
         lines.append(f"  epsilon in {between(self.epsilon.lo, self.epsilon.hi, 3)}")
+        lines += [] if self.start is None else [f"  {self.start}"]
         return "\n".join(lines)

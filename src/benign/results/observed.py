@@ -1,8 +1,8 @@
-"""What a search returns: stationary points as observed in floating point; how many may be missing."""
+"""What a search returns: stationary points as observed, proved one by one where that was possible."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -10,11 +10,11 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from benign.exact.rounding import at_least, between, exactly
 from benign.results.enclosure import Enclosure
 from benign.results.landscape import MOST_LINES, Kind, Landscape
+from benign.results.met import ROUNDING, Met, ObservedPoint, Run, proved_point
 from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -22,121 +22,11 @@ if TYPE_CHECKING:
 
     from benign.meta.objective import MetaObjective
 
-ROUNDING, DOUBTFUL = 1e-12, 1e-9
-"""Values of h that agree to the first, or to the rounding of h there, are called equal in the verdict;
-a rounding above the second is told."""
+DOUBTFUL = 1e-9
+"""A rounding of h above this, relative to h, is told."""
 
 
-def kind_of(signs: Int[np.ndarray, " p"] | Float[np.ndarray, " p"]) -> Kind:
-    """The kind, from the signs −1, 0, 1 of the eigenvalues."""
-    up, down = bool((signs > 0).any()), bool((signs < 0).any())
-    if up and down:
-        return Kind.SADDLE
-    if bool((signs == 0).any()):
-        return Kind.DEGENERATE
-    return Kind.MINIMUM if up else Kind.MAXIMUM
-
-
-def missing_mass(hits: Sequence[int]) -> float:
-    """m ≈ N₁/N: the chance that one more random start ends at a minimiser not seen so far.
-
-    N₁ is the number of minimisers that exactly one start ended at, N that of all starts. The
-    expectation of N₁/N is that of the missing mass up to an error below 1/N, whatever the basins
-    are; its standard deviation is about √(N₁ + 2N₂)/N, N₂ the number seen exactly twice. It speaks
-    of the law the starts were drawn from: a basin that this law does not meet has no mass.
-
-    Args:
-        hits: for each minimiser, how many random starts ended at it.
-
-    Returns:
-        The estimate, in [0, 1]; 1 if no start ended anywhere.
-
-    Source: I. J. Good, The population frequencies of species and the estimation of population
-    parameters, Biometrika 40 (1953) 237–264, equation (9); the error: D. McAllester and
-    R. E. Schapire, On the convergence rate of Good–Turing estimators, COLT 2000.
-    """
-    total = sum(hits)
-    return sum(1 for count in hits if count == 1) / total if total else 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class ObservedPoint:
-    """A stationary point, to rounding.
-
-    Attributes:
-        W: (m, n) gain.
-        height: h(W), in floating point.
-        gradient_norm: ‖∇h(W)‖, Frobenius; what is left of it.
-        kind: by the signs of the eigenvalues.
-        eigenvalues: (mn,) of ∇²h(W), ascending.
-        hits: how many descents from random starts ended here (0: found in another way).
-        regret: Σ ω_τ (f_τ(F_τ(W)) − f_τ*), an upper bound on h(W) − min h, in floating point; f_τ* is
-            replaced by 0 for a task whose optimum the Riccati equation does not give.
-        rounding: the relative error to expect in `value`; large where a loop is almost unstable.
-        certificate: a document that `benign.check` proves of the gain, once one is attached: its gap.
-    """
-
-    W: Float[np.ndarray, "m n"]
-    height: float
-    gradient_norm: float
-    kind: Kind
-    eigenvalues: Float[np.ndarray, " p"]
-    hits: int
-    regret: float
-    rounding: float = 0.0
-    certificate: dict[str, Any] | None = field(default=None, repr=False)
-
-    @property
-    def radius(self) -> None:
-        """None: the point itself is not proved."""
-
-    @property
-    def value(self) -> Enclosure:
-        """h(W) with the rounding that is to be expected, and not proved to hold it."""
-        error = max(self.rounding, ROUNDING) * abs(self.height)
-        return Enclosure(self.height - error, self.height + error)
-
-    @property
-    def gap(self) -> float:
-        """h(W) exceeds min h by no more, proved; ∞ without a certificate."""
-        return inf if self.certificate is None else float(self.certificate["gap"])
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """One run that ended at a stationary point.
-
-    Attributes:
-        start: (m, n) gain it began at.
-        point: the position of its end in `ObservedLandscape.points`.
-        method: "random" (a descent from a random start; these are the hits), "anchor" (a descent
-            from an optimum, their mean, …), "escape" (a descent that left a saddle) or "newton".
-    """
-
-    start: Float[np.ndarray, "m n"]
-    point: int
-    method: str
-
-
-@dataclass(frozen=True)
-class Met:
-    """What a search covers: nothing for certain.
-
-    Attributes:
-        starts: random starts.
-        converged: those of them that ended at a stationary point.
-        missing_mass: the estimated chance that one more would end at a minimiser that was not met.
-    """
-
-    starts: int
-    converged: int
-    missing_mass: float
-
-    def __str__(self) -> str:
-        return f"what a search from {self.starts} random starts met; it can have missed minima"
-
-
-def _refuted(certificate: dict[str, Any], unseen: str) -> Verdict:
+def _refuted(certificate: dict[str, Any], proved: str, unseen: str) -> Verdict:
     """That not every local minimum is global, of two minima that were proved."""
     asked, gap = Fraction(certificate["asked"]), float(certificate["epsilon"])
     _, high = certificate["proof"]["minimisers"]
@@ -144,7 +34,7 @@ def _refuted(certificate: dict[str, Any], unseen: str) -> Verdict:
     where = between(high["value"][0], high["value"][1], 10)
     reason = (
         f"one with h in {where} lies at least {at_least(gap, 3)} above another, "
-        f"both proved; what else there is was searched for: {unseen}"
+        f"{proved or 'both proved'}; what else there is was searched for: {unseen}"
     )
     return Verdict(Status.REFUTED, f"every local minimum of h {what}", reason)
 
@@ -153,8 +43,9 @@ def _refuted(certificate: dict[str, Any], unseen: str) -> Verdict:
 class ObservedLandscape(Landscape):
     """The stationary points that a search met: an observation, never a proof of completeness.
 
-    Where two minima of different value are proved, `certificate` holds them, and the verdict is that
-    not every local minimum is global; `minimum` and `epsilon` are bounded on one side then.
+    Points may be proved one by one; `listed` is the certificate of all of these. Where two minima of
+    different value are proved, `certificate` holds them, and the verdict is that not every local
+    minimum is global; `epsilon` is bounded from below then.
 
     Attributes:
         met: what was met, by increasing value.
@@ -165,6 +56,7 @@ class ObservedLandscape(Landscape):
             jump or a rim where h stays finite, or out of steps.
         runs: every run that ended at a stationary point.
         remark: why it is a search and no proof, where that is not plain.
+        listed: the certificate of the points that are proved; None if none is.
     """
 
     met: tuple[ObservedPoint, ...]
@@ -173,16 +65,23 @@ class ObservedLandscape(Landscape):
     converged: int
     runs: tuple[Run, ...] = field(default=(), repr=False)
     remark: str = ""
+    listed: dict[str, Any] | None = field(default=None, repr=False)
     verdict: Verdict = field(init=False)
 
     def __post_init__(self) -> None:
-        reason = f"{self._unseen()}; {self.remark}" if self.remark else self._unseen()
-        verdict = Verdict(Status.OBSERVED, self._found(), reason)
-        if self.certificate is not None:
-            verdict = _refuted(self.certificate, self._unseen())
-            low, _ = self.certificate["proof"]["minimisers"]
-            object.__setattr__(self, "minimum", Enclosure(0.0, float(low["value"][1])))
+        proved = self._proved()
+        known = [point.value.hi for point in self.met if point.is_proved]
+        if self.certificate is None:
+            reason = f"{proved}, that there is no other is not: {self._unseen()}"
+            reason = reason if proved else self._unseen()
+            reason = f"{reason}; {self.remark}" if self.remark else reason
+            verdict = Verdict(Status.OBSERVED, self._found(), reason)
+        else:
+            verdict = _refuted(self.certificate, proved, self._unseen())
+            known += [float(x["value"][1]) for x in self.certificate["proof"]["minimisers"]]
             object.__setattr__(self, "epsilon", Enclosure(float(self.certificate["epsilon"]), inf))
+        if known:  # h is so low somewhere
+            object.__setattr__(self, "minimum", Enclosure(0.0, min(known)))
         object.__setattr__(self, "verdict", verdict)
 
     @cached_property
@@ -200,8 +99,7 @@ class ObservedLandscape(Landscape):
     @property
     def certificates(self) -> tuple[dict[str, Any], ...]:
         """Every document that proves something of the result."""
-        gaps = tuple(p.certificate for p in self.minimizers if p.certificate is not None)
-        return gaps if self.certificate is None else (self.certificate, *gaps)
+        return self._known(self.certificate, self.listed, *(p.certificate for p in self.minimizers))
 
     @property
     def coverage(self) -> Met:
@@ -224,6 +122,30 @@ class ObservedLandscape(Landscape):
         met = tuple(replace(p, certificate=attached.get(id(p), p.certificate)) for p in self.met)
         return replace(self, met=met)
 
+    def with_proofs(
+        self,
+        listed: dict[str, Any] | None,
+        entries: Mapping[int, dict[str, Any]],
+        doubts: Mapping[int, str],
+    ) -> ObservedLandscape:
+        """The same with points that are proved.
+
+        Args:
+            listed: the certificate of them all.
+            entries: its entries, by the position of the point in `met`.
+            doubts: by position, why others were tried in vain.
+        """
+        met = [
+            proved_point(point, entries[i])
+            if i in entries
+            else replace(point, doubt=doubts.get(i, point.doubt))
+            for i, point in enumerate(self.met)
+        ]
+        order = sorted(range(len(met)), key=lambda i: met[i].height)  # it may change in the last digit
+        place = {i: position for position, i in enumerate(order)}
+        runs = tuple(replace(run, point=place[run.point]) for run in self.runs)
+        return replace(self, met=tuple(met[i] for i in order), runs=runs, listed=listed)
+
     def refuted(self, certificate: dict[str, Any]) -> ObservedLandscape:
         """The same with a document that proves two of its minima, and that one is not global."""
         return replace(self, certificate=certificate)
@@ -231,7 +153,15 @@ class ObservedLandscape(Landscape):
     def withdrawn(self, verdict: Verdict) -> ObservedLandscape:
         """The same with nothing proved of the whole: the checker has refused the certificate."""
         nothing = Enclosure(0.0, inf)
-        return replace(self, certificate=None, minimum=nothing, epsilon=nothing, remark=verdict.reason)
+        return replace(
+            self,
+            met=tuple(replace(point, proof=None) for point in self.met),
+            listed=None,
+            certificate=None,
+            minimum=nothing,
+            epsilon=nothing,
+            remark=verdict.reason,
+        )
 
     def without_proof(self, why: str) -> ObservedLandscape:
         """The same, with the reason why it was not proved."""
@@ -260,6 +190,18 @@ class ObservedLandscape(Landscape):
             f"{len(minima)} local minima, h from {low:.9g} to {high:.9g} (epsilon at least "
             f"{at_least(self.spread, 3)}), from {self.starts} starts"
         )
+
+    def _proved(self) -> str:
+        """How many of the minima are proved one by one; empty if none is."""
+        minima = self.minimizers
+        proved = sum(point.is_proved for point in minima)
+        if not proved:
+            return ""
+        if len(minima) == 1:
+            return "it is proved"
+        if proved == len(minima):
+            return "both are proved" if proved == 2 else f"all {proved} are proved"
+        return f"{proved} of these {len(minima)} {'is' if proved == 1 else 'are'} proved"
 
     def _unseen(self) -> str:
         stopped = self.starts - self.converged
@@ -291,8 +233,10 @@ class ObservedLandscape(Landscape):
             gain = np.array2string(point.W, precision=5, threshold=8, edgeitems=2, separator=", ")
             lines.append(
                 f"  {point.kind:10} h = {point.height:<13.9g} hits {point.hits:<4} "
-                f"regret {point.regret:<9.3g} W = {' '.join(gain.split())}"
+                f"regret {point.regret:<9.3g} {'proved' if point.is_proved else 'met'}   "
+                f"W = {' '.join(gain.split())}"
             )
         if len(self.points) > MOST_LINES:
             lines.append(f"  … and {len(self.points) - MOST_LINES} more stationary points")
+        lines += [] if self.start is None else [f"  {self.start}"]
         return "\n".join(lines)

@@ -40,10 +40,12 @@ def _cost(plant: ScalarPlant, best: Surd) -> tuple[float, float]:
     for precision in PRECISIONS:
         with ctx.workprec(precision):
             a, b, q, r, s, y = (
-                to_ball(x) for x in (plant.a, plant.b, plant.q, plant.r, plant.s, plant.discount)
+                to_ball(x)
+                for x in (plant.a, plant.b, plant.completed_q, plant.r, plant.s, plant.discount)
             )
             w = best.ball(precision)
-            cost = s * (q + r * w * w) / (1 - y * (a - b * w) ** 2)
+            paid = w - to_ball(plant.shift)
+            cost = s * (q + r * paid * paid) / (1 - y * (a - b * w) ** 2)
             bounds = enclosing_floats(cost)
             if cost.is_finite() and cost.rel_accuracy_bits() >= ENOUGH_BITS:
                 break

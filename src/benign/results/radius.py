@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from benign.exact.documents import problem_from_json, problem_to_json
 from benign.exact.neighbourhood import Scales, in_words, scales_from_json, scales_to_json
-from benign.exact.problem import Problem, problem_from_json, problem_to_json, read_written, written
+from benign.exact.numbers import read_written, written
+from benign.exact.problem import Problem
 from benign.exact.rounding import at_least, exactly
 from benign.results.documents import about_radius
 from benign.version import __version__
@@ -87,8 +89,8 @@ class Radius:
         }
 
     def save(self, directory: str | os.PathLike[str]) -> list[Path]:
-        """Write radius.json, certificate.json and outside.json, as far as there are any, and outside.toml,
-        the family outside, to a directory, made if need be.
+        """Write radius.json, certificate.json and outside.json, as far as there are any, and the family
+        outside as outside.toml, to a directory, made if need be.
 
         Raises:
             OutputError: the directory cannot be made or written, or holds results of another problem.

@@ -190,11 +190,12 @@ def _optima(
 
 
 def _priced(tasks: LQR) -> LQR:
-    """The same dynamics with Q, R and S0 the identity: coercive, whatever the tasks' prices are."""
+    """The same dynamics with Q, R and S0 the identity, no N: coercive, whatever the prices are."""
     n, m = tasks.n, tasks.m
     k = tasks.A.shape[0]
     sizes = {"Q": n, "R": m, "S0": n}
-    return tasks.changed(**{x: kept(np.tile(np.eye(size), (k, 1, 1))) for x, size in sizes.items()})
+    unit = {x: kept(np.tile(np.eye(size), (k, 1, 1))) for x, size in sizes.items()}
+    return tasks.changed(**unit, N=None)
 
 
 def _candidates(optima: np.ndarray, key: Any) -> np.ndarray:

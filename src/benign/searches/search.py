@@ -16,7 +16,7 @@ from benign.certificates.gains import gain_cost
 from benign.certificates.regret import REGRET
 from benign.clock import NO_LIMIT, Clock, clock_of
 from benign.errors import BudgetError, ClaimError
-from benign.exact.problem import seed_of, starts_of
+from benign.exact.numbers import seed_of, starts_of
 from benign.folders import require_place
 from benign.meta.given import as_objective
 from benign.meta.objective import MetaObjective
@@ -24,13 +24,8 @@ from benign.precision import in_float64
 from benign.prove.certify import certify
 from benign.results.documents import about_landscape
 from benign.results.landscape import Kind
-from benign.results.observed import (
-    ObservedLandscape,
-    ObservedPoint,
-    Run,
-    kind_of,
-    missing_mass,
-)
+from benign.results.met import ObservedPoint, Run, kind_of, missing_mass
+from benign.results.observed import ObservedLandscape
 from benign.searches.descent import NOISY, Field, Polished, descend, polish, signs
 from benign.searches.keys import Key, fold_in, key_of, split
 from benign.searches.sampling import Sampler, make_sampler

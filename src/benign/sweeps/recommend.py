@@ -21,15 +21,9 @@ from benign.errors import (
     InfeasibleError,
     ProblemError,
 )
-from benign.exact.problem import (
-    Family,
-    Problem,
-    Task,
-    make_step,
-    problem_to_json,
-    seed_of,
-    starts_of,
-)
+from benign.exact.documents import problem_to_json
+from benign.exact.numbers import seed_of, starts_of
+from benign.exact.problem import Family, Problem, Task, make_step
 from benign.exact.rounding import at_least
 from benign.folders import require_place
 from benign.meta.given import meta_objective, settings_of

@@ -229,7 +229,7 @@ def variant_problem(family: Family, variant: Variant, eta: Fraction, shots: int)
 
 def recommendation_document(found: Recommendation) -> dict[str, Any]:
     """A recommendation as a JSON document."""
-    from benign.exact.problem import problem_to_json
+    from benign.exact.documents import problem_to_json
     from benign.version import __version__
 
     place = {id(cell): i for i, cell in enumerate(found.cells)}
@@ -253,7 +253,7 @@ def recommendation_document(found: Recommendation) -> dict[str, Any]:
 
 def cell_document(cell: Cell) -> dict[str, Any]:
     """A cell as a JSON document."""
-    from benign.results.documents import to_json
+    from benign.results.numbers import to_json
 
     return {
         "variant": cell.variant.value,
@@ -273,7 +273,7 @@ def cell_document(cell: Cell) -> dict[str, Any]:
 
 def cell_from(document: Any) -> Cell:
     """What `cell_document` wrote."""
-    from benign.results.documents import from_json
+    from benign.results.numbers import from_json
 
     return Cell(
         variant=Variant(document["variant"]),
@@ -292,7 +292,7 @@ def cell_from(document: Any) -> Cell:
 
 def recommendation_from(document: dict[str, Any]) -> Recommendation:
     """What `recommendation_document` wrote, nothing computed again."""
-    from benign.exact.problem import problem_from_json
+    from benign.exact.documents import problem_from_json
 
     cells = tuple(cell_from(entry) for entry in document["cells"])
     step = {"kind": "gradient", "eta": document["cells"][0]["eta"], "shots": document["shots"]}

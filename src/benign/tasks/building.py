@@ -16,7 +16,12 @@ from benign.exact.definite import said_of_raised
 from benign.exact.problem import Family, Matrix, Plant, Task, make_family
 from benign.tasks.sampling import is_sampled, zero_order_hold
 from benign.tasks.schema import task_place
-from benign.tasks.wellposed import NO_CROSS_TERM, definite, require_stabilisable, symmetrised
+from benign.tasks.wellposed import (
+    definite,
+    definite_beside,
+    require_stabilisable,
+    symmetrised,
+)
 
 if TYPE_CHECKING:
     from benign.tasks.schema import Document, TaskTable
@@ -69,8 +74,6 @@ class _Builder:
                     f"{place}: `{key}` is {len(given[key])} × {len(given[key][0])}; it must be "
                     f"{shape[0]} × {shape[1]}, for {_count(n, 'state')} and {_count(m, 'input')}"
                 )
-        if any(x for row in given.get("N", ()) for x in row):
-            raise ProblemError(f"{place}: {NO_CROSS_TERM}")
         S0 = given.get("S0") or _identity(n)
         discount = given.get("discount", Fraction(1))
         noise = given.get("noise")
@@ -82,15 +85,37 @@ class _Builder:
                 "give a `discount` below 1"
             )
         A, B = self.dynamics(given, discount, place)
+        Q, R = (self.definite(given[key], key, place) for key in ("Q", "R"))
+        N = given.get("N")
+        if N is not None and any(x for row in N for x in row):
+            Q = self.beside(Q, R, N, place)
         return Plant(
             A,
             B,
-            self.definite(given["Q"], "Q", place),
-            self.definite(given["R"], "R", place),
+            Q,
+            R,
             self.definite(S0, "S0", place),
             discount,
             None if noise is None else self.definite(noise, "noise", place),
+            N,
         )
+
+    def beside(self, Q: Matrix, R: Matrix, N: Matrix, place: str) -> Matrix:
+        """Q, raised where only a rounding keeps [[Q, N], [N', R]] from being ⪰ 0."""
+        done = ("N", id(Q), id(R), id(N))
+        if done not in self._done:
+            try:
+                found = definite_beside(Q, R, N)
+            except ProblemError as error:
+                raise ProblemError(f"{place}: {error}") from error
+            if found is not Q:
+                self.remark(f"{place}: {said_of_raised('Q', Q, found, crossed=True)}")
+            self._done[done] = (found, Q, R, N)
+        return self._done[done][0]
+
+    def remark(self, text: str) -> None:
+        # A name may hold line breaks or terminal codes; they never reach the screen.
+        self.remarks.append("".join(c if c.isprintable() else "�" for c in text))
 
     def definite(self, M: Matrix, key: str, place: str) -> Matrix:
         # Keyed by identity: comparing large matrices of fractions would cost more than it saves.
@@ -101,9 +126,7 @@ class _Builder:
                 exact = symmetrised(M)
                 found = definite(exact, strict=key == "R")
                 if found is not exact:
-                    remark = f"{place}: {said_of_raised(key, exact, found)}"
-                    # A name may hold line breaks or terminal codes; they never reach the screen.
-                    self.remarks.append("".join(c if c.isprintable() else "�" for c in remark))
+                    self.remark(f"{place}: {said_of_raised(key, exact, found)}")
             except ProblemError as error:
                 raise ProblemError(f"{place}: `{key}` {error}") from error
             self._done[done] = (found, M)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benign.errors import ProblemError, RoundingWarning
-from benign.exact.definite import is_semidefinite, raised, said_of_raised
+from benign.exact.definite import is_semidefinite, least_weight, raised, said_of_raised
+from benign.exact.linear import difference
 from benign.tasks.numbers import fractions_of, show
-from benign.tasks.wellposed import WHY_STRICT, is_stabilisable
+from benign.tasks.wellposed import TOO_CROSSED, WHY_STRICT, is_stabilisable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,9 @@ that `raised` then takes away; beyond it a matrix is refused."""
 LARGEST_EXACT = 64
 """Most rows of a matrix whose definiteness is decided exactly here (a hundredth of a second for 40)."""
 
+BESIDE = 1e-9
+"""Relative size of an eigenvalue of Q − NR⁻¹N' from which on float64 is taken to know its sign."""
+
 SYMMETRIC = ("Q", "R", "S0", "noise")
 
 
@@ -38,13 +42,14 @@ def check_stack(place: Place, arrays: dict[str, np.ndarray | None]) -> dict[str,
 
     Args:
         place: Names task i in a message.
-        arrays: Finite and symmetrised A, B, Q, R, S0, noise of shape (k, ·, ·) and discount of
+        arrays: Finite and symmetrised A, B, Q, R, S0, noise, N of shape (k, ·, ·) and discount of
             shape (k,). A field that is None is absent, or unknown while JAX traces, and what
             depends on it is not tested.
 
     Returns:
         For each of Q, S0 and noise the tasks, (k,), whose matrix may lie outside the cone by rounding:
-        `raised_stack` is for them.
+        `raised_stack` is for them. Of Q with a cross term N also those for which that may be true of
+        [[Q, N], [N', R]].
 
     Raises:
         ProblemError: naming the task, the field, the value and the cure.
@@ -58,6 +63,8 @@ def check_stack(place: Place, arrays: dict[str, np.ndarray | None]) -> dict[str,
     if {"A", "B", "discount"} <= set(known):
         check_stabilisable(place, known["A"], known["B"], known["discount"])
     doubtful.pop("R", None)
+    if {"Q", "R", "N"} <= set(known):
+        doubtful["Q"] = doubtful["Q"] | check_beside(place, known["Q"], known["R"], known["N"])
     return doubtful
 
 
@@ -143,10 +150,38 @@ def check_definite(place: Place, field: str, X: np.ndarray, *, strict: bool) -> 
     return doubtful
 
 
-def raised_stack(place: Place, field: str, X: np.ndarray, doubtful: np.ndarray) -> np.ndarray:
+def check_beside(place: Place, Q: np.ndarray, R: np.ndarray, N: np.ndarray) -> np.ndarray:
+    """Where float64 cannot show that [[Q, N], [N', R]] ⪰ 0, R ≻ 0; (k,).
+
+    What the exact rule will not look at, more than `LARGEST_EXACT` states, is refused here if it is
+    indefinite by more than rounding.
+    """
+    least = N @ np.linalg.solve(R, N.swapaxes(-1, -2))
+    with np.errstate(all="ignore"):
+        X = Q - least
+        smallest = np.linalg.eigvalsh(np.where(np.isfinite(X), X + X.swapaxes(-1, -2), -1.0) / 2)[:, 0]
+        size = np.maximum(np.abs(Q).max(axis=(-1, -2)), np.abs(least).max(axis=(-1, -2)))
+        # The product errs by some roundings times the condition of R.
+        lost = (BESIDE + Q.shape[-1] * np.finfo(float).eps * np.linalg.cond(R)) * size
+        doubtful = ~(smallest > lost) & N.any(axis=(-1, -2))
+    if Q.shape[-1] > LARGEST_EXACT:
+        bad = doubtful & ~(smallest >= -lost)
+        _refuse(bad, place, lambda i: TOO_CROSSED.format(show(float(smallest[i]))))
+        return np.zeros(len(Q), bool)
+    return doubtful
+
+
+def raised_stack(
+    place: Place,
+    field: str,
+    X: np.ndarray,
+    doubtful: np.ndarray,
+    above: Callable[[int], Matrix | None] = lambda i: None,
+) -> np.ndarray:
     """The stack of float64 matrices, each that is doubtful ⪰ 0 exactly; see `exact.definite.raised`.
 
-    Beyond `LARGEST_EXACT` rows nothing is changed. What is changed is said in a `RoundingWarning`.
+    With `above` for a task the matrix is to be ⪰ that one (NR⁻¹N', of Q with a cross term). Beyond
+    `LARGEST_EXACT` rows nothing is changed. What is changed is said in a `RoundingWarning`.
 
     Raises:
         ProblemError: one is indefinite by more than rounding.
@@ -154,14 +189,16 @@ def raised_stack(place: Place, field: str, X: np.ndarray, doubtful: np.ndarray) 
     found = X
     for i in np.flatnonzero(doubtful).tolist():
         before = fractions_of(X[i])
-        after = raised_or_refused(place(i), field, before, floats=True)
+        after = raised_or_refused(place(i), field, before, floats=True, above=above(i))
         if after is not before:
             found = found.copy() if found is X else found
             found[i] = np.array(after, dtype=object).astype(float)
     return found
 
 
-def raised_or_refused(place: str, field: str, M: Matrix, *, floats: bool = False) -> Matrix:
+def raised_or_refused(
+    place: str, field: str, M: Matrix, *, floats: bool = False, above: Matrix | None = None
+) -> Matrix:
     """A matrix as `exact.definite.raised` makes it, with a `RoundingWarning` if it was changed.
 
     Raises:
@@ -169,14 +206,19 @@ def raised_or_refused(place: str, field: str, M: Matrix, *, floats: bool = False
     """
     if len(M) > LARGEST_EXACT:
         return M
-    found = raised(M, floats=floats)
+    found = raised(M, floats=floats, above=above)
+    if found is None and above is not None and raised(M, floats=floats) is not None:
+        X = np.array(difference(M, above), dtype=object).astype(float)
+        raise ProblemError(f"{place}: {TOO_CROSSED.format(show(float(np.linalg.eigvalsh(X)[0])))}")
     if found is None:
         raise ProblemError(
             f"{place}: `{field}` must be positive semidefinite; it is not, by more than rounding; "
             "check its signs"
         )
     if found is not M:
-        warnings.warn(f"{place}: {said_of_raised(field, M, found)}", RoundingWarning, stacklevel=2)
+        crossed = above is not None and is_semidefinite(M)
+        said = said_of_raised(field, M, found, crossed=crossed)
+        warnings.warn(f"{place}: {said}", RoundingWarning, stacklevel=2)
     return found
 
 
@@ -184,7 +226,7 @@ def raised_plant(place: str, plant: Plant) -> Plant:
     """An exact problem made of arrays that may have been replaced since they were checked.
 
     Raises:
-        ProblemError: Q, S0 or the noise is indefinite by more than rounding.
+        ProblemError: Q, S0, the noise or [[Q, N], [N', R]] is indefinite by more than rounding.
     """
     changed = {}
     for field in ("Q", "S0", "noise"):
@@ -195,7 +237,14 @@ def raised_plant(place: str, plant: Plant) -> Plant:
             found = raised_or_refused(place, field, M, floats=True)
             if found is not M:
                 changed[field] = found
-    return replace(plant, **changed) if changed else plant
+    plant = replace(plant, **changed) if changed else plant
+    if plant.N is None:
+        return plant
+    floats = (np.array(X, dtype=object).astype(float)[None] for X in (plant.Q, plant.R, plant.N))
+    if not check_beside(lambda _: place, *floats)[0]:
+        return plant
+    found = raised_or_refused(place, "Q", plant.Q, floats=True, above=least_weight(plant.N, plant.R))
+    return plant if found is plant.Q else replace(plant, Q=found)
 
 
 def check_stabilisable(

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from benign.exact.problem import Matrix, Plant
-from benign.tasks.checks import check_definite, raised_plant
+from benign.tasks.checks import check_beside, check_definite, raised_plant
 from benign.tasks.numbers import plant_of
 from benign.text import quoted
 
@@ -26,6 +26,10 @@ def stacked_plants(plants: Sequence[Plant]) -> dict[str, np.ndarray]:
         zero = [[0] * plants[0].n] * plants[0].n
         rows = [zero if plant.noise is None else plant.noise for plant in plants]
         arrays["noise"] = np.array(rows, dtype=object).astype(float)
+    if any(plant.N is not None for plant in plants):
+        zero = [[0] * plants[0].m] * plants[0].n
+        rows = [zero if plant.N is None else plant.N for plant in plants]
+        arrays["N"] = np.array(rows, dtype=object).astype(float)
     return arrays
 
 
@@ -35,7 +39,7 @@ def exact_plants(
     """One exact problem a task: the one given, while the arrays are its rounding, else the arrays'.
 
     Raises:
-        ProblemError: Q, S0 or a noise is indefinite by more than rounding.
+        ProblemError: Q, S0, a noise or [[Q, N], [N', R]] is indefinite by more than rounding.
     """
     plants: list[Plant | None] = list(given)
     known = [i for i, plant in enumerate(plants) if plant is not None]
@@ -56,11 +60,12 @@ def _is_rounding(
 ) -> np.ndarray:
     """Whether each exact problem, rounded to float64, is the arrays of its task bit by bit.
 
-    A missing noise and a noise of zeros are the same problem: stacked families hold the latter.
+    A missing noise and a noise of zeros are the same problem, and so of a cross term: stacked families
+    hold the latter.
     """
     rounded = stacked_plants(plants)
     same = np.ones(len(plants), bool)
-    for field in (*MATRICES, "discount", "noise"):
+    for field in (*MATRICES, "discount", "noise", "N"):
         mine, theirs = arrays.get(field), rounded.get(field)
         mine = np.zeros(()) if mine is None else mine[which]
         equal = mine == (np.zeros(()) if theirs is None else theirs)
@@ -86,6 +91,12 @@ def _of_arrays(
             if field != "R":
                 sym = (X + X.swapaxes(-1, -2)) / 2
                 odd |= check_definite(place, field, sym, strict=False) & X.any(axis=(-1, -2))
+    crossed: np.ndarray = np.zeros(len(which), bool)
+    if "N" in parts:
+        crossed = np.asarray(parts["N"].any(axis=(-1, -2)))
+        definite = np.linalg.eigvalsh(parts["R"])[:, 0] > 0  # else `raised_plant` says what is wrong
+        R = np.where(definite[:, None, None], parts["R"], np.eye(parts["R"].shape[-1]))
+        odd |= crossed & (~definite | check_beside(place, parts["Q"], R, parts["N"]))
     silent = np.ones(len(which), bool)
     if "noise" in parts:
         silent = (parts["noise"] == 0).all(axis=(-1, -2))
@@ -100,8 +111,9 @@ def _of_arrays(
             plants.append(raised_plant(place(j), plant_of(one)))
             continue
         noise = None if silent[j] else rows["noise"][j]
+        N = rows["N"][j] if crossed[j] else None
         A, B, Q, R, S0 = (rows[field][j] for field in MATRICES)
-        plants.append(Plant(A, B, Q, R, S0, discounts[j][0][0], noise))
+        plants.append(Plant(A, B, Q, R, S0, discounts[j][0][0], noise, N))
     return plants
 
 

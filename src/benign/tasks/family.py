@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, ClassVar, NamedTuple
@@ -11,8 +11,10 @@ import numpy as np
 from jaxtyping import Float
 
 from benign.errors import ProblemError, UsageError
-from benign.exact.problem import Family, Plant, Task, make_family, summed
-from benign.exact.problem import exact as to_exact
+from benign.exact.definite import least_weight
+from benign.exact.numbers import exact as to_exact
+from benign.exact.numbers import summed
+from benign.exact.problem import Family, Matrix, Plant, Task, make_family
 from benign.exact.words import size_in_words, tasks_in_words
 from benign.precision import Array, in_float64, is_traced, kept
 from benign.records import Record
@@ -31,6 +33,7 @@ from benign.tasks.numbers import (
     Place,
     Unseen,
     floats_of,
+    fractions_of,
     mean_with_transpose,
     name_of,
     require_plain,
@@ -140,6 +143,7 @@ class TaskFamily(Record):
         adaptation: Any = None,
         weights: Any = None,
         names: Any = None,
+        N: Any = None,
     ) -> TaskFamily:
         """A family from stacked float arrays: the constructor for thousands of tasks (also `stack`).
 
@@ -148,7 +152,7 @@ class TaskFamily(Record):
 
         Args:
             A: (k, n, n), or (k,) for n = 1; it says how many tasks there are.
-            B, Q, R, S0, noise: Stacked likewise, or one matrix (a scalar for 1×1) for all tasks.
+            B, Q, R, S0, noise, N: Stacked likewise, or one matrix (a scalar for 1×1) for all tasks.
             discount: (k,) or one number.
             adaptation: Another family of k tasks whose costs are those adapted on.
             weights, names: One a task; uniform and "task0", "task1", … by default.
@@ -175,6 +179,8 @@ class TaskFamily(Record):
         }
         if noise is not None:
             fields["noise"] = (noise, (n, n))
+        if N is not None:
+            fields["N"] = (N, (n, m))
         arrays = {f: _broadcast(_floats(x, f), f, k, core) for f, (x, core) in fields.items()}
         tasks = _checked(arrays, titles)
         if adaptation is not None:
@@ -365,7 +371,8 @@ def _checked(
         _raise_plants(place, plants, arrays, doubtful)
     else:
         for field, doubt in doubtful.items():
-            arrays[field] = raised_stack(place, field, arrays[field], doubt)
+            above = _least_weights(arrays) if field == "Q" else lambda i: None
+            arrays[field] = raised_stack(place, field, arrays[field], doubt, above)
     return bare({field: kept(X) for field, X in arrays.items()})
 
 
@@ -378,21 +385,36 @@ def _raise_plants(
             before = getattr(plants[i], field)
             if before is None:
                 continue
-            after = raised_or_refused(place(i), field, before)
+            plant = plants[i]
+            above = None
+            if field == "Q" and plant.N is not None:
+                above = least_weight(plant.N, plant.R)
+            after = raised_or_refused(place(i), field, before, above=above)
             if after is not before:
                 plants[i] = replace(plants[i], **{field: after})
                 arrays[field][i] = np.array(after, dtype=object).astype(float)
 
 
+def _least_weights(arrays: dict[str, np.ndarray]) -> Callable[[int], Matrix | None]:
+    """NR⁻¹N' of a task, exactly; None where there is no cross term."""
+
+    def of(i: int) -> Matrix | None:
+        if "N" not in arrays or not arrays["N"][i].any():
+            return None
+        return least_weight(fractions_of(arrays["N"][i]), fractions_of(arrays["R"][i]))
+
+    return of
+
+
 def _stacked(tasks: list[LQR]) -> dict[str, Array | None]:
-    """The arrays of the tasks with a leading task axis; zero noise for a task that has none."""
+    """The arrays of the tasks with a leading task axis; zero noise or N for a task that has none."""
     arrays: dict[str, Array | None] = {}
     for field in ARRAYS:
         values = [getattr(task, field) for task in tasks]
         if all(x is None for x in values):
             arrays[field] = None
             continue
-        zero = np.zeros(np.shape(tasks[0].Q))
+        zero = np.zeros(np.shape(tasks[0].B if field == "N" else tasks[0].Q))
         full = [zero if x is None else x for x in values]
         arrays[field] = _stacked_by_jax(full) if any(map(is_traced, full)) else kept(np.stack(full))
     return arrays
@@ -412,7 +434,8 @@ def _plain(tasks: LQR) -> LQR:
 def _slice(tasks: LQR, i: int) -> dict[str, Array | None]:
     values = {field: getattr(tasks, field) for field in ARRAYS}
     arrays = {field: None if x is None else x[i] for field, x in values.items()}
-    noise = arrays["noise"]
-    if noise is not None and not is_traced(noise) and not noise.any():
-        arrays["noise"] = None  # stacked beside a task that has some
+    for field in ("noise", "N"):
+        own = arrays[field]
+        if own is not None and not is_traced(own) and not own.any():
+            arrays[field] = None  # stacked beside a task that has some
     return arrays

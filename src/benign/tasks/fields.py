@@ -9,8 +9,10 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from benign.errors import ProblemError
-from benign.tasks.checks import check_definite, check_finite, check_symmetric
-from benign.tasks.numbers import read
+from benign.precision import is_traced
+from benign.tasks.checks import BESIDE, check_definite, check_finite, check_symmetric
+from benign.tasks.numbers import read, show
+from benign.tasks.wellposed import TOO_CROSSED
 
 Sign = Literal["any", "semidefinite", "definite"]
 """What is asked of a matrix; the last two make it symmetric."""
@@ -70,6 +72,22 @@ def steps(
     elif sign != "any":
         X = (X + X.swapaxes(-1, -2)) / 2
     return jnp.broadcast_to(jnp.asarray(X, float), (length, *core))
+
+
+def require_beside(place: str, Q: Array, R: Array, N: Array) -> None:
+    """Refuse steps whose [[Q, N], [N', R]] is indefinite by more than rounding, if they are known.
+
+    Raises:
+        ProblemError: naming the place and the step.
+    """
+    if any(map(is_traced, (Q, R, N))):
+        return
+    for i, (q, r, n) in enumerate(zip(*map(np.asarray, (Q, R, N)), strict=True)):
+        if n.any():
+            least = n @ np.linalg.solve(r, n.T)
+            smallest = float(np.linalg.eigvalsh((q - least + (q - least).T) / 2)[0])
+            if not smallest >= -BESIDE * max(np.abs(q).max(), np.abs(least).max()):
+                raise ProblemError(f"{place}: step {i}: {TOO_CROSSED.format(show(smallest))}")
 
 
 def sizes(place: str, A: Any, B: Any, *, stacked: bool = False) -> tuple[int, int]:

@@ -2,10 +2,10 @@
 
 Under a_t = −W_t s_t (minus!), with L_t = A_t − B_t W_t and t = 0 … T − 1,
 
-    P_T = Q_f,    P_t = Q_t + W_t'R_tW_t + L_t'P_{t+1}L_t,
-    Σ_0 = S0,     Σ_{t+1} = L_tΣ_tL_t' + N_t,
-    C = tr(P_0 S0) + Σ_t tr(P_{t+1} N_t),
-    ∂C/∂W_t = 2 G_t Σ_t,    G_t = (R_t + B_t'P_{t+1}B_t) W_t − B_t'P_{t+1}A_t.
+    P_T = Q_f,    P_t = Q_t − N_tW_t − W_t'N_t' + W_t'R_tW_t + L_t'P_{t+1}L_t,
+    Σ_0 = S0,     Σ_{t+1} = L_tΣ_tL_t' + V_t,
+    C = tr(P_0 S0) + Σ_t tr(P_{t+1} V_t),
+    ∂C/∂W_t = 2 G_t Σ_t,    G_t = (R_t + B_t'P_{t+1}B_t) W_t − B_t'P_{t+1}A_t − N_t'.
 
 C is a polynomial in the gains: there is no stability to ask for, and it is finite everywhere (where
 float64 can hold it). One gain for all steps is the policy W_t = W: its gradient is the sum over t.
@@ -23,20 +23,21 @@ from jaxtyping import Array, ArrayLike, Bool, Float, PRNGKeyArray
 
 from benign.errors import ProblemError
 from benign.linalg import matmul, optimal_gain, transpose
-from benign.tasks.fields import gains, matrix, sizes, steps
+from benign.tasks.fields import gains, matrix, require_beside, sizes, steps
 from benign.tasks.numbers import Unseen, read
 from benign.tasks.task import AbstractCost, Minimum
 from benign.text import quoted
 
 
 class FiniteHorizon(AbstractCost):
-    """C(W) = E[Σ_{t<T} γᵗ(s'Q_ts + a'R_ta) + γᵀ s_T'Q_fs_T], s' = A_ts + B_ta + v_t, a = −W s.
+    """C(W) = E[Σ_{t<T} γᵗ(s'Q_ts + 2s'N_ta + a'R_ta) + γᵀ s_T'Q_fs_T], s' = A_ts + B_ta + v_t, a = −W
+    s.
 
-    The v_t are independent, of covariance N_t. A gain W is (m, n), the same at every step,
-    or (T, m, n), one a step, if `per_step`. A discount is absorbed into Q_t, R_t and Q_f, and the
+    The v_t are independent, of covariance V_t. A gain W is (m, n), the same at every step,
+    or (T, m, n), one a step, if `per_step`. A discount is absorbed into Q_t, R_t, N_t and Q_f, and the
     cost of T steps is a sum, not an average.
 
-    The policy of a gain a step has the known optimum W_t = (R_t + B_t'P_{t+1}B_t)⁻¹B_t'P_{t+1}A_t;
+    The policy of a gain a step has the known optimum (R_t + B_t'P_{t+1}B_t)⁻¹(B_t'P_{t+1}A_t + N_t');
     one gain for all steps has none in closed form, and its cost may have several minima.
 
     Args:
@@ -47,10 +48,12 @@ class FiniteHorizon(AbstractCost):
         Qf: (n, n) terminal cost, symmetric, ⪰ 0; zero by default.
         S0: (n, n) second moment E[s0 s0'] ⪰ 0; the identity by default.
         horizon: T ≥ 1.
-        noise: Covariance N ⪰ 0 of v, none by default.
+        noise: Covariance V ⪰ 0 of v, none by default.
         discount: γ in (0, 1].
         per_step: Whether W holds a gain a step.
         name: How messages call the task.
+        N: (n, m) cross term 2 s'N a of the stage cost, or (T, n, m); none by default. Every
+            [[Q, N], [N', R]] must be ⪰ 0 up to rounding.
 
         A scalar stands for a 1 × 1 matrix, and T scalars for T of them.
 
@@ -66,6 +69,7 @@ class FiniteHorizon(AbstractCost):
     Qf: Float[Array, "*batch n n"]
     S0: Float[Array, "*batch n n"]
     noise: Float[Array, "*batch T n n"]
+    N: Float[Array, "*batch T n m"]
     per_step: bool = eqx.field(static=True)
     label: Unseen[str | None] = eqx.field(static=True, repr=False)
 
@@ -83,6 +87,7 @@ class FiniteHorizon(AbstractCost):
         discount: Any = 1,
         per_step: bool = False,
         name: str | None = None,
+        N: Any = None,
     ):
         place = "FiniteHorizon" if name is None else f"task {quoted(name)}"
         if isinstance(horizon, bool) or not isinstance(horizon, int | np.integer) or horizon < 1:
@@ -101,6 +106,8 @@ class FiniteHorizon(AbstractCost):
         self.S0 = matrix(place, "S0", one if S0 is None else S0, (n, n), "semidefinite")
         given = zero if noise is None else noise
         self.noise = steps(place, "noise", given, (n, n), T, "semidefinite")
+        self.N = fading * steps(place, "N", np.zeros((n, m)) if N is None else N, (n, m), T)
+        require_beside(place, self.Q, self.R, self.N)
         self.per_step = bool(per_step)
         self.label = Unseen(name)
 
@@ -164,11 +171,13 @@ class FiniteHorizon(AbstractCost):
             return None
 
         def back(P: Array, step: tuple[Array, ...]) -> tuple[Array, Array]:
-            A, B, Q, R = step
-            W = optimal_gain(A, B, R, P)
-            return _earlier(P, A - matmul(B, W), Q, R, W), W
+            A, B, Q, R, N = step
+            T = jnp.linalg.solve(R, transpose(N))
+            W = T + optimal_gain(A - matmul(B, T), B, R, P)
+            return _earlier(P, A - matmul(B, W), Q, R, N, W), W
 
-        _, W = lax.scan(back, self.Qf, (self.A, self.B, self.Q, self.R), reverse=True)
+        given = (self.A, self.B, self.Q, self.R, self.N)
+        _, W = lax.scan(back, self.Qf, given, reverse=True)
         return Minimum(W, self._cost(W))
 
     def resample(self, key: PRNGKeyArray) -> FiniteHorizon:
@@ -198,7 +207,7 @@ class FiniteHorizon(AbstractCost):
             return _earlier(P, *step), P
 
         L = self.A - matmul(self.B, W)
-        return lax.scan(back, self.Qf, (L, self.Q, self.R, W), reverse=True)
+        return lax.scan(back, self.Qf, (L, self.Q, self.R, self.N, W), reverse=True)
 
     def _sweep(self, W: Float[Array, "T m n"]) -> _Sweep:
         L = self.A - matmul(self.B, W)
@@ -209,7 +218,7 @@ class FiniteHorizon(AbstractCost):
             return matmul(L, Sigma, transpose(L)) + noise, Sigma
 
         _, Sigma = lax.scan(forth, self.S0, (L, self.noise))
-        G = matmul(self.R, W) - matmul(transpose(self.B), P, L)
+        G = matmul(self.R, W) - transpose(self.N) - matmul(transpose(self.B), P, L)
         return _Sweep(L, P, Sigma, G)
 
     def _collect(self, X: Float[Array, "T m n"], finite: Bool[Array, ""], W: ArrayLike) -> Array:
@@ -227,9 +236,10 @@ class _Sweep(eqx.Module):
     G: Float[Array, "T m n"]
 
 
-def _earlier(P: Array, L: Array, Q: Array, R: Array, W: Array) -> Array:
-    """Q + W'RW + L'PL, the cost-to-go one step earlier."""
-    return Q + matmul(transpose(W), R, W) + matmul(transpose(L), P, L)
+def _earlier(P: Array, L: Array, Q: Array, R: Array, N: Array, W: Array) -> Array:
+    """Q − NW − W'N' + W'RW + L'PL, the cost-to-go one step earlier."""
+    NW = matmul(N, W)
+    return Q - NW - transpose(NW) + matmul(transpose(W), R, W) + matmul(transpose(L), P, L)
 
 
 def _discount(place: str, discount: Any) -> Float[Array, ""]:

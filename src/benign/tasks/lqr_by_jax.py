@@ -1,6 +1,6 @@
 """What `LQR` computes, by JAX: differentiable, under every transformation, and near the rim as well.
 
-    √γ(A, B) and S0 + γ/(1 − γ) N,
+    √γ(A, B) and S0 + γ/(1 − γ) V, V the noise; T = R⁻¹N' and Q − NT,
 
 the undiscounted problem, is handed to `benign.tasks.regulator`.
 """
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from benign.linalg import in_float64, spectral_radius
+from benign.linalg import in_float64, matmul, spectral_radius, transpose
 from benign.tasks.lqr import Status
 from benign.tasks.regulator import Regulator
 
@@ -23,15 +23,20 @@ if TYPE_CHECKING:
 
 @in_float64
 def regulator(task: LQR) -> Regulator:
-    """The equivalent problem without discount and noise."""
+    """The equivalent problem without discount, noise and cross term."""
     root = jnp.sqrt(task.discount)[..., None, None]
     S0 = task.S0
     if task.noise is not None:
-        # γ = 1 goes with N = 0 (the constructor sees to that) and must not divide by zero.
+        # γ = 1 goes with V = 0 (the constructor sees to that) and must not divide by zero.
         room = jnp.where(task.discount < 1, 1 - task.discount, 1.0)
         factor = jnp.where(task.discount < 1, task.discount / room, 0.0)
         S0 = S0 + factor[..., None, None] * task.noise
-    return Regulator(root * task.A, root * task.B, task.Q, task.R, S0)
+    Q, T = task.Q, None
+    if task.N is not None:
+        T = jnp.linalg.solve(task.R, transpose(task.N))
+        NT = matmul(task.N, T)
+        Q = Q - (NT + transpose(NT)) / 2
+    return Regulator(root * task.A, root * task.B, Q, task.R, S0, T)
 
 
 @in_float64

@@ -1,6 +1,6 @@
 """What `LQR` computes of one gain, in NumPy, in a process that has not loaded JAX.
 
-    W* = (R + B'PB)⁻¹ B'PA,   P by Newton's method from the doubling of Riccati's equation.
+    W* = (R + B'PB)⁻¹ (B'PA + RT),   P by Newton's method from the doubling of Riccati's equation.
 
 Every function gives None where it is not to answer: JAX is there already, tasks are stacked, or the
 numbers want more care than is taken here. `benign.tasks.lqr_by_jax` then answers.
@@ -68,7 +68,10 @@ def optimum(task: LQR) -> tuple[np.ndarray, np.ndarray, np.float64] | None:
         if W is None or (found := loops(costs, W)) is None or not found.stable.all():
             return None
         turned = costs.B.swapaxes(1, 2) @ found.P
-        better = np.linalg.solve(costs.R + turned @ costs.B, turned @ costs.A)
+        pull = turned @ costs.A
+        if costs.T is not None:
+            pull = pull + costs.R @ costs.T
+        better = np.linalg.solve(costs.R + turned @ costs.B, pull)
         if np.linalg.norm(better - W) <= SETTLED * np.linalg.norm(better):
             return better[0], found.P[0], found.value[0]
         W = better
@@ -89,7 +92,9 @@ def _costs(task: LQR) -> Costs:
 
 def _near_the_optimum(costs: Costs) -> np.ndarray | None:
     """A gain from H, where A ← A(I + GH)⁻¹A, G ← G + A(I + GH)⁻¹GA', H ← H + A'H(I + GH)⁻¹A."""
-    A, H = costs.A[0], costs.Q[0]
+    T = 0.0 if costs.T is None else costs.T[0]
+    A, H = costs.A[0] if costs.T is None else costs.A[0] - costs.B[0] @ T, costs.Q[0]
+    start = A
     eye = np.eye(len(A))
     with np.errstate(all="ignore"):
         try:
@@ -102,7 +107,7 @@ def _near_the_optimum(costs: Costs) -> np.ndarray | None:
                 if moved <= SETTLED * np.linalg.norm(H):
                     break
             turned = costs.B[0].T @ H
-            W = np.linalg.solve(costs.R[0] + turned @ costs.B[0], turned @ costs.A[0])
+            W = np.linalg.solve(costs.R[0] + turned @ costs.B[0], turned @ start) + T
         except np.linalg.LinAlgError:
             return None
     return W[None] if np.isfinite(W).all() else None

@@ -17,7 +17,8 @@ import numpy as np
 import scipy.linalg
 
 from benign.errors import ProblemError
-from benign.exact.problem import Family, Matrix, Plant, Task, exact
+from benign.exact.numbers import exact
+from benign.exact.problem import Family, Matrix, Plant, Task
 from benign.tasks.files import FamilyFile
 from benign.tasks.given import as_exact_family
 from benign.text import quoted
@@ -37,7 +38,7 @@ def normalize(family: Any, *, by: str | Sequence[Any] = ..., to: Any = ...) -> A
 
 
 def normalize(family: Any, *, by: str | Sequence[Any] = "optimum", to: Any = None) -> Any:
-    """(Q_τ, R_τ) ← (c/c_τ)(Q_τ, R_τ): the same tasks, their costs all of the size c.
+    """(Q_τ, R_τ, N_τ) ← (c/c_τ)(Q_τ, R_τ, N_τ): the same tasks, their costs all of the size c.
 
     By default c is the mean Σ ω_τ c_τ, so that a step size keeps its meaning. An adaptation cost of
     its own is normalised in the same way among the adaptation costs. A scale is a float64 taken as the
@@ -97,7 +98,7 @@ def mean_size(family: Family, by: str | Sequence[Any] = "optimum") -> Fraction:
 
 
 Unit = tuple[Fraction, Fraction]
-"""(u, t): (Q, R) becomes (Q/u) t. Dividing by u first makes multiples of one cost exactly equal."""
+"""(u, t): (Q, R, N) becomes (Q/u) t. Dividing by u first makes multiples of one cost exactly equal."""
 
 SAME: Unit = (Fraction(1), Fraction(1))
 
@@ -149,6 +150,7 @@ def measure(plant: Plant, by: str) -> float:
 
     At the optimum (R + B'PB)W = B'PA, and ∇²C[E] = 2(R + B'PB)EΣ: its eigenvalues are products.
     """
+    plant = plant.completed
     A, B, Q, R, S0 = (
         np.array([[float(x) for x in row] for row in X])
         for X in (plant.A, plant.B, plant.Q, plant.R, plant.moment)
@@ -173,7 +175,8 @@ def _scaled(plant: Plant, unit: Fraction, factor: Fraction) -> Plant:
     def scaled(X: Matrix) -> Matrix:
         return tuple(tuple(x / unit * factor for x in row) for row in X)
 
-    return replace(plant, Q=scaled(plant.Q), R=scaled(plant.R))
+    N = None if plant.N is None else scaled(plant.N)
+    return replace(plant, Q=scaled(plant.Q), R=scaled(plant.R), N=N)
 
 
 def _positive(value: Any, place: str) -> Fraction:

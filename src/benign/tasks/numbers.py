@@ -10,8 +10,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import numpy as np
 
 from benign.errors import ProblemError, UsageError
+from benign.exact.numbers import exact as to_exact
 from benign.exact.problem import Matrix, Plant
-from benign.exact.problem import exact as to_exact
 from benign.precision import is_traced, jax_if_loaded
 
 T = TypeVar("T")
@@ -204,10 +204,10 @@ def fractions_of(floats: np.ndarray) -> Matrix:
 def plant_of(arrays: dict[str, np.ndarray | None]) -> Plant:
     """The exact problem whose numbers are these floats (symmetrised, should they not be)."""
     rows: dict[str, Matrix | None] = {}
-    for field in ("A", "B", "Q", "R", "S0", "noise"):
+    for field in ("A", "B", "Q", "R", "S0", "noise", "N"):
         value = arrays.get(field)
         rows[field] = None if value is None else fractions_of(value)
-        if value is not None and field not in "AB" and not np.array_equal(value, value.T):
+        if value is not None and field not in "ABN" and not np.array_equal(value, value.T):
             X = np.array(rows[field], dtype=object)
             rows[field] = tuple(map(tuple, ((X + X.T) / 2).tolist()))
     discount = arrays["discount"]
@@ -218,17 +218,19 @@ def plant_of(arrays: dict[str, np.ndarray | None]) -> Plant:
 def rounds_to(plant: Plant, arrays: dict[str, np.ndarray | None]) -> bool:
     """Whether the exact problem, rounded to float64, is these arrays bit by bit.
 
-    A missing noise and a noise of zeros are the same problem: stacked families hold the latter.
+    A missing noise and a noise of zeros are the same problem, and so of a cross term: stacked families
+    hold the latter.
     """
     for field in ("A", "B", "Q", "R", "S0"):
         if not _same(getattr(plant, field), arrays[field]):
             return False
-    noise = arrays.get("noise")
-    if plant.noise is None:
-        if noise is not None and noise.any():
+    for field in ("noise", "N"):
+        rows, floats = getattr(plant, field), arrays.get(field)
+        if rows is None:
+            if floats is not None and floats.any():
+                return False
+        elif not _same(rows, floats):
             return False
-    elif not _same(plant.noise, noise):
-        return False
     return float(plant.discount) == arrays["discount"]
 
 

@@ -59,6 +59,9 @@ def _optimum(costs: Costs, i: int) -> tuple[np.ndarray, float] | None:
     from scipy.linalg import solve_discrete_are
 
     A, B, Q, R, S0 = costs.A[i], costs.B[i], costs.Q[i], costs.R[i], costs.S0[i]
+    T = 0.0 if costs.T is None else costs.T[i]
+    if costs.T is not None:
+        A = A - B @ T
     with np.errstate(all="ignore"):
         try:
             P = solve_discrete_are(A, B, Q, R)
@@ -71,4 +74,4 @@ def _optimum(costs: Costs, i: int) -> tuple[np.ndarray, float] | None:
         parts = Q, W.T @ R @ W, L.T @ P @ L, P
         residual = np.abs(parts[0] + parts[1] + parts[2] - parts[3])
         size = np.abs(parts[0]) + np.abs(parts[1]) + np.abs(P) + np.abs(L.T) @ np.abs(P) @ np.abs(L)
-        return (W, float(np.sum(P * S0))) if (residual <= SOLVED * size).all() else None
+        return (W + T, float(np.sum(P * S0))) if (residual <= SOLVED * size).all() else None

@@ -29,7 +29,8 @@ import numpy as np
 from scipy.linalg import solve_continuous_are
 
 from benign.errors import FileFormatError, ProblemError
-from benign.exact.problem import Family, Matrix, Plant, Task, exact, make_family
+from benign.exact.numbers import exact
+from benign.exact.problem import Family, Matrix, Plant, Task, make_family
 from benign.tasks.sampling import zero_order_hold
 from benign.tasks.wellposed import definite, require_stabilisable, symmetrised
 

@@ -5,6 +5,8 @@ Notation as in the source, with a = −W s (minus!), L = A − BW and G = (R + B
     P = Q + W'RW + L'PL,    Σ = S0 + LΣL',    C(W) = tr(P S0),    ∇C = 2 G Σ,
 
 whenever ρ(L) < 1, and C = +∞ otherwise. Mind the 2: by C(W + E) = C(W) + tr(∇C'E) + … it is there.
+Of a cost with a cross term 2 s'N a the square is completed: W − T, T = R⁻¹N', stands in the place of W
+where an input is paid for, in W'RW and R W, and Q − NT in that of Q.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ class ClosedLoop(eqx.Module):
         stable: Whether the gain stabilises. Where not, the rest is finite and means nothing.
         B: (n, m) input matrix.  L: (n, n) closed loop A − BW.
         P: (n, n) cost-to-go.  Sigma: (n, n) sum of second moments.
-        M: (m, m) R + B'PB.  G: (m, n) M W − B'PA.
+        M: (m, m) R + B'PB.  G: (m, n) R (W − T) − B'PL.
         weights: (n, n) of the norm by which powers of L are judged; see `linalg.unit_weights`.
     """
 
@@ -64,7 +66,8 @@ class Regulator(eqx.Module):
     """An undiscounted, noise-free LQR problem: what remains of a task when it is computed with.
 
     Attributes:
-        A: (n, n).  B: (n, m).  Q: (n, n).  R: (m, m).  S0: (n, n). Leading dimensions are tasks.
+        A: (n, n).  B: (n, m).  Q: (n, n).  R: (m, m).  S0: (n, n).  T: (m, n), or None for zero: the
+            stage cost is Q + (W − T)'R(W − T). Leading dimensions are tasks.
     """
 
     A: Float[Array, "*batch n n"]
@@ -72,6 +75,11 @@ class Regulator(eqx.Module):
     Q: Float[Array, "*batch n n"]
     R: Float[Array, "*batch m m"]
     S0: Float[Array, "*batch n n"]
+    T: Float[Array, "*batch m n"] | None = None
+
+    def paid(self, W: Array) -> Array:
+        """W − T."""
+        return W if self.T is None else W - self.T
 
     def _loop(self, W: Array) -> tuple[Bool[Array, "*batch"], Array, Array, Array]:
         """Whether W stabilises, W, and L = A − BW, zeros where it does not; the weights of ‖L‖.
@@ -85,7 +93,8 @@ class Regulator(eqx.Module):
         return stable, _where(stable, W), _where(stable, L), weights
 
     def _cost_to_go(self, W: Array, L: Array, weights: Array) -> Float[Array, "*batch n n"]:
-        price = self.Q + matmul(transpose(W), self.R, W)
+        paid = self.paid(W)
+        price = self.Q + matmul(transpose(paid), self.R, paid)
         return dlyap_stable(transpose(L), price, transpose(weights))
 
     def at(self, W: Float[Array, "*batch m n"]) -> ClosedLoop:
@@ -93,9 +102,9 @@ class Regulator(eqx.Module):
         stable, W, L, weights = self._loop(W)
         P = self._cost_to_go(W, L, weights)
         Sigma = dlyap_stable(L, self.S0, weights)
-        # G = R W − B'P(A − BW): the form without the difference of two large products.
+        # G = R (W − T) − B'P(A − BW): the form without the difference of two large products.
         BP = matmul(transpose(self.B), P)
-        G = matmul(self.R, W) - matmul(BP, L)
+        G = matmul(self.R, self.paid(W)) - matmul(BP, L)
         return ClosedLoop(stable, self.B, L, P, Sigma, self.R + matmul(BP, self.B), G, weights)
 
     def stabilises(self, W: Float[Array, "*batch m n"]) -> Bool[Array, "*batch"]:
@@ -122,9 +131,11 @@ class Regulator(eqx.Module):
 
     def optimum(self) -> tuple[Array, Array, Array]:
         """(W*, P*, C*) by the Riccati equation; (0, +∞, +∞) where no stabilising gain was found."""
-        P = dare(self.A, self.B, self.Q, self.R)
+        A = self.A if self.T is None else self.A - matmul(self.B, self.T)
+        P = dare(A, self.B, self.Q, self.R)
         found = jnp.isfinite(P[..., 0, 0])
         finite = _where(found, P)
-        W = _where(found, optimal_gain(self.A, self.B, self.R, finite))
+        gain = optimal_gain(A, self.B, self.R, finite)
+        W = _where(found, gain if self.T is None else gain + self.T)
         cost = jnp.where(found, jnp.sum(finite * self.S0, axis=(-1, -2)), jnp.inf)
         return W, P, cost

@@ -1,7 +1,7 @@
 """LQR through rollouts: unbiased zeroth-order estimates of the cost, its gradient and its Hessian.
 
 A rollout plays a = −W s for T steps from a random s0 and adds up what it pays. Its mean is the
-*truncated* cost C_T(W) = E Σ_{t<T} γᵗ(s'Qs + a'Ra): a polynomial, finite even where W does not
+*truncated* cost C_T(W) = E Σ_{t<T} γᵗ(s'Qs + 2s'N a + a'Ra): a polynomial, finite even where W does not
 stabilise, and below C by what the steps after T would cost. Derivatives are estimated from costs at
 nearby gains. What they are unbiased for is the derivatives of one *smoothed* truncated cost,
 
@@ -47,7 +47,8 @@ from jaxtyping import Array, ArrayLike, Bool, Float, PRNGKeyArray
 from benign.errors import ProblemError
 from benign.linalg import in_float64, matmul, transpose
 from benign.tasks.finite_horizon import FiniteHorizon
-from benign.tasks.lqr import LQR, as_gain
+from benign.tasks.lqr import LQR
+from benign.tasks.lqr_given import as_gain
 from benign.tasks.task import AbstractCost, AbstractTask, alone
 
 
@@ -100,7 +101,7 @@ class Sampling(eqx.Module):
 class SampledCost(AbstractCost):
     """The cost of an `LQR` seen through rollouts only; see the top of this file.
 
-    s0 is normal with second moment S0 and mean zero, the process noise normal with covariance N; both
+    s0 is normal with second moment S0 and mean zero, the process noise normal with covariance V; both
     depend on the key and not on W. Value, gradient and Hessian product use independent samples. With
     one key all three are fixed functions of W, but the gradient is not the derivative of the value.
 
@@ -132,7 +133,7 @@ class SampledCost(AbstractCost):
         lqr = self.lqr
         return FiniteHorizon(
             lqr.A, lqr.B, lqr.Q, lqr.R, None, lqr.S0,
-            horizon=self.sampling.horizon, noise=lqr.noise, discount=lqr.discount,
+            horizon=self.sampling.horizon, noise=lqr.noise, discount=lqr.discount, N=lqr.N,
         )  # fmt: skip
 
     def value(self, W: ArrayLike) -> Float[Array, ""]:
@@ -222,11 +223,14 @@ class SampledCost(AbstractCost):
         """The mean cost of the rollouts under W.
 
         The simulation folds a = −W s into s' = L s + v and the stage cost s'(Q + W'RW)s: the same
-        numbers as playing the actions, for two products a step.
+        numbers as playing the actions, for two products a step. (With a cross term, less NW + W'N'.)
         """
         lqr = self.lqr
         L = lqr.A - matmul(lqr.B, W)
         S = lqr.Q + matmul(transpose(W), lqr.R, W)
+        if lqr.N is not None:
+            NW = matmul(lqr.N, W)
+            S = S - NW - transpose(NW)
 
         def step(state: tuple[Array, Array], v: Array | None) -> tuple[tuple[Array, Array], Array]:
             s, fading = state

@@ -22,7 +22,8 @@ from pydantic import (
 )
 
 from benign.errors import FileFormatError, ProblemError
-from benign.exact.problem import MAX_EXPONENT, MAX_SHOTS, Matrix, StepKind, exact
+from benign.exact.numbers import MAX_EXPONENT, MAX_SHOTS, exact
+from benign.exact.problem import Matrix, StepKind
 from benign.tasks.wellposed import show
 from benign.text import clean
 
@@ -267,7 +268,7 @@ def _model_at(loc: tuple[int | str, ...]) -> type[BaseModel]:
 
 
 def _nearest(key: str, model: type[BaseModel]) -> str:
-    known = [key for key in model.model_fields if key != "N"]  # may be 0 and nothing else
+    known = list(model.model_fields)
     folded = {k.casefold(): k for k in known}
     close = get_close_matches(key.casefold(), folded, n=1, cutoff=0.5)
     if close:

@@ -1,6 +1,6 @@
-"""LQR tasks as the compiled kernels take them: undiscounted, without noise, in NumPy.
+"""LQR tasks as the compiled kernels take them: undiscounted, without noise or cross term, in NumPy.
 
-    √γ(A, B) and S0 + γ/(1 − γ) N,
+    √γ(A, B) and S0 + γ/(1 − γ) V, V the noise; T = R⁻¹N' and Q − NT,
 
 the arithmetic of `LQR.regulator` without JAX, which would compile a program for each operation of it.
 """
@@ -25,8 +25,14 @@ def costs_of(tasks: LQR, *, stacked: bool = True) -> Costs:
     )
     root = np.sqrt(discount)[:, None, None]
     if tasks.noise is not None:
-        # γ = 1 goes with N = 0 (the constructor sees to that) and must not divide by zero.
+        # γ = 1 goes with V = 0 (the constructor sees to that) and must not divide by zero.
         room = np.where(discount < 1, 1 - discount, 1.0)
         factor = np.where(discount < 1, discount / room, 0.0)
         S0 = S0 + factor[:, None, None] * np.asarray(tasks.noise, float)
-    return Costs(root * A, root * B, Q, R, S0)
+    T = None
+    if tasks.N is not None:
+        N = np.asarray(tasks.N, float) if stacked else np.asarray(tasks.N, float)[None]
+        T = np.linalg.solve(R, N.swapaxes(1, 2))
+        NT = N @ T
+        Q = Q - (NT + NT.swapaxes(1, 2)) / 2
+    return Costs(root * A, root * B, Q, R, S0, T)

@@ -12,7 +12,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from benign.errors import ProblemError
-from benign.exact.definite import is_semidefinite, raised
+from benign.exact.definite import is_semidefinite, least_weight, raised
+from benign.exact.linear import difference
 
 if TYPE_CHECKING:
     from benign.exact.problem import Matrix
@@ -29,14 +30,6 @@ ASYMMETRY = Fraction(1, 10**9)
 WHY_STRICT = "where an input is free, the cost may stay bounded in an unstable loop"
 """Why R ⪰ 0 is not enough, nor R + B'PB ≻ 0: a zero of the plant on or outside the unit circle becomes
 a mode of the loop that no price sees, and proofs near the rim rest on the growth of the cost."""
-
-NO_CROSS_TERM = (
-    "`N`, a cross term 2 s'N a of the cost, is not taken; if K = R⁻¹N' is the same in all tasks, give "
-    "A − B K for `A`, Q − N K for `Q` and no `N`: every gain is then W − K"
-)
-"""What is said of a cross term. With a = −W s and V = W − K it is s'(Q − N K)s + s'V'RV s under
-s' = (A − B K − B V)s: the same problem, shift of gains aside. All tasks share W, so that they must
-share K. Otherwise the stage cost is Q − N W − W'N' + W'RW, and no kernel and no proof here has that."""
 
 _FLOAT_TOLERANCE = 1e-12  # a few hundred roundings of float64, for matrices of more than 12 rows
 
@@ -88,6 +81,33 @@ def definite(M: Matrix, *, strict: bool) -> Matrix:
     if found is None:
         raise _indefinite(M, strict=strict)
     return found
+
+
+def definite_beside(Q: Matrix, R: Matrix, N: Matrix) -> Matrix:
+    """Q if [[Q, N], [N', R]] ⪰ 0, for Q ⪰ 0 and R ≻ 0; raised if only a rounding is in the way.
+
+    That is Q ⪰ NR⁻¹N', decided as `definite` decides Q ⪰ 0.
+
+    Raises:
+        ProblemError: it is not, by more than rounding.
+    """
+    least = least_weight(N, R)
+    if len(Q) > LARGEST_EXACT:
+        smallest, scale = _smallest_eigenvalue(difference(Q, least))
+        found = Q if smallest >= -1e-9 * max(scale, float(max(map(max, Q)))) else None
+    else:
+        found = raised(Q, above=least)
+    if found is None:
+        smallest, _ = _smallest_eigenvalue(difference(Q, least))
+        raise ProblemError(TOO_CROSSED.format(show(Fraction(smallest))))
+    return found
+
+
+TOO_CROSSED = (
+    "`N` is too large: [[Q, N], [N', R]] must be positive semidefinite, and the smallest eigenvalue of "
+    "Q − NR⁻¹N' is {}; give a smaller `N`, or a larger `Q` or `R`"
+)
+"""What is said of a cross term beyond the cone."""
 
 
 def _indefinite(M: Matrix, *, strict: bool) -> ProblemError:

@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from benign.exact.problem import written
+from benign.exact.numbers import written
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -43,6 +43,8 @@ def _task_table(task: Task, weight: Fraction) -> dict[str, Any]:
         table["adaptation"] = _plant_table(task.g)
         if task.g.noise is None and task.f.noise is not None:
             table["adaptation"]["noise"] = [[0] * task.f.n for _ in range(task.f.n)]
+        if task.g.N is None and task.f.N is not None:
+            table["adaptation"]["N"] = [[0] * task.f.m for _ in range(task.f.n)]
     return table
 
 
@@ -54,6 +56,8 @@ def _plant_table(plant: Plant) -> dict[str, Any]:
     table["discount"] = plain(plant.discount)
     if plant.noise is not None:
         table["noise"] = [[plain(x) for x in row] for row in plant.noise]
+    if plant.N is not None:
+        table["N"] = [[plain(x) for x in row] for row in plant.N]
     return table
 
 

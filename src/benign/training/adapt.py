@@ -13,7 +13,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from benign.errors import ProblemError, UsageError
-from benign.exact.problem import MAX_SHOTS, whole
+from benign.exact.numbers import MAX_SHOTS, whole
 from benign.linalg import in_float64
 from benign.meta.algorithms import Algorithm
 from benign.meta.points import Layout, Site, site
@@ -89,8 +89,11 @@ def adapt(result: TrainingResult | Trained, task: Any, shots: Any = None) -> Ada
         shots: how many; by default as in training.
 
     Raises:
+        UsageError: a family, or what is no task.
         ProblemError: shots < 0, or a task on other parameters.
     """
+    if is_family(task):
+        raise UsageError("adapt: it takes one task; `benign.meta_test` takes a family")
     return meta_test(result, [task], shots).tasks[0]
 
 

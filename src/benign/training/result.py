@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -19,9 +20,11 @@ from benign.exact.words import tasks_in_words
 from benign.folders import About
 from benign.meta.algorithms import Algorithm, make_algorithm
 from benign.meta.ticks import Stop
-from benign.meta.train import Snapshot, Trace, is_key
+from benign.meta.train import Ended, Snapshot, Trace, is_key
 from benign.opening import read_json
+from benign.results.met_documents import start_to_json
 from benign.results.shown import Shown
+from benign.results.start import Start
 from benign.text import clean
 
 if TYPE_CHECKING:
@@ -58,6 +61,8 @@ class TrainingResult(Shown):
         certificates: documents that `benign.check` proves, the strongest first; perhaps none.
         remark: why there is no certificate, else empty.
         lower: (h, W) of a minimum below this one, if a short look found any.
+        a_priori: what a method loses at most that starts where this one did and never raises h; None
+            where that was not looked at.
         snapshot: to go on from.
         seconds: the time of this call.
     """
@@ -81,7 +86,30 @@ class TrainingResult(Shown):
     digest: str
     snapshot: Snapshot = field(repr=False)
     lower: tuple[float, np.ndarray] | None = None
+    a_priori: Start | None = None
     seconds: float = field(default=0.0, compare=False)
+
+    @classmethod
+    def of(
+        cls,
+        ended: Ended,
+        rule: Algorithm,
+        *,
+        proved: tuple[tuple[dict[str, Any], ...], str],
+        began: float,
+        **rest: Any,
+    ) -> TrainingResult:
+        """The result of a run that has ended; `proved` is (certificates, remark)."""
+        certificates, remark = proved
+        copied = ("W", "value", "norm", "task_values", "stop", "steps", "backtracks", "skipped")
+        return cls(
+            **{name: getattr(ended, name) for name in (*copied, "trace", "snapshot")},
+            algorithm=rule,
+            certificates=certificates,
+            remark=remark,
+            seconds=time.perf_counter() - began,
+            **rest,
+        )
 
     @property
     def gap(self) -> float:
@@ -128,6 +156,8 @@ class TrainingResult(Shown):
         }
         for number, document in enumerate(self.certificates, start=1):
             contents[f"certificate-{number}.json"] = to_text(document)
+        if self.a_priori is not None and self.a_priori.certificate is not None:
+            contents["certificate-start.json"] = to_text(self.a_priori.certificate)
 
         def pictures() -> dict[str, bytes]:
             return {f"training.{suffix}": data for suffix, data in render(self.plot()).items()}
@@ -145,6 +175,8 @@ class TrainingResult(Shown):
             h, W = self.lower
             shown = " ".join(f"{x:.6g}" for x in np.asarray(W).reshape(-1))
             lines.append(f"  a lower minimum is there: h = {h:.9g} at W = [{shown}]; start there")
+        if self.a_priori is not None:
+            lines.append(f"  a priori, {self.a_priori}")
         if self.backtracks:
             lines.append(f"  {self.backtracks} times a step was halved")
         if self.skipped:
@@ -177,6 +209,7 @@ def training_document(result: TrainingResult) -> dict[str, Any]:
         "lower": None
         if result.lower is None
         else {"value": result.lower[0], "W": result.lower[1].tolist()},
+        "a_priori": None if result.a_priori is None else start_to_json(result.a_priori),
         "steps": result.steps,
         "backtracks": result.backtracks,
         "skipped": result.skipped,

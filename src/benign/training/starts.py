@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -13,10 +13,15 @@ from benign.errors import BudgetError, Cause, InfeasibleError
 from benign.meta.adaptation import AdaptationStep, GradientStep
 from benign.meta.objective import MetaObjective
 from benign.precision import in_float64
+from benign.prove.start import start_at
+from benign.results.start import Start
 from benign.searches.keys import key_of, split
 from benign.searches.sampling import make_sampler, with_eta
 from benign.tasks.family import TaskFamily
 from benign.tasks.optima import optima as tasks_optima
+
+if TYPE_CHECKING:
+    from benign.meta.algorithms import Algorithm
 
 BISECTIONS = 40
 """Halvings of the interval of η in which the largest feasible one is sought."""
@@ -63,6 +68,30 @@ def random_start(
             certificate=error.certificate,
         ) from error
     return sampler.draw(drawing, 1)[0].reshape(family.m, family.n)
+
+
+PLACES = {"mean": "the mean of the optima", "random": "the random gain drawn"}
+"""Where a run starts, in words."""
+
+
+def a_priori(
+    family: TaskFamily | None, rule: Algorithm, W: Any, start: Any, clock: Clock
+) -> Start | None:
+    """What a method loses at most that starts at W and never raises h; None where h is none of an LQR.
+
+    Args:
+        family: the tasks, if they are plain LQR tasks.
+        rule: the algorithm; its step makes h.
+        W: (m, n), the start.
+        start: how it was asked for.
+        clock: the time there is.
+    """
+    step = getattr(rule, "step", None)
+    if family is None or step is None:
+        return None
+    where = PLACES.get(start, "") if isinstance(start, str) else ""
+    problem = MetaObjective(family, step).problem
+    return start_at(problem, np.asarray(W), where or "the gain given", clock)
 
 
 def _short_step() -> AdaptationStep:

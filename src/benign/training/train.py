@@ -4,57 +4,34 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
-from benign.certificates.quantitative import QUANTITATIVE
 from benign.clock import Clock, clock_of
-from benign.errors import BenignError, BudgetError, OutputError, ProblemError, UsageError
-from benign.exact.likeness import is_one_task
-from benign.exact.problem import Step, real, seed_of, whole
-from benign.folders import require_place
+from benign.errors import OutputError
+from benign.folders import About, require_place
 from benign.linalg import in_float64
-from benign.meta.adaptation import AdaptationStep
-from benign.meta.algorithms import Algorithm, NormalizedMAML, make_algorithm
-from benign.meta.given import is_objective, require_alone, settings_of
-from benign.meta.objective import MetaObjective
+from benign.meta.algorithms import Algorithm
 from benign.meta.ticks import InfeasibleStartError, Stop
-from benign.meta.train import Course, Ended, Sampler
+from benign.meta.train import Course, Ended, Snapshot
 from benign.opening import exists, path_of
-from benign.prove.certify import certify
-from benign.tasks.family import TaskFamily
-from benign.tasks.given import FAMILIES, as_task_family, described, is_family, require_callable, several
-from benign.tasks.numbers import floats_of
-from benign.tasks.stack import TaskStack
 from benign.training.another import lower_minimum
+from benign.training.certifying import certifier_of, gap_settings, least_costs
 from benign.training.checkpoint import digest_of, is_checkpoint, read_checkpoint, write_checkpoint
+from benign.training.given import explained, pieces_of, start_of, tasks_of
+from benign.training.options import Options, Progress
 from benign.training.result import TrainingResult, about_run, numbers
-from benign.training.starts import mean_of_optima, optima, random_start
+from benign.training.starts import a_priori
 
 CHECKPOINT_SECONDS = 1.0
 """A checkpoint is written after the first segment, then at most this often, and at the end."""
 
 TRAINING = 0.8
 """The share of a budget for the meta-steps; the rest looks at the end and certifies it."""
-
-CERTIFIED_WORK = 2e6
-"""Certificates are made while tasks × (states + inputs)³ is below this: some seconds in balls."""
-
-REFERENCE = 64
-"""Tasks drawn from a sampler for the reference family, on which a run is watched and judged."""
-
-MOST_STEPS = 10_000_000
-"""Meta-steps at most: their trace then has 320 MB, and a checkpoint holds it."""
-
-MOST_BATCH = 1_000_000
-"""Tasks in a batch, at most."""
-
-Progress = Callable[[int, float, float, int], None]
 
 
 @in_float64
@@ -128,52 +105,69 @@ def train(
     Source: Algorithm 1 of arXiv 2006.00453; see `benign.meta.algorithms` for the relatives.
     """
     began, clock = time.perf_counter(), clock_of(budget)
-    seed, every = seed_of(seed), whole(every, "every", 1, 2**31 - 1, "it is counted in 32 bits")
-    steps = whole(steps, "steps", 0, MOST_STEPS, "the trace of all of them is kept in memory")
-    batch = None if batch is None else whole(batch, "batch", 1, MOST_BATCH, "they are drawn at once")
-    tolerance, delta = _positive(tolerance, "tolerance", zero=True), _positive(delta, "delta")
-    beta, gap = (
-        None if x is None else _positive(x, name) for x, name in ((beta, "beta"), (gap, "gap"))
-    )
-    lam = None if lam is None else real(lam, "lam")  # whether it goes with the algorithm, that says
-    require_callable(progress, "train", "progress")
-    for name, flag in (("armijo", armijo), ("certified", certified), ("resume", resume)):
-        if not isinstance(flag, (bool, np.bool_)) and not (name == "armijo" and flag is None):
-            raise UsageError(f"train: {name}: expected True or False, got {described(flag)}")
-    tasks, eta, step, shots = _pieces(objective, algorithm, eta, step, shots)
-    sampler, stack, family = _tasks(tasks, seed)
-    if not isinstance(algorithm, (str, Algorithm)):
-        raise UsageError(
-            f"train: algorithm: expected a name or an Algorithm, got {described(algorithm)}"
-        )
-    rule = algorithm
-    if isinstance(rule, str):
-        rule = make_algorithm(rule, eta=eta, shots=shots, step=step, lam=lam, delta=delta, every=every)
-    armijo = beta is None and isinstance(optimizer, str) if armijo is None else armijo
-    if armijo and beta is None and (not rule.has_merit or sampler or batch not in (None, len(stack))):
-        why = (
-            "its directions are no gradient"
-            if not rule.has_merit
-            else "batches differ from step to step"
-        )
-        raise ProblemError(f"beta: {rule.name} needs a step size here ({why}); give beta")
-    W = _start(start, family, rule, seed, clock)
-    size = 1.0 if beta is None else beta
+    asked = Options.checked(
+        lam=lam, delta=delta, every=every, beta=beta, optimizer=optimizer, armijo=armijo, steps=steps,
+        batch=batch, tolerance=tolerance, gap=gap, certified=certified, seed=seed, resume=resume,
+        progress=progress,
+    )  # fmt: skip
+    tasks, eta, step, shots = pieces_of(objective, algorithm, eta, step, shots)
+    sampler, stack, family = tasks_of(tasks, asked.seed)
+    rule = asked.rule(algorithm, eta=eta, step=step, shots=shots)
+    asked.require_step_size(rule, len(stack), sampled=sampler is not None)
+    W = start_of(start, family, rule, asked.seed, clock)
     course = Course(
         stack, rule, W,
-        beta=size, optimizer=optimizer, armijo=armijo, batch=batch, seed=seed, sampler=sampler,
+        beta=asked.size, optimizer=optimizer, armijo=asked.armijo, batch=asked.batch, seed=asked.seed,
+        sampler=sampler,
     )  # fmt: skip
-    settings = {
-        "algorithm": {"name": rule.name, **rule.settings},
-        "optimizer": optimizer if isinstance(optimizer, str) else type(optimizer).__name__,
-        "beta": float(size),
-        "armijo": armijo,
-        "batch": course.batch,
-        "sampled": sampler is not None,
-        "seed": seed,
-    }
-    arrays = [numbers(x) for x in jax.tree.leaves((W, stack.tasks, stack.weights))]
-    digest = digest_of(settings, arrays)
+    settings = asked.record(rule, course.batch, sampled=sampler is not None)
+    digest = digest_of(settings, [numbers(x) for x in jax.tree.leaves((W, stack.tasks, stack.weights))])
+    about = about_run(rule, stack.names, digest)
+    path, before = _place(checkpoint, out, about, digest, resume=asked.resume)
+    certifier = certifier_of(family, rule) if asked.certified or asked.gap is not None else None
+    try:
+        ended = course.run(
+            W,
+            steps=asked.steps,
+            tolerance=asked.tolerance,
+            clock=clock.part(TRAINING),
+            resume=before,
+            save=None if path is None else _saver(path, digest),
+            progress=progress,
+            **gap_settings(asked.gap, family, certifier),
+        )
+    except InfeasibleStartError as error:
+        if family is None:
+            raise
+        raise explained(error, start, family, rule) from error
+    if path is not None:
+        write_checkpoint(path, ended.snapshot, digest)
+    found = TrainingResult.of(
+        ended,
+        rule,
+        settings={**settings, "steps": asked.steps},
+        start=W,
+        tasks=stack,
+        proved=_proved(ended, certifier, clock, certified=asked.certified),
+        optimal_values=least_costs(family, stack, clock),
+        digest=digest,
+        began=began,
+    )
+    if asked.certified and ended.stop is not Stop.INTERRUPTED and not clock.late:
+        bound = a_priori(family, rule, W, start, clock)
+        found = replace(found, a_priori=bound, lower=lower_minimum(family, rule, found, clock))
+    if out is not None:
+        found.save(out)
+    return found
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def _place(
+    checkpoint: Any, out: Any, about: About, digest: str, *, resume: bool
+) -> tuple[Path | None, Snapshot | None]:
+    """Where the run is kept, and what is there of it; refused before any work if it will not do."""
     path = None if checkpoint is None else Path(path_of(checkpoint, "train"))
     before = None
     if path is not None and exists(path):
@@ -182,255 +176,10 @@ def train(
         if not resume and not is_checkpoint(path):
             raise OutputError(f"{path}: a file of that name is there, and no checkpoint; name another")
     if path is not None:
-        require_place(path.parent, about_run(rule, stack.names, digest))
+        require_place(path.parent, about)
     if out is not None:
-        require_place(out, about_run(rule, stack.names, digest))
-    certifier = _certifier(family, rule) if certified or gap is not None else None
-    try:
-        ended = course.run(
-            W,
-            steps=steps,
-            tolerance=float(tolerance),
-            clock=clock.part(TRAINING),
-            resume=before,
-            save=None if path is None else _saver(path, digest),
-            progress=progress,
-            **_gap_settings(gap, family, certifier),
-        )
-    except InfeasibleStartError as error:
-        if family is None:
-            raise
-        raise _explained(error, start, family, rule) from error
-    if path is not None:
-        write_checkpoint(path, ended.snapshot, digest)
-    certificates, remark = (), "no certificate was asked for"
-    if ended.stop is Stop.INTERRUPTED:
-        remark = "the run was interrupted before its end"
-    elif certified and clock.late:
-        remark = "there was no time for a certificate; `certify` makes it"
-    elif certified and certifier is not None:
-        certificates, remark = certifier(ended.W)
-    best = _optima_in_time(family, clock) if family is not None else _known_optima(stack)
-    settings["steps"] = steps
-    found = _result(ended, rule, settings, W, stack, certificates, remark, digest, best, began)
-    if certified and ended.stop is not Stop.INTERRUPTED and not clock.late:
-        found = replace(found, lower=lower_minimum(family, rule, found, clock))
-    if out is not None:
-        found.save(out)
-    return found
-
-
-def _positive(value: Any, name: str, *, zero: bool = False) -> float:
-    """A finite number above zero, or zero where that is taken.
-
-    Raises:
-        ProblemError: it is none.
-    """
-    number = real(value, name)
-    if not (number > 0 or (zero and number == 0)) or number == float("inf"):
-        bound = "zero or more" if zero else "positive"
-        raise ProblemError(f"{name}: must be {bound} and finite, got {number:g}")
-    return number
-
-
-def _result(
-    ended: Ended,
-    rule: Algorithm,
-    settings: dict[str, Any],
-    W: Any,
-    stack: TaskStack,
-    certificates: tuple[dict[str, Any], ...],
-    remark: str,
-    digest: str,
-    best: np.ndarray | None,
-    began: float,
-) -> TrainingResult:
-    return TrainingResult(
-        W=ended.W,
-        value=ended.value,
-        norm=ended.norm,
-        task_values=ended.task_values,
-        optimal_values=best,
-        stop=ended.stop,
-        steps=ended.steps,
-        backtracks=ended.backtracks,
-        skipped=ended.skipped,
-        trace=ended.trace,
-        algorithm=rule,
-        settings=settings,
-        start=W,
-        tasks=stack,
-        certificates=certificates,
-        remark=remark,
-        digest=digest,
-        snapshot=ended.snapshot,
-        seconds=time.perf_counter() - began,
-    )
-
-
-# --- tasks and start -------------------------------------------------------------------------
-
-
-def _pieces(
-    objective: Any, algorithm: str | Algorithm, eta: Any, step: Any, shots: Any
-) -> tuple[Any, Any, Any, Any]:
-    """The tasks, η, the kind of step and its shots: as given, of the objective, or of a file."""
-    used = None
-    if is_objective(objective):
-        require_alone("train", eta, step, shots)
-        objective, used = settings_of(objective, "train")
-        if algorithm == NormalizedMAML.name and used is not None and used.kind != "normalized":
-            raise UsageError(
-                f"train: {algorithm} takes a normalised step and the objective has a gradient step; "
-                "give its family and eta, or another algorithm"
-            )
-    elif is_family(objective):
-        objective, used = settings_of(objective, "train")
-    if isinstance(step, AdaptationStep):
-        step = step.exact()
-    if not (step is None or isinstance(step, (str, Step))):
-        raise UsageError(f"train: step: expected a step or its kind, got {described(step)}")
-    if isinstance(step, Step):
-        return objective, step.eta, step.kind, step.shots
-    if used is not None:
-        eta = used.eta if eta is None else eta
-        step = used.kind if step is None else step
-        shots = used.shots if shots is None else shots
-    return objective, eta, "gradient" if step is None else step, 1 if shots is None else shots
-
-
-def _tasks(tasks: Any, seed: int) -> tuple[Sampler | None, TaskStack, TaskFamily | None]:
-    """The sampler, if it is one; the tasks; and the family, if they are plain LQR tasks."""
-    sampler = None
-    if callable(tasks) and not isinstance(tasks, (TaskFamily, TaskStack, type)):
-        sampler = tasks
-        # A stream of its own, so that the batches do not depend on the size of the reference family.
-        tasks = tasks(np.random.default_rng([seed, 2**31]), REFERENCE)
-    if is_family(tasks):
-        tasks = as_task_family(tasks, "train")
-    elif not isinstance(tasks, TaskStack):
-        if not isinstance(tasks, Iterable):
-            raise UsageError(
-                f"train: expected an objective, a family or tasks, got {described(tasks)}; "
-                f"give {FAMILIES}"
-            )
-        tasks = TaskStack(several(tasks, "tasks", "train"))
-    family = tasks if isinstance(tasks, TaskFamily) else None
-    return sampler, TaskStack.of(tasks), family
-
-
-def _optima_in_time(family: TaskFamily, clock: Clock) -> np.ndarray | None:
-    try:
-        return optima(family, clock)[1]
-    except BudgetError:
-        return None
-
-
-def _start(start: Any, family: TaskFamily | None, rule: Algorithm, seed: int, clock: Clock) -> Any:
-    if not isinstance(start, str):
-        if family is not None:
-            W = floats_of(start, "start")
-            if W.shape == () and family.m == family.n == 1:
-                W = W.reshape(1, 1)
-            if W.shape != (family.m, family.n):
-                raise ProblemError(
-                    f"start: expected a gain of shape ({family.m}, {family.n}), got {W.shape}"
-                )
-            return W
-        return jax.tree.map(lambda x: np.asarray(x, float), start)
-    if start not in ("mean", "random"):
-        raise ProblemError(f"start: expected parameters, mean or random, got {start!r}")
-    if family is None:
-        raise ProblemError(
-            f"start: {start!r} is for families of LQR tasks; give parameters for tasks of another kind"
-        )
-    step = getattr(rule, "step", None)
-    if start == "random":
-        return random_start(family, step, seed, clock)
-    return mean_of_optima(family, clock)
-
-
-def _explained(
-    error: InfeasibleStartError, start: Any, family: TaskFamily, rule: Algorithm
-) -> ProblemError:
-    """Why the run could not begin where it was to, and what would do."""
-    if not isinstance(start, str):
-        return error
-    # If no gain at all is feasible this raises, and says which tasks conflict or which eta would do.
-    random_start(family, getattr(rule, "step", None), 0)
-    what = "the mean of the task optima" if start == "mean" else "what was drawn"
-    return ProblemError(
-        f"start: {what} is infeasible for some task, before or after adaptation; use a random start "
-        "(--start random), or a smaller eta"
-    )
-
-
-def _known_optima(stack: TaskStack) -> np.ndarray | None:
-    best = [task.optimum() for task in stack] if len(stack) <= REFERENCE else [None]
-    if any(found is None for found in best):
-        return None
-    return np.array([float(found.value) for found in best if found is not None])
-
-
-# --- certificates ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Certifier:
-    """What can be proved of a gain, for one family and step."""
-
-    family: TaskFamily
-    step: AdaptationStep
-
-    def __call__(self, W: Any) -> tuple[tuple[dict[str, Any], ...], str]:
-        """The certificates, the smallest gap first, and why there is none."""
-        problem = MetaObjective(self.family, self.step).problem
-        scalar = problem.family.is_scalar
-        gain = float(np.asarray(W).reshape(-1)[0]) if scalar else np.asarray(W)
-        claims: list[str | None] = [None]
-        if problem.step.kind == "gradient" and is_one_task(problem.family):
-            claims.append(QUANTITATIVE)
-        documents, reasons = [], []
-        for claim in claims:
-            try:
-                documents.append(certify(problem, gain, claim))
-            except BenignError as error:
-                # A run that is over is never lost to a proof that does not apply.
-                reasons.append(str(error))
-        documents.sort(key=lambda document: float(document["gap"]))
-        return tuple(documents), "" if documents else "; ".join(reasons)
-
-    def gap(self, W: Any) -> float:
-        """The smallest gap proved."""
-        documents, _ = self(W)
-        return min((float(document["gap"]) for document in documents), default=float("inf"))
-
-
-def _certifier(family: TaskFamily | None, rule: Algorithm) -> Callable[[Any], Any]:
-    """Something that certifies, or that says why there is no certificate."""
-    step = getattr(rule, "step", None)
-    if family is None:
-        return lambda _: ((), "certificates are made for families of LQR tasks, on exact numbers")
-    if step is None:
-        return lambda _: (
-            (),
-            f"{rule.name} adapts to a proximal point, and certificates are about h of a gradient step",
-        )
-    work = len(family) * (family.n + family.m) ** 3
-    if work > CERTIFIED_WORK:
-        return lambda _: ((), "the family is too large to be certified in seconds; call benign.certify")
-    return _Certifier(family, step)
-
-
-def _gap_settings(gap: float | None, family: TaskFamily | None, certifier: Any) -> dict[str, Any]:
-    if gap is None:
-        return {}
-    if not gap > 0:
-        raise ProblemError(f"gap: must be positive, got {gap}")
-    if not isinstance(certifier, _Certifier) or family is None:
-        raise ProblemError(f"gap: it cannot be certified here: {certifier(None)[1]}")
-    floor = float(np.asarray(family.weights) @ optima(family)[1])
-    return {"gap": certifier.gap, "floor": floor, "gap_tolerance": float(gap)}
+        require_place(out, about)
+    return path, before
 
 
 def _saver(path: Path, digest: str) -> Callable[[Any], None]:
@@ -443,3 +192,19 @@ def _saver(path: Path, digest: str) -> Callable[[Any], None]:
             last = time.perf_counter()
 
     return save
+
+
+# --- the end ---------------------------------------------------------------------------------
+
+
+def _proved(
+    ended: Ended, certifier: Callable[[Any], Any] | None, clock: Clock, *, certified: bool
+) -> tuple[tuple[dict[str, Any], ...], str]:
+    """The certificates of where the run ended, or why there is none."""
+    if ended.stop is Stop.INTERRUPTED:
+        return (), "the run was interrupted before its end"
+    if not certified or certifier is None:
+        return (), "no certificate was asked for"
+    if clock.late:
+        return (), "there was no time for a certificate; `certify` makes it"
+    return certifier(ended.W)

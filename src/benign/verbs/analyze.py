@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from benign.certificates.check import check, cost
 from benign.clock import Clock, clock_of, loaded
 from benign.errors import BudgetError, InfeasibleError, ProblemError
-from benign.exact.problem import Problem, real, seed_of, starts_of
+from benign.exact.numbers import real, seed_of, starts_of
+from benign.exact.problem import Problem
 from benign.folders import require_place
 from benign.meta.given import as_problem, is_objective, meta_objective
 from benign.opening import path_of
 from benign.prove.line.enumeration import analyze as enumerate_scalar
 from benign.prove.line.enumeration import asked
 from benign.results.documents import about_landscape
+from benign.results.start import Start
 from benign.searches.coming import LIKELY, require_time
 from benign.tasks.given import described, require_callable
+from benign.verbs.points import met_too, proved_points
+from benign.verbs.start import read_start, start_from
 from benign.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -47,6 +51,9 @@ GUIDING_STARTS = 128
 PROVING = 0.9
 """The share of what is left that a proof in a few parameters may use; the rest checks and tells it."""
 
+STARTING = 0.1
+"""The share of a budget that the bound at a start may be estimated to use; it comes first."""
+
 AT_ONCE = 2.0
 """Seconds that a check of a result may be estimated to take, where there is no budget."""
 
@@ -68,6 +75,7 @@ def analyze(
     budget: Any = None,
     starts: Any = None,
     seed: Any = 0,
+    start: Any = "mean",
     out: str | os.PathLike[str] | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -91,6 +99,8 @@ def analyze(
             certificate count. A proof that runs out of them is complete below a lower level, or
             undecided; without any, one that is only tried gets FOR_A_TRY.
         starts, seed: of a search.
+        start: where a method would start, a gain (m, n), or "mean", the mean of the task optima; what
+            it can lose at most if it never raises h is part of the result.
         out: a directory, made if need be, that the result is saved to.
         checkpoint: a file that keeps a proof in a few parameters, from which it goes on the next time.
             It is removed when a finished proof was saved to `out`.
@@ -115,8 +125,12 @@ def analyze(
         checkpoint = path_of(checkpoint, "analyze")
     require_callable(progress, "analyze", "progress")
     problem = as_problem(objective, "analyze", eta=eta, step=step, shots=shots)
+    begin = read_start(problem, start)
     if out is not None:
         require_place(out, about_landscape(problem))
+    # For one state and one input it takes no time, and the proof refuses what is out of range first.
+    scalar = problem.family.is_scalar
+    bound = None if scalar else start_from(problem, begin, clock.part(STARTING))
     found = _analyzed(
         objective if is_objective(objective) else problem,
         problem,
@@ -128,6 +142,9 @@ def analyze(
         seed=seed,
         checkpoint=checkpoint,
         progress=progress,
+    )
+    found = replace(
+        found, start=_confirmed(bound or start_from(problem, begin, Clock()), problem, clock)
     )
     if out is not None:
         found.save(out)
@@ -167,9 +184,9 @@ def _analyzed(
 
     wanted = asked(epsilon)
     if proof == "off":
-        return _searched(objective, starts, seed, clock, progress)
+        return _certified(_searched(objective, starts, seed, clock, progress), clock)
     if proof == "try" and few_parameters.applies(problem):
-        return _refuted(_searched(objective, starts, seed, clock, progress), wanted, clock)
+        return _proved(_searched(objective, starts, seed, clock, progress), wanted, clock)
     observed = in_vain = None
     if proof == "try":
         # The search costs a compilation, which a short proof would not repay.
@@ -177,6 +194,7 @@ def _analyzed(
             guide = clock.part(FOR_THE_GUIDE)
             require_time(objective, guide, sure=LIKELY)
             observed = _searched(objective, starts or GUIDING_STARTS, seed, guide, progress)
+            observed = _certified(observed, guide)
         except InfeasibleError as error:
             if error.certificate is not None:
                 raise
@@ -199,29 +217,44 @@ def _analyzed(
     except BudgetError as error:
         if observed is None:
             raise
-        return observed.without_proof(str(error))
+        return _proved(observed.without_proof(str(error)), wanted, clock)
     if in_vain is not None and not found.minimizers and not found.interrupted:
         raise in_vain
-    return confirmed(found, clock)
+    return confirmed(met_too(found, clock), clock)
 
 
 def confirmed(found: Proved, clock: Clock) -> Proved:
-    """The result, its certificate proved again by the checker where that is estimated to be short.
+    """The result, its certificates proved again by the checker where that is estimated to be short.
 
     So it is up to AT_ONCE, or where a budget leaves more. A certificate that is refused is taken back,
     and with it all that it was to prove.
     """
-    document = found.certificate
+    own = (found.certificate, getattr(found, "listed", None))
+    documents = [document for document in own if document is not None]
     seconds = max(clock.left, 0.0) if clock.limited else AT_ONCE
     if getattr(found, "interrupted", False):
         seconds = 0.0  # who interrupts does not want to wait
-    if document is None or cost(document, found.problem).seconds > seconds:
+    dear = sum(cost(document, found.problem).seconds for document in documents)
+    if not documents or dear > seconds:
         return found
+    for document in documents:
+        verdict = check(document)
+        if not verdict:
+            reason = f"the checker does not confirm the proof ({verdict.reason}); please report this"
+            return found.withdrawn(Verdict(Status.UNDECIDED, found.verdict.statement, reason))
+    return replace(found, checked=True)
+
+
+def _confirmed(start: Start, problem: Problem, clock: Clock) -> Start:
+    """The bound at a start, proved again by the checker, or taken back."""
+    document = start.certificate
+    if document is None or cost(document, problem).seconds > min(AT_ONCE, max(clock.left, 0.0)):
+        return start
     verdict = check(document)
     if verdict:
-        return replace(found, checked=True)
-    reason = f"the checker does not confirm the proof ({verdict.reason}); please report this"
-    return found.withdrawn(Verdict(Status.UNDECIDED, found.verdict.statement, reason))
+        return start
+    remark = f"the checker does not confirm the proof ({verdict.reason}); please report this"
+    return Start(start.W, start.where, remark=remark)
 
 
 def _searched(
@@ -233,24 +266,25 @@ def _searched(
 ) -> ObservedLandscape:
     require_time(objective, clock)
     loaded(clock, "benign.searches.search")
-    from benign.searches.search import certified, search
+    from benign.searches.search import search
 
     def report(done: int, most: int) -> None:
         if progress is not None:
             progress("search", done, most)
 
     h = meta_objective(objective)
-    found = search(h, starts=starts, seed=seed, budget=clock.part(SEARCHING), progress=report)
+    return search(h, starts=starts, seed=seed, budget=clock.part(SEARCHING), progress=report)
+
+
+def _certified(found: ObservedLandscape, clock: Clock) -> ObservedLandscape:
+    from benign.searches.search import certified
+
     return certified(found, clock)
 
 
-def _refuted(found: ObservedLandscape, asked: Fraction, clock: Clock) -> ObservedLandscape:
-    """What a search met, with a proof that not every local minimum is global if there is one."""
-    from benign.prove.apart import refutation
-
-    minima = [(point.W, point.height) for point in found.minimizers]
-    document = refutation(found.problem, minima, asked, clock)
-    return found if document is None else confirmed(found.refuted(document), clock)
+def _proved(found: ObservedLandscape, asked: Fraction, clock: Clock) -> ObservedLandscape:
+    """What a search met, its points proved one by one, its minima with certified gaps."""
+    return confirmed(_certified(proved_points(found, asked, clock), clock), clock)
 
 
 def _proving(progress: Progress | None) -> Callable[[int, int, int], None] | None:

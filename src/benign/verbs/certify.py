@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from benign.exact.problem import problem_to_json
+from benign.exact.documents import problem_to_json
 from benign.files import to_text
 from benign.folders import About, digest_of, require_place, save_all
 from benign.meta.given import as_problem
@@ -29,10 +29,10 @@ def certify(
         objective: a `MetaObjective`, an exact `Problem`, or a family of any form with its step.
         W: for one state and one input the gain, or a number near the stationary point that is meant;
             otherwise the gain, (m, n), as an array or a list of rows, or flat, (n·m,) row by row.
-        claim: one of `benign.prove.certify.CLAIMS`; in more than one dimension the regret bound and the
-            quantitative form are the only ones. None tries them, strongest first, but not the
-            quantitative form nor theorem S. The regret bound comes last and applies to any gain of the
-            domain.
+        claim: one of `benign.prove.certify.CLAIMS`, in letters of either case. None tries them,
+            strongest first, but neither the quantitative form nor theorem S. The regret bound comes
+            last and applies to any gain of the domain. Of several entries the gain may lie next to the
+            stationary point that is meant; a claim about it then holds a box around that point.
         eta, step, shots: the step of a family, as in `MetaObjective`.
         out: a directory, made if need be, that gets certificate.json.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from benign.clock import clock_of
 from benign.exact.neighbourhood import require_line, scales_of
-from benign.exact.problem import seed_of
+from benign.exact.numbers import seed_of
 from benign.folders import require_place
 from benign.meta.given import as_problem
 from benign.results.documents import about_radius
@@ -42,12 +42,12 @@ def radius(
         out: a directory, made if need be, that the result is saved to.
 
     Returns:
-        A `Radius`: δ that is proved, with a certificate that `benign.check` proves again, and a family a
-        little further away that is proved not to be ε-global, with its certificate.
+        A `Radius`: δ that is proved, with a certificate that `benign.check` proves again, and a family
+        further away that is proved not to be ε-global, with its certificate.
 
     Raises:
         UsageError: neither a family nor an objective.
-        ProblemError: a problem that this is not for, one that is not ε-global itself, or nothing varies.
+        ProblemError: a problem that this is not for, or that is not ε-global itself; nothing varies.
         BudgetError: the time was over before anything was known.
 
     Source: Proposition 3 of arXiv 2006.00453 says that there is such a δ; docs/theory.md says when.

@@ -9,7 +9,7 @@ from typing import Any
 
 from benign.errors import BenignError, FileFormatError
 from benign.opening import exists, is_directory, path_of
-from benign.results.documents import read_document, read_landscape
+from benign.results.documents import landscape_at, read_documents
 
 NAMES = (
     "landscape.json",
@@ -20,12 +20,20 @@ NAMES = (
 )
 """What is looked for in a directory, in turn."""
 
+PLAIN = {
+    "results": "the manifest of a directory of results; give the directory",
+    "claims": "what `benign reproduce` found of the paper's claims: plain JSON, no result of a verb",
+    "adaptation": "what `benign adapt --json` printed: plain JSON; `benign.adapt` gives an object",
+}
+"""Documents that are for people and other programs."""
+
 
 def read(path: str | os.PathLike[str]) -> Any:
     """The result in a file that `save` wrote, nothing computed again.
 
     A landscape comes back equal to the one that was saved, its certificates from the files beside it;
-    a training run as what `adapt` needs of it; a certificate as the document that `check` takes.
+    a training run as what `adapt` needs of it; a certificate as the document that `check` takes; what
+    `benign analyze --json` printed for several step sizes as a list.
 
     Args:
         path: landscape.json, training.json, recommendation.json, bifurcation.json, radius.json, a
@@ -41,7 +49,18 @@ def read(path: str | os.PathLike[str]) -> Any:
         if not found:
             raise FileFormatError(f"{place}: there is no {' and no '.join(NAMES)} in this directory")
         place = found[0]
-    document = read_document(place)
+    if place.suffix == ".npz":
+        raise FileFormatError(
+            f"{place}: the state of a run, or of what is not finished; the verb that wrote it goes on "
+            "from it (checkpoint=...), and its result is in the JSON file beside it"
+        )
+    documents = read_documents(place)
+    if len(documents) > 1:
+        return [landscape_at(place, document) for document in documents]
+    return _result(place, documents[0])
+
+
+def _result(place: Path, document: dict[str, Any]) -> Any:
     kind = document.get("benign")
     if kind == "training":
         from benign.training.result import read_training
@@ -51,7 +70,9 @@ def read(path: str | os.PathLike[str]) -> Any:
         return document
     if kind in ("recommendation", "bifurcation", "radius"):
         return _sweep(place, document)
-    return read_landscape(place)
+    if kind in PLAIN:
+        raise FileFormatError(f"{place}: {PLAIN[kind]}")
+    return landscape_at(place, document)
 
 
 def _sweep(place: Path, document: dict[str, Any]) -> Any:

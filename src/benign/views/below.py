@@ -8,6 +8,7 @@ import numpy as np
 
 from benign.text import clean
 from benign.views.numbers import above, near, outward, span, step_size
+from benign.views.words import a_priori
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -38,9 +39,10 @@ def below_report(landscape: LandscapeBelow, title: str = "") -> Group:
     for number, point in enumerate(minima[:MOST_ROWS], start=1):
         rise = near(above(point.value, minima[0].value), 3) if number > 1 else "–"
         table.add_row(str(number), near(point.value), rise, point.rows(6))
-    for point in landscape.unproved[: max(0, MOST_ROWS - len(minima))]:
+    for point in landscape.beside[: max(0, MOST_ROWS - len(minima))]:
         rows = "; ".join(" ".join(f"{x:.6g}" for x in row) for row in point.W)
-        table.add_row("met", f"{point.height:.9g}", "–", rows)
+        word = "beside" if point.is_proved else "met"
+        table.add_row(word, f"{point.height:.9g}", "–", rows)
     status = landscape.verdict.status.value
     shots = f"{step.shots} shot{'s' if step.shots > 1 else ''}"
     parts: list[Any] = [
@@ -69,6 +71,12 @@ def coverage(landscape: LandscapeBelow) -> list[str]:
             f"Complete below h = {outward(landscape.level, 6, down=True)}: a descent that starts lower "
             "and never rises can end at no other gain."
         )
+    if proved := [point for point in landscape.beside if point.is_proved]:
+        count = f"{len(proved)} minim{'um' if len(proved) == 1 else 'a'}"
+        lines.append(
+            f"Beside the list {count} that the search met {'is' if len(proved) == 1 else 'are'} proved "
+            f"one by one, the least with h = {near(proved[0].value)}."
+        )
     if unproved := landscape.unproved:
         count = f"{len(unproved)} minim{'um' if len(unproved) == 1 else 'a'}"
         lines.append(
@@ -90,6 +98,8 @@ def coverage(landscape: LandscapeBelow) -> list[str]:
         lines.append(
             f"epsilon in {span(landscape.epsilon.lo, landscape.epsilon.hi)}   {landscape.boxes} boxes"
         )
+    if landscape.start is not None:
+        lines.append(a_priori(landscape.start))
     return lines
 
 
@@ -101,7 +111,7 @@ def below_scene(landscape: LandscapeBelow) -> Scene:
     observed = landscape.observed
     objective = observed.objective if observed is not None else meta_objective(landscape.problem)
     listed = [(p.W, p.value.mid) for p in landscape.minimizers]
-    met = [(p.W, p.height) for p in landscape.unproved]
+    met = [(p.W, p.height) for p in landscape.beside]
     minima = sorted(listed + met, key=lambda point: point[1])
     ranked = landscape.level > 0 or met
     marks = tuple(
@@ -125,4 +135,17 @@ def below_scene(landscape: LandscapeBelow) -> Scene:
         headline,
         setting_of(objective),
         landscape.level if 0 < landscape.level < np.inf else None,
+        _caption(landscape),
     )
+
+
+def _caption(landscape: LandscapeBelow) -> str:
+    """What of the picture is proved."""
+    met = " Minima that only the search met, saddles" if landscape.unproved else " Saddles"
+    rest = f"{met} and lines are observed."
+    if landscape.level == np.inf:
+        return f"Proved: the minima, and that there is no other.{rest}"
+    if landscape.level > 0:
+        level = outward(landscape.level, 4, down=True)
+        return f"Proved: the minima, and that there is no other with h ≤ {level}.{rest}"
+    return f"Proved: the minima that are listed, and not that there are no others.{rest}"

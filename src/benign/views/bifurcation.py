@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from benign.sweeps.bifurcation import Bifurcation, BranchPoint
+    from benign.sweeps.bifurcation import Bifurcation
+    from benign.sweeps.branches import BranchPoint
 
 NAMED_TASKS = 8
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benign.text import for_picture
 from benign.views.grids import Floats, Plane, radius, side, values
 from benign.views.numbers import short
 from benign.views.plots import AMBER, INFEASIBLE, INK, ORANGE, PURPLE, style
-from benign.views.scenes import Mark, Role, Scene
+from benign.views.scenes import Mark, Role, Scene, tasks_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +73,7 @@ def draw_plane(scene: Scene) -> Figure:
 
         width, height, key = 11.5, 6.4, 3.6
         figure = Picture(figsize=(width, height), dpi=150)
-        left, bottom, top = 0.95 / width, 0.72 / height, 1 - 0.98 / height
+        left, bottom, top = 0.95 / width, 0.95 / height, 1 - 0.98 / height
         right = 1 - (key + 0.95) / width
         axes = figure.add_axes((left, bottom, right - left, top - bottom))
         bar = figure.add_axes((right + 0.12 / width, bottom, 0.16 / width, top - bottom))
@@ -83,6 +84,7 @@ def draw_plane(scene: Scene) -> Figure:
         _optima(axes, [plane.place(W) for W in scene.optima])
         name_axes(axes, scene)
         titles(figure, scene, 0.25 / width)
+        caption(figure, scene, 0.25 / width)
         key_beside(figure, [axes], 1 - (key - 0.12) / width, top)
         return figure
 
@@ -334,6 +336,13 @@ def titles(figure: Figure, scene: Scene, left: float) -> None:
     figure.text(left, 1 - 0.2 / height, scene.headline, fontsize=14.5, fontweight="bold", color=INK,
                 va="top")  # fmt: skip
     figure.text(left, 1 - 0.52 / height, scene.subtitle, fontsize=10.5, color="#444444", va="top")
+
+
+def caption(figure: Figure, scene: Scene, left: float) -> None:
+    """At the foot, what of the picture is proved, and whose it is."""
+    words = f"{scene.caption}  {tasks_of(scene.objective)}".strip()
+    figure.text(left, 0.13 / figure.get_figheight(), for_picture(words, 200), fontsize=9,
+                color="#444444", va="bottom")  # fmt: skip
 
 
 def key_beside(figure: Figure, panels: list[Axes], x: float, y: float) -> None:

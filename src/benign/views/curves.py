@@ -1,7 +1,8 @@
 """h and each task's own objective in plain float64, on a grid, for drawing and nothing else.
 
-    h(W) = Σ ω_τ h_τ(W),   h_τ(W) = f_τ(F_τ(W)),   C(W) = s(q + rW²)/(1 − γ(a − bW)²).
+    h(W) = Σ ω_τ h_τ(W),   h_τ(W) = f_τ(F_τ(W)),   C(W) = s(q + rV²)/(1 − γ(a − bW)²).
 
+V = W, or W − n/r where the stage cost has a cross term n, and q then is q − n²/r (`Plant.completed`).
 Nothing here is proved: what is proved stands in the `LineLandscape`, and a picture marks it on top of
 these lines.
 """
@@ -32,10 +33,12 @@ class PlainCosts:
 
     def __init__(self, plants: Sequence[Plant]) -> None:
         columns = [
-            (p.A[0][0], p.B[0][0], p.Q[0][0], p.R[0][0], p.moment[0][0], p.discount) for p in plants
-        ]
-        table = np.array([[float(x) for x in row] for row in columns]).reshape(-1, 6)
-        self.a, self.b, self.q, self.r, self.s, self.discount = table.T[:, :, None]
+            (p.A[0][0], p.B[0][0], p.completed.Q[0][0], p.R[0][0], p.moment[0][0], p.discount,
+             p.shift[0][0] if p.shift else 0)
+            for p in plants
+        ]  # fmt: skip
+        table = np.array([[float(x) for x in row] for row in columns]).reshape(-1, 7)
+        self.a, self.b, self.q, self.r, self.s, self.discount, self.shift = table.T[:, :, None]
 
     def _margin(self, W: Floats) -> tuple[Floats, Floats]:
         c = self.a - self.b * W
@@ -45,13 +48,15 @@ class PlainCosts:
     def value(self, W: Floats) -> Floats:
         """C(W)."""
         _, margin = self._margin(W)
-        return self.s * (self.q + self.r * W * W) / margin
+        V = W - self.shift
+        return self.s * (self.q + self.r * V * V) / margin
 
     def slope(self, W: Floats) -> Floats:
-        """C'(W) = 2s[rW − γbc(q + rW²)/(1 − γc²)]/(1 − γc²), c = a − bW."""
+        """C'(W) = 2s[rV − γbc(q + rV²)/(1 − γc²)]/(1 − γc²), c = a − bW."""
         c, margin = self._margin(W)
-        pull = self.discount * self.b * c * (self.q + self.r * W * W) / margin
-        return 2.0 * self.s * (self.r * W - pull) / margin
+        V = W - self.shift
+        pull = self.discount * self.b * c * (self.q + self.r * V * V) / margin
+        return 2.0 * self.s * (self.r * V - pull) / margin
 
 
 class PlainObjective:

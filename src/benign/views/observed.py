@@ -5,8 +5,10 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
+from benign.results.landscape import Kind
 from benign.text import clean
 from benign.views.numbers import outward, step_size
+from benign.views.words import a_priori
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -28,8 +30,8 @@ def observed_report(landscape: ObservedLandscape, title: str = "") -> Group:
     family = landscape.objective.problem.family
     minima = landscape.minimizers
     table = Table(title=f"Local minima met: {len(minima)}", title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("", "h", "above best", "hits", "gap to min h", "W, row by row"):
-        side = "left" if name.startswith("W") else "right"
+    for name in ("", "h", "above best", "hits", "gap to min h", "proved", "W, row by row"):
+        side = "left" if name[:1] in ("W", "p") else "right"
         table.add_column(name, justify=side, no_wrap=True)
     for number, point in enumerate(minima[:MOST_ROWS], start=1):
         gap = "–" if point.gap == inf else f"≤ {outward(point.gap, 3, down=False)}"
@@ -40,7 +42,10 @@ def observed_report(landscape: ObservedLandscape, title: str = "") -> Group:
             f"{point.height - minima[0].height:.3g}",
             str(point.hits),
             gap,
-            rows if len(rows) <= 24 else rows[:22] + " …",
+            f"± {outward(float(point.radius.max()), 1, down=False)}"
+            if point.radius is not None
+            else "–",
+            rows if len(rows) <= 20 else rows[:18] + " …",
         )
     parts = [
         Text(clean(title), style="bold") if title else Text(""),
@@ -57,11 +62,37 @@ def observed_report(landscape: ObservedLandscape, title: str = "") -> Group:
     ]
     if len(minima) > MOST_ROWS:
         parts.append(Text(f"… and {len(minima) - MOST_ROWS} more"))
-    parts.append(
-        Text(
-            "A search can miss minima: this list is an observation. The gaps are proved (regret bounds "
-            "in ball arithmetic) and hold whatever was missed."
-            + (" So are two of the minima, and that they differ." if landscape.certificate else "")
-        )
-    )
+    parts += [Text(line) for line in _reading(landscape)]
     return Group(*parts)
+
+
+def _counted(count: int, kind: str) -> str:
+    plural = {"saddle": "saddles", "maximum": "maxima"}[kind]
+    return f"{count} {kind if count == 1 else plural}"
+
+
+def _reading(landscape: ObservedLandscape) -> list[str]:
+    """What of it is proved and what is not, in sentences."""
+    minima = landscape.minimizers
+    proved = sum(point.is_proved for point in minima)
+    lines = ["A search can miss minima: that there are no others is an observation."]
+    if proved == len(minima) and minima:
+        lines[0] += (
+            " That those listed are strict local minima, within the radius given, is proved."
+            if proved > 1
+            else " That the one listed is a strict local minimum, within the radius given, is proved."
+        )
+    elif proved:
+        lines[0] += f" {proved} of these {len(minima)} are proved, within the radius given."
+    lines[0] += " The gaps are proved (regret bounds in ball arithmetic) and hold whatever was missed."
+    others = [p.kind.value for p in landscape.met if p.is_proved and p.kind is not Kind.MINIMUM]
+    if others:
+        counts = ((others.count(kind), kind) for kind in (Kind.SADDLE.value, "maximum"))
+        named = [_counted(count, kind) for count, kind in counts if count]
+        lines.append(f"Proved as well: {' and '.join(named)} that it met.")
+    for number, point in enumerate(minima[:MOST_ROWS], start=1):
+        if point.doubt:
+            lines.append(f"{number} is not proved: {point.doubt}.")
+    if landscape.start is not None:
+        lines.append(a_priori(landscape.start))
+    return lines

@@ -32,6 +32,7 @@ from benign.views.numbers import (
     step_size,
     width,
 )
+from benign.views.words import a_priori
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -68,6 +69,8 @@ def report(landscape: LineLandscape, title: str = "") -> Group:
     parts += [_tasks(landscape), space, _minima(landscape), space]
     if landscape.undecided:
         parts += [_undecided(landscape), space]
+    if landscape.start is not None:
+        parts.append(Text(a_priori(landscape.start)))
     return Group(*parts, Text(advice(landscape)), space)
 
 

@@ -41,6 +41,11 @@ def save_landscape(
     contents: dict[str, str | bytes] = {"landscape.json": to_text(landscape_document(landscape))}
     if landscape.certificate is not None:
         contents["certificate.json"] = to_text(landscape.certificate)
+    listed = getattr(landscape, "listed", None)
+    if listed is not None:
+        contents["certificate-points.json"] = to_text(listed)
+    if landscape.start is not None and landscape.start.certificate is not None:
+        contents["certificate-start.json"] = to_text(landscape.start.certificate)
     for number, point in enumerate(landscape.minimizers, start=1):
         if point.certificate is not None and point.certificate is not landscape.certificate:
             contents[f"certificate-{number}.json"] = to_text(point.certificate)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from benign.text import clean
 from benign.views.numbers import outward, step_size
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Scene:
         optima: (k, m, n) each task's own optimum, those that exist.
         headline: the verdict in a line.  subtitle: step, tasks and more in a line.
         level: where a proof is complete below a value of h, that value.
+        caption: what of it is proved.
     """
 
     objective: MetaObjective
@@ -62,6 +64,7 @@ class Scene:
     headline: str
     subtitle: str
     level: float | None = None
+    caption: str = ""
 
 
 def observed_scene(landscape: ObservedLandscape) -> Scene:
@@ -98,6 +101,11 @@ def observed_scene(landscape: ObservedLandscape) -> Scene:
         task_optima(objective),
         headline,
         f"{setting_of(objective)}   ·   {landscape.starts} starts",
+        caption=(
+            "Proved: that two of the minima differ in value. All else was met by a search."
+            if landscape.certificate is not None
+            else "Nothing in this picture is proved: a search met it."
+        ),
     )
 
 
@@ -112,6 +120,13 @@ def task_optima(objective: MetaObjective) -> Floats:
 
     gains, costs = optima(objective.family.tasks)
     return gains[np.isfinite(costs)]
+
+
+def tasks_of(objective: MetaObjective, most: int = 6) -> str:
+    """The tasks by their names, the first ones."""
+    names = [clean(name, 24) for name in objective.family.names[:most]]
+    more = len(objective.family) - len(names)
+    return f"Tasks: {', '.join(names)}{f' and {more} more' if more else ''}."
 
 
 def setting_of(objective: MetaObjective) -> str:

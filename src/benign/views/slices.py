@@ -1,7 +1,8 @@
 """A landscape of more than two parameters in two cuts: along segments, and on one plane.
 
-On the left h along the straight lines between pairs of the best minima: a rise between two of them is
-an upper bound of the pass, and no more, since a curved way may be lower. On the right h on the plane
+On the left h along the straight lines between pairs of the best minima, and along the lowest way that
+`searches.passes` finds from the first to the second: its rise is an upper bound of the pass, as that of
+the straight line is a higher one. On the right h on the plane
 through the three best minima (or two, or one, and the directions in which h is flattest there).
 """
 
@@ -11,7 +12,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benign.views.contours import Window, colour_bar, contour_panel, key_beside, mark_points, titles
+from benign.searches.descent import Field
+from benign.searches.passes import Passage, passage
+from benign.views.contours import (
+    Window,
+    caption,
+    colour_bar,
+    contour_panel,
+    key_beside,
+    mark_points,
+    titles,
+)
 from benign.views.grids import Floats, Plane, values
 from benign.views.plots import BLUE, DASHES, GREEN, INK, ORANGE, PURPLE, SKY, style
 from benign.views.scenes import Scene
@@ -47,13 +58,13 @@ def draw_slices(scene: Scene) -> Figure:
     if not scene.minima:
         raise ValueError("a slice needs a minimum to go through")
     # The Hessian is asked for only where there are too few minima to span a plane.
-    directions = _directions(scene) if len(scene.minima) < 3 else []
+    directions = flattest_and_steepest(scene) if len(scene.minima) < 3 else []
     with style():
         from benign.views.figure import Picture
 
         width, height, key = 15.4, 6.2, 3.75
         figure = Picture(figsize=(width, height), dpi=150)
-        left, bottom, top = 1.15 / width, 0.72 / height, 1 - 1.25 / height
+        left, bottom, top = 1.15 / width, 0.95 / height, 1 - 1.25 / height
         right = 1 - (key + 0.95) / width
         middle = left + 0.46 * (right - left)
         lines = figure.add_axes((left, bottom, middle - left, top - bottom))
@@ -73,6 +84,7 @@ def draw_slices(scene: Scene) -> Figure:
         axes.set_title(words, fontsize=11, color=INK, loc="left")
         key_beside(figure, [lines, axes], 1 - (key - 0.12) / width, top)
         titles(figure, scene, 0.25 / width)
+        caption(figure, scene, 0.25 / width)
         return figure
 
 
@@ -118,6 +130,7 @@ def draw_segments(axes: Axes, scene: Scene, directions: list[Floats]) -> None:
     lines = _lines(scene, directions)
     t = np.linspace(-BEYOND, 1 + BEYOND, ALONG)
     curves = [values(scene.objective, a + t[:, None, None] * (b - a)) for a, b, _ in lines]
+    way = lowest_way(scene)
     known = [p.value for p in scene.minima[:5]]
     low = min(known)
     between = np.concatenate([c[(t >= 0) & (t <= 1)] for c in curves])
@@ -134,16 +147,36 @@ def draw_segments(axes: Axes, scene: Scene, directions: list[Floats]) -> None:
     for i, (curve, (_, _, label)) in enumerate(zip(curves, lines, strict=True)):
         axes.plot(t, curve, color=COLOURS[i], lw=1.9, ls="-" if i == 0 else (0, DASHES[i % 3]),
                   label=label, zorder=5)  # fmt: skip
+    if way is not None:
+        crest = f"{way.crest:.{_digits(way.crest, max(known[:2]))}g}"
+        axes.plot(np.linspace(0, 1, len(way.heights)), way.heights, color=INK, lw=2.4, zorder=6,
+                  label=f"lowest way found from 1 to 2,\nover h = {crest}")  # fmt: skip
     if len(scene.minima) > 1:
         for place in (0, 1):
             axes.axvline(place, color=INK, lw=0.7, ls=(0, (1, 2)), zorder=1)
         axes.set_xticks([0, 0.5, 1], ["first minimum", "half way", "second minimum"])
-        axes.set_title("h on the straight lines between minima", fontsize=11, color=INK, loc="left")
+        axes.set_title("h on ways between minima", fontsize=11, color=INK, loc="left")
     else:
         axes.set_xticks([0.5], ["the minimum"])
         axes.set_title("h on straight lines through the minimum", fontsize=11, color=INK, loc="left")
     axes.set_xlim(t[0], t[-1])
     axes.set_ylabel("cost after adaptation, h")
+
+
+def _digits(crest: float, minimum: float) -> int:
+    """As many as tell a crest from the minima beside it."""
+    return next((d for d in range(5, 12) if float(f"{crest:.{d}g}") > minimum), 12)
+
+
+def lowest_way(scene: Scene) -> Passage | None:
+    """The lowest way found from the best minimum to the next; None with one minimum, or without one."""
+    if len(scene.minima) < 2:
+        return None
+    first, second = (p.W.ravel() for p in scene.minima[:2])
+    over = [p.W.ravel() for p in (*scene.minima[2:6], *scene.others[:6])]
+    over += [W.ravel() for W in scene.optima[:6]]
+    length = float(max(np.abs(first).max(), np.abs(second).max(), 1e-300))
+    return passage(Field(scene.objective, length=length), first, second, over)
 
 
 def _lines(scene: Scene, directions: list[Floats]) -> list[tuple[Floats, Floats, str]]:
@@ -233,7 +266,7 @@ def _fitted(
     return ((x0, x1), (y0, y1)), top
 
 
-def _directions(scene: Scene) -> list[Floats]:
+def flattest_and_steepest(scene: Scene) -> list[Floats]:
     """The flattest and the steepest direction at the lowest minimum, as long as h is wide there."""
     W, objective = scene.minima[0].W, scene.objective
     p = W.size

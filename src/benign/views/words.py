@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from benign.results.line import LineLandscape, StationaryPoint
+from benign.results.start import Start
 from benign.verdict import Status
 from benign.views.numbers import bounds, percent, step_size
 
@@ -13,6 +14,11 @@ _WORDS = {
     Status.REFUTED: "Refuted",
     Status.UNDECIDED: "Undecided",
 }
+
+
+def a_priori(start: Start) -> str:
+    """What is known of a method before it has run, in a sentence."""
+    return f"A priori, {start}."
 
 
 def headline(landscape: LineLandscape) -> str:

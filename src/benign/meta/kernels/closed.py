@@ -125,13 +125,18 @@ class Lyapunov:
 
 
 class Task(NamedTuple):
-    """An undiscounted LQR problem; see `Regulator`."""
+    """An undiscounted LQR problem; see `Regulator`, of T too."""
 
     A: Scalars
     B: Scalars
     Q: Scalars
     R: Scalars
     S0: Scalars
+    T: Scalars | None = None
+
+    def paid(self, W: Scalars) -> Scalars:
+        """W − T."""
+        return W if self.T is None else combine(jnp.subtract, W, self.T)
 
 
 class Loop(NamedTuple):
@@ -160,11 +165,12 @@ class Loop(NamedTuple):
 
 def at(task: Task, W: Scalars) -> Loop:
     """The closed loop under the gain W."""
-    A, B, Q, R, S0 = task
+    A, B, Q, R, S0, _ = task
     L = combine(jnp.subtract, A, product(B, W))
     equation = Lyapunov(L)
-    RW = product(R, W)
-    P = equation.solve(combine(jnp.add, Q, product(transpose(W), RW)), adjoint=True)
+    paid = task.paid(W)
+    RW = product(R, paid)
+    P = equation.solve(combine(jnp.add, Q, product(transpose(paid), RW)), adjoint=True)
     BP = product(transpose(B), P)
     M = combine(jnp.add, R, product(BP, B))
     return Loop(equation, B, equation.solve(S0), M, combine(jnp.subtract, RW, product(BP, L)))
@@ -172,9 +178,10 @@ def at(task: Task, W: Scalars) -> Loop:
 
 def cost(task: Task, W: Scalars) -> Array:
     """C(W) = tr(Σ (Q + W'RW)), +∞ where W does not stabilise: one equation instead of two."""
-    A, B, Q, R, S0 = task
+    A, B, Q, R, S0, _ = task
     equation = Lyapunov(combine(jnp.subtract, A, product(B, W)))
-    stage_cost = combine(jnp.add, Q, product(transpose(W), R, W))
+    paid = task.paid(W)
+    stage_cost = combine(jnp.add, Q, product(transpose(paid), R, paid))
     return jnp.where(equation.stable, inner(equation.solve(S0), stage_cost), jnp.inf)
 
 

@@ -52,11 +52,13 @@ class Arithmetic:
         return self.layout.apart(self.always, function, *given)
 
     def _set_up(self, task: Regulator, W: Array) -> tuple[Array, Array]:
-        """L and Q + W'RW."""
+        """L and Q + W'RW, W − T in the place of W where it is paid for."""
         product, transpose = self.layout.product, self.layout.transpose
 
         def both(W: Array) -> tuple[Array, Array]:
-            return task.A - product(task.B, W), task.Q + product(transpose(W), product(task.R, W))
+            paid = task.paid(W)
+            price = product(transpose(paid), product(task.R, paid))
+            return task.A - product(task.B, W), task.Q + price
 
         L, cost = self._apart(both, W)
         return L, cost
@@ -74,7 +76,7 @@ class Arithmetic:
         (BP,) = self._apart(lambda P: (product(transpose(task.B), P),), P)
 
         def rest(W: Array, L: Array, BP: Array) -> tuple[Array, Array]:
-            return task.R + product(BP, task.B), product(task.R, W) - product(BP, L)
+            return task.R + product(BP, task.B), product(task.R, task.paid(W)) - product(BP, L)
 
         M, G = self._apart(rest, jnp.where(mask, W, 0.0), L, BP)
         return Loop(stable, steps, L, P, Sigma, M, G)

@@ -157,7 +157,8 @@ def _one(
     """The results of one task, or of a tile of them along the axis before `first`."""
 
     def task(r: Regulator) -> Task:
-        return Task(*(scalars(X, first) for X in (r.A, r.B, r.Q, r.R, r.S0)))
+        A, B, Q, R, S0 = (scalars(X, first) for X in (r.A, r.B, r.Q, r.R, r.S0))
+        return Task(A, B, Q, R, S0, None if r.T is None else scalars(r.T, first))
 
     F = task(f)
     G = F if g is None else task(g)

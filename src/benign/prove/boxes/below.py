@@ -332,6 +332,8 @@ def _look_for_minimisers(pavement: Pavement, seeds: Sequence[Floats]) -> None:
 
 def optimal_gain(plant: Plant) -> Floats:
     """A gain near the optimum, (m, n), in floating point; zeros if none was found."""
+    T = 0.0 if plant.shift is None else np.array([[float(x) for x in row] for row in plant.shift])
+    plant = plant.completed
     A, B, Q, R = (
         np.array([[float(x) for x in row] for row in X]) for X in (plant.A, plant.B, plant.Q, plant.R)
     )
@@ -341,7 +343,7 @@ def optimal_gain(plant: Plant) -> Floats:
     for more in (0.0, 1e-6):  # a price on every state, where Q sees too little of them
         try:
             P = scipy.linalg.solve_discrete_are(A, B, Q + more * size * np.eye(len(A)), R)
-            return np.linalg.solve(R + B.T @ P @ B, B.T @ P @ A)
+            return np.linalg.solve(R + B.T @ P @ B, B.T @ P @ A) + T
         except (np.linalg.LinAlgError, ValueError):
             continue
     return np.zeros((plant.m, plant.n))

@@ -21,7 +21,8 @@ import numpy as np
 
 from benign.archives import Arrays, Malformed, digest_of, field, read_archive, to_bytes
 from benign.errors import FileFormatError, OutputError
-from benign.exact.problem import Problem, problem_to_json
+from benign.exact.documents import problem_to_json
+from benign.exact.problem import Problem
 from benign.files import make_directory, write_atomically
 from benign.floats.fractions_of_gain import Frame
 from benign.floats.taylor import Floats

@@ -1,7 +1,7 @@
 """For all families of a neighbourhood: no local minimum exceeds another by more than ε.
 
-A stretch of a cover (`benign.prove.line.nearby`) that may hold minima is compared with every other one, by
-the rules of `benign.certificates.radius`.
+A stretch of a cover (`benign.prove.line.nearby`) that may hold minima is compared with every other
+one, by the rules of `benign.certificates.radius`.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _gains(
 
 def _lowest(families: Families, lo: float, hi: float, W: Floats, value: Floats) -> float:
     """The lowest minimiser of the middle family in a stretch, or the lowest gain of a few."""
-    inside = (lo <= W) & (W <= hi)
+    inside = (lo <= W) & (hi >= W)
     if inside.any():
         return float(W[inside][value[inside].argmin()])
     grid = np.linspace(lo, hi, SAMPLES)

@@ -11,7 +11,8 @@ from benign.clock import NO_LIMIT, Clock
 from benign.errors import BudgetError, InfeasibleError, ProblemError
 from benign.exact import globality
 from benign.exact.likeness import is_one_task, is_proportional
-from benign.exact.problem import Problem, exact, written
+from benign.exact.numbers import exact, written
+from benign.exact.problem import Problem
 from benign.exact.rounding import at_least, at_most, exactly, settled
 from benign.floats.intervals import Interval
 from benign.floats.scalar import GradientObjective

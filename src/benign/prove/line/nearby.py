@@ -123,24 +123,25 @@ def _guessed(
     """The tag and slant with the largest margin over the corners, at the middle of each box.
 
     Over the families at the corners, the least of cos θ h'' + sin θ h' is a sum over the tasks. If no
-    direction makes it positive, nor its greatest negative, no tag can be shown: "c". Beside a rim `v` is
-    of no use.
+    direction makes it positive, nor its greatest negative, no tag can be shown: "c". Beside a rim `v`
+    is of no use.
     """
     x, y = corners(objective, lo + 0.5 * (hi - lo))
     weights = objective.weights[:, None]
     x, y = x * weights, y * weights
-    scale = [
-        np.maximum(np.nan_to_num(np.nanmax(np.abs(z), axis=2)).sum(axis=1), 1e-300)[:, None, None]
-        for z in (x, y)
-    ]
-    x, y = x / scale[0], y / scale[1]
+    known = ~np.isnan(x) & ~np.isnan(y)
+    none = ~known.any(axis=2)
+    scale = [np.where(known, np.abs(z), 0.0).max(axis=2).sum(axis=1) for z in (x, y)]
+    scale = [np.where((z > 0) & np.isfinite(z), z, 1.0)[:, None, None] for z in scale]
+    x, y = (np.where(known, z / size, 0.0) for z, size in zip((x, y), scale, strict=True))
     angles = np.linspace(-0.5, 0.5, ANGLES) * np.pi
     margins = []
     for sign in (1.0, -1.0):
         for angle in angles:
             mixed = sign * (np.cos(angle) * y + np.sin(angle) * x)
-            margins.append(np.nanmin(mixed, axis=2).sum(axis=1))
-    margin = np.nan_to_num(np.array(margins), nan=-np.inf).reshape(2, ANGLES, -1)
+            least_of = np.where(known, mixed, np.inf).min(axis=2)
+            margins.append(np.where(none, -np.inf, least_of).sum(axis=1))
+    margin = np.array(margins).reshape(2, ANGLES, -1)
     rising = np.maximum(margin[0, -1], margin[1, 0])
     falling = np.maximum(margin[0, 0], margin[1, -1])
     margin[0, :, ~inside] = -np.inf

@@ -1,0 +1,1 @@
+"""A family under the hand: its landscape redraws while numbers change, in a browser or a notebook."""

@@ -103,8 +103,9 @@ def _named(claim: Any) -> str:
     """
     if isinstance(claim, str):
         given = " ".join(claim[:LONGEST].split()).casefold()
-        if given in CLAIMS:
-            return given
+        for name in CLAIMS:
+            if given == name.casefold():
+                return name
         raise ClaimError(f"unknown claim {claim[:LONGEST]!r}; there are: {', '.join(CLAIMS)}")
     raise ClaimError(f"unknown claim of type {type(claim).__name__}; there are: {', '.join(CLAIMS)}")
 

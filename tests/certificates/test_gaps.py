@@ -364,7 +364,7 @@ def test_making_and_checking_a_gap_import_neither_jax_nor_scipy():
     problem = bundled("jonckheere", tasks=1)
     document = json.dumps(benign.certify(problem, [[0.0, 0.1]]))
     code = (
-        "import json, sys, benign; from benign.exact.problem import problem_from_json;"
+        "import json, sys, benign; from benign.exact.documents import problem_from_json;"
         "d = json.load(sys.stdin); assert benign.check(d);"
         "assert benign.certify(problem_from_json(d['problem']), d['W'])['gap'] == d['gap'];"
         "assert not {'jax', 'scipy'} & set(sys.modules)"

@@ -21,7 +21,7 @@ from benign.certificates.pointwise import (
 from benign.certificates.regret import REGRET
 from benign.errors import ClaimError
 from benign.exact.problem import Plant, Problem, Task, make_family, make_step
-from benign.prove.certify import certify
+from benign.prove.certify import CLAIMS, _named, certify
 from benign.tasks.files import load
 from benign.verdict import Status
 from multistart import best, cost, plain, product
@@ -82,6 +82,11 @@ def test_claims_are_read_without_regard_to_case(name):
     assert certify(BOEING, optimum(BOEING), name)["claim"] == THEOREM_2
     with pytest.raises(ClaimError, match="unknown claim 'Theorem 9'"):
         certify(BOEING, optimum(BOEING), "Theorem 9")
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_every_claim_is_found_by_its_own_name_and_in_capitals(name):
+    assert _named(name) == _named(name.upper()) == name
 
 
 def test_the_condition_is_shown_and_not_assumed():

@@ -76,18 +76,19 @@ def test_floats_around_a_ball_hold_it(exponent):
 
 def test_optimum_is_the_one_zero_of_the_slope_that_stabilises():
     rng = np.random.default_rng(4)
-    for _ in range(40):
-        problem = random_problem(rng)
+    for i in range(60):
+        problem = random_problem(rng, cross=i >= 40)
         reference = Reference(problem)
         for task, plant in enumerate(scalar_plants(problem)[0]):
             best = optimum(plant)
             assert best is not None
             with mpmath.workdps(DIGITS):
-                a, b, q, r, _, y = reference.f[task]
+                a, b, q, r, _, y, n = reference.f[task]
                 w = value(best)
                 loop = a - b * w
                 assert y * loop**2 < 1
-                slope = r * w * (1 - y * loop**2) - y * b * loop * (q + r * w**2)
+                paid = q - 2 * n * w + r * w**2
+                slope = (r * w - n) * (1 - y * loop**2) - y * b * loop * paid
                 assert abs(slope) < mpmath.mpf(10) ** -50 * (1 + abs(w)) ** 3
 
 

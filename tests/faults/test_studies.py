@@ -24,7 +24,7 @@ name = "disturbed"
 eta = [0.02, 0.05]
 seed = 300
 [fixed]
-proof = 0.01
+proof = 0.06
 [measure]
 chunk = 20
 starts = 8

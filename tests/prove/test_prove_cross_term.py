@@ -19,8 +19,11 @@ from benign.exact.plants import ScalarPlant, scalar_plants
 from benign.exact.problem import Problem, Task, make_family, make_step
 from benign.exact.range import balanced, require_range
 from benign.exact.surd import optimum, stabilising_set
+from benign.explorer.draft import Draft
+from benign.meta.objective import MetaObjective
 from benign.prove.certify import certify
 from benign.prove.line.enumeration import analyze
+from benign.searches.glance import on_a_line
 from benign.verbs.analyze import analyze as analyze_any
 from helpers import FloatObjective, Reference, feasible_problem, scalar_plant, scalar_problem
 from several import random_problem as random_rows
@@ -284,3 +287,23 @@ def test_minima_below_a_level_in_two_parameters():
     assert found.certificate is not None
     forged = altered(found.certificate)
     assert not any(map(proved, forged[:2]))
+
+
+def test_a_glance_at_a_line_sees_the_minima_that_are_proved():
+    """One gradient step of plain tasks has kernels of its own, which know no cross term."""
+    problem = scalar_problem(FAMILY, eta="0.05")
+    h = MetaObjective(problem.family, eta=problem.step.eta)
+    seen = [float(met.W[0]) for met in on_a_line(problem, h) if met.kind.value == "minimum"]
+    proved_ones = [p.at.mid for p in analyze(problem).points if p.kind.value == "minimum"]
+    assert seen == pytest.approx(proved_ones, rel=1e-6)
+
+
+def test_a_draft_scales_a_cost_as_a_whole():
+    problem = scalar_problem(FAMILY)
+    draft = Draft("", problem.tasks, problem.weights, "gradient", Fraction(1, 20), 1).scaled(0, 3)
+    before, after = problem.tasks[0].f, draft.tasks[0].f
+    assert [tuple(tuple(3 * x for x in row) for row in X) for X in (before.Q, before.R, before.N)] == [
+        after.Q,
+        after.R,
+        after.N,
+    ]

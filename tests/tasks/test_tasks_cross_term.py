@@ -206,6 +206,8 @@ def test_a_replaced_array_is_judged_again():
     assert task.changed(Q=0.01 * task.Q).N is not None
     with pytest.raises(ProblemError, match="`N` is too large"):
         task.changed(Q=0.01 * task.Q).exact_plant()
+    with pytest.raises(ProblemError, match="`R` must be positive definite"):
+        task.changed(R=0 * task.R).exact_plant()
 
 
 # --- other doors -----------------------------------------------------------------------------------

@@ -72,13 +72,16 @@ class Draft:
         return self._with_plant(i, **{name: tuple(map(tuple, matrix))})
 
     def scaled(self, i: int, factor: Any) -> Draft:
-        """The cost of one task multiplied: Q and R."""
+        """The cost of one task multiplied: Q, R and N."""
         by, plant = decimal(factor), self.tasks[i].f
 
         def times(matrix: Matrix) -> Matrix:
             return tuple(tuple(by * x for x in row) for row in matrix)
 
-        return self._with_plant(i, Q=times(plant.Q), R=times(plant.R))
+        changed = {"Q": times(plant.Q), "R": times(plant.R)}
+        if plant.N is not None:
+            changed["N"] = times(plant.N)
+        return self._with_plant(i, **changed)
 
     def added(self, like: int) -> Draft:
         """One more task, a copy of one to begin with.

@@ -103,9 +103,9 @@ def _named(claim: Any) -> str:
     """
     if isinstance(claim, str):
         given = " ".join(claim[:LONGEST].split()).casefold()
-        meant = next((name for name in CLAIMS if name.casefold() == given), None)
-        if meant is not None:
-            return meant
+        for name in CLAIMS:
+            if given == name.casefold():
+                return name
         raise ClaimError(f"unknown claim {claim[:LONGEST]!r}; there are: {', '.join(CLAIMS)}")
     raise ClaimError(f"unknown claim of type {type(claim).__name__}; there are: {', '.join(CLAIMS)}")
 

@@ -84,10 +84,11 @@ def on_a_line(problem: Problem, h: MetaObjective) -> list[Met]:
 
 
 def _is_plain(problem: Problem) -> bool:
-    """Whether the kernels for lines do it: one gradient step, no discount, f = g, an input."""
+    """Whether the kernels for lines do it: one gradient step, no discount or N, f = g, an input."""
     step = problem.step
     return (step.kind, step.shots) == ("gradient", 1) and all(
-        t.adaptation is None and t.f.discount == 1 and t.f.B[0][0] != 0 for t in problem.tasks
+        t.adaptation is None and t.f.discount == 1 and t.f.N is None and t.f.B[0][0] != 0
+        for t in problem.tasks
     )
 
 

@@ -240,6 +240,8 @@ def raised_plant(place: str, plant: Plant) -> Plant:
     plant = replace(plant, **changed) if changed else plant
     if plant.N is None:
         return plant
+    if not is_semidefinite(plant.R, strict=True):
+        raise ProblemError(f"{place}: `R` must be positive definite; {WHY_STRICT}")
     floats = (np.array(X, dtype=object).astype(float)[None] for X in (plant.Q, plant.R, plant.N))
     if not check_beside(lambda _: place, *floats)[0]:
         return plant

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from benign.results.line import StationaryPoint as StationaryPoint
     from benign.results.met import ObservedPoint as ObservedPoint
     from benign.results.observed import ObservedLandscape as ObservedLandscape
+    from benign.results.radius import Radius as Radius
     from benign.searches.search import search as search
     from benign.sweeps.bifurcate import bifurcate as bifurcate
     from benign.sweeps.bifurcation import Bifurcation as Bifurcation
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from benign.training.train import train as train
     from benign.verbs.analyze import analyze as analyze
     from benign.verbs.certify import certify as certify
+    from benign.verbs.radius import radius as radius
     from benign.verbs.read import read as read
     from benign.verdict import Status as Status
     from benign.verdict import Verdict as Verdict
@@ -96,6 +98,8 @@ _NAMES = {
     "benign.sweeps.bifurcate": ("bifurcate",),
     "benign.sweeps.bifurcation": ("Bifurcation",),
     "benign.verbs.certify": ("certify",),
+    "benign.verbs.radius": ("radius",),
+    "benign.results.radius": ("Radius",),
     "benign.training.postfactum": ("PostFactum", "postfactum"),
     "benign.verbs.read": ("read",),
     "benign.sweeps.recommend": ("recommend",),

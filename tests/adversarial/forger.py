@@ -19,6 +19,7 @@ from forged_gain import ONE_GAIN, SAFE_GAINS, STATIONARY
 from forged_line import ENUMERATIONS
 from forged_pairs import NO_FEASIBLE_GAIN, SPURIOUS_MINIMA
 from forged_points import STATIONARY_LISTS
+from forged_radius import RADII
 from honest import SOURCES, enumeration
 from jury import falsehood
 
@@ -30,6 +31,7 @@ from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.points import STATIONARY_POINTS
 from benign.certificates.pointwise import CLAIMS as POINTWISE
 from benign.certificates.quantitative import QUANTITATIVE
+from benign.certificates.radius import RADIUS
 from benign.certificates.regret import REGRET
 from benign.certificates.single import THEOREM_S
 from benign.certificates.spurious import SPURIOUS
@@ -49,6 +51,7 @@ FORGERIES: dict[str, dict[str, Change]] = {
     STATIONARY_POINTS: STATIONARY_LISTS,
     INFEASIBLE: NO_FEASIBLE_GAIN,
     THEOREM_S: SAFE_GAINS,
+    RADIUS: RADII,
 }
 """By claim: the alterations that are its own; those of the problem and the form are made to all."""
 

@@ -16,17 +16,20 @@ from typing import Any
 import numpy as np
 
 from benign.certificates.below import BELOW
+from benign.certificates.check import check
 from benign.certificates.enumeration import ENUMERATION
 from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.points import STATIONARY_POINTS, stationary_near
 from benign.certificates.pointwise import CLAIMS as POINTWISE
 from benign.certificates.pointwise import NON_SINGULAR, PROPOSITION_2, THEOREM_2, THEOREM_3
 from benign.certificates.quantitative import QUANTITATIVE
+from benign.certificates.radius import RADIUS
 from benign.certificates.reading import Refused
 from benign.certificates.regret import REGRET
 from benign.certificates.single import THEOREM_S
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import BenignError, InfeasibleError, ProblemError
+from benign.exact.neighbourhood import all_ones
 from benign.exact.problem import Plant, Problem, Task, make_family, make_step
 from benign.prove.apart import refutation
 from benign.prove.boxes.below import prove
@@ -34,6 +37,7 @@ from benign.prove.certify import certify
 from benign.prove.infeasible import conflict
 from benign.prove.line.enumeration import analyze
 from benign.prove.points import Prover
+from benign.prove.radius import certificate_for
 from benign.prove.start import start_at
 from helpers import FloatObjective, feasible_problem, paper_problem, scalar_plant, scalar_problem
 from multistart import best, plain, product
@@ -366,6 +370,28 @@ def safe(rng: Rng) -> Document:
     raise AssertionError("no problem of a thousand has a certificate")
 
 
+def near(rng: Rng) -> Document:
+    """A neighbourhood of one or two tasks in which every family is ε-global."""
+    while True:
+        plants = [scalar_plant(*_numbers(rng)) for _ in range(int(rng.integers(1, 3)))]
+        problem = scalar_problem(plants, eta=f"{10.0 ** rng.uniform(-2, -1):.2g}")
+        try:
+            landscape = analyze(problem)
+        except BenignError:
+            continue
+        lowest = landscape.minimum.hi
+        epsilon = Fraction(f"{landscape.epsilon.hi + lowest * 10.0 ** rng.uniform(-3, -1):.3g}")
+        scales = all_ones(problem, [("A", "B", "Q", "R"), ("Q",), ("A", "B")][int(rng.integers(3))])
+        for power in range(2, 7):
+            delta = Fraction(1, 4**power)
+            try:
+                document = certificate_for(problem, scales, epsilon, delta)
+            except BenignError:
+                continue
+            if document is not None and check(document):
+                return as_read(document)
+
+
 Source = Callable[[Rng], Document]
 
 SOURCES: dict[str, Source] = {
@@ -378,5 +404,6 @@ SOURCES: dict[str, Source] = {
     STATIONARY_POINTS: stationary_list,
     INFEASIBLE: infeasible,
     THEOREM_S: safe,
+    RADIUS: near,
 }
 """By claim: an honest certificate from a random problem."""

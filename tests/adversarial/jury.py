@@ -206,6 +206,7 @@ def falsehood(document: Document) -> str:
     import jury_gains  # noqa: F401 - they enter their judges
     import jury_line  # noqa: F401
     import jury_pairs  # noqa: F401
+    import jury_radius  # noqa: F401
 
     try:
         claim = document["claim"]

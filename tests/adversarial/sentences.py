@@ -258,6 +258,12 @@ def _one(m: re.Match[str], facts: Facts) -> None:
     between(m["W"], *facts.points[0][1][0])
 
 
+def _radius(m: re.Match[str], facts: Facts) -> None:
+    """δ and ε as they stand in the document."""
+    assert parsed(m["delta"]) == Fraction(facts.gap)
+    assert parsed(m["within"]) == facts.asked
+
+
 def _listed(m: re.Match[str], facts: Facts) -> None:
     """One line of `str(landscape)`: a point of the list, the next one."""
     kind, W, h = facts.points[facts.read]
@@ -376,6 +382,9 @@ FORMS = [
     (rf"where ηC'' ≤ (?P<theta>{NUMBER}) for every task, gains that hold all of (?P<convex>{SPAN}), h "
      rf"is strictly convex and has exactly one stationary point, a local minimiser in (?P<W>{SPAN})",
      _one),
+    (rf"every family whose (?:[ABQR], )*[ABQR] of (?:every task|`[^`]*`)(?: and [^0-9]*)? differ by at "
+     rf"most (?P<delta>{NUMBER}), all else being as it is, has every local minimum of h within "
+     rf"(?P<within>{NUMBER}) of its global one", _radius),
     (rf"  (?P<kind>[a-z ]+?) +W = (?P<W>{SHOWN})  h = (?P<h>{SHOWN})", _listed),
     (rf"  (?P<kind>minimum)  h = (?P<h>{SHOWN})  W = \[(?P<W>.*)\]", _listed),
     (rf"  undecided      W in (?P<W>{SPAN})", _doubt),

@@ -24,12 +24,13 @@ from benign.certificates.document import sealed
 from benign.certificates.enumeration import ENUMERATION
 from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.points import STATIONARY_POINTS
+from benign.certificates.radius import RADIUS
 from benign.certificates.registry import CLAIMS
 from benign.certificates.spurious import SPURIOUS
 from benign.errors import CertificateError
 from benign.verdict import Verdict
 
-SHARES = {ENUMERATION: 120, BELOW: 24, SPURIOUS: 14, STATIONARY_POINTS: 24, INFEASIBLE: 22}
+SHARES = {ENUMERATION: 120, BELOW: 24, SPURIOUS: 14, STATIONARY_POINTS: 24, INFEASIBLE: 22, RADIUS: 12}
 """Forgeries of a claim in a short run, 300 in all; of each other claim OTHERS."""
 
 OTHERS = 15
@@ -43,7 +44,7 @@ MANY = {ENUMERATION: 200, BELOW: 24, SPURIOUS: 24, INFEASIBLE: 28}
 MANY_HONEST = {ENUMERATION: 65, BELOW: 4, SPURIOUS: 5}
 """Honest certificates of a claim in each of ten parts of a long run, 2,000 in all."""
 
-HONEST = {ENUMERATION: 30, BELOW: 2, SPURIOUS: 2, STATIONARY_POINTS: 4}
+HONEST = {ENUMERATION: 30, BELOW: 2, SPURIOUS: 2, STATIONARY_POINTS: 4, RADIUS: 1}
 """Honest certificates of a claim in a short run, 100 in all."""
 
 

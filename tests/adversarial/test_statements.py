@@ -15,6 +15,7 @@ from benign.certificates.check import PRECISION, check
 from benign.certificates.infeasible import INFEASIBLE
 from benign.certificates.points import STATIONARY_POINTS
 from benign.certificates.pointwise import CLAIMS as POINTWISE
+from benign.certificates.radius import RADIUS
 from benign.certificates.regret import prove_scalar
 from benign.certificates.single import THEOREM_S
 from benign.certificates.spurious import SPURIOUS
@@ -192,6 +193,13 @@ def test_what_is_said_of_one_gain(shape, claim):
 def test_what_is_said_of_a_global_minimiser_with_several_entries(claim):
     document = pointwise_rows(np.random.default_rng(3), claim)
     facts = Facts(points=[("minimum", [tuple(x) for row in document["W"] for x in row], (0.0, 0.0))])
+    understand(check(document).statement, facts)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_said_of_a_radius(seed):
+    document = SOURCES[RADIUS](np.random.default_rng([7, seed]))
+    facts = Facts(asked=Fraction(document["asked"]), gap=float(Fraction(document["delta"])))
     understand(check(document).statement, facts)
 
 

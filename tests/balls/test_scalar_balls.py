@@ -148,7 +148,7 @@ PLANTED = {
     "the 2 of C'' dropped": (BallCost, "slopes", "2 * b2 * (alpha * p2.hi", "b2 * (alpha * p2.hi"),
     "γ not under the root": (BallCost, "__init__", ".sqrt()", ""),
     "1 − c from the wrong end": (
-        BallCost, "slopes", "self.e + self.b * w.lo", "self.e + self.b * w.hi"),
+        BallCost, "distances", "self.e + self.b * w.lo", "self.e + self.b * w.hi"),
     "K after J": (BallObjective, "_over", "s.d3.times(self.eta) * J.square()", "s.d3.times(self.eta)"),
     "mean value without its slope": (
         BallObjective, "_over", "w.meet(Span(at, at) + J * offset)", "w.meet(Span(at, at))"),

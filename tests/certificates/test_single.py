@@ -141,6 +141,11 @@ def test_the_largest_step_that_the_message_names_does():
         certify(distinct(str(Fraction(eta) * Fraction("1.01"))), 0.6, THEOREM_S)
 
 
+@pytest.mark.parametrize("name", ["theorem S", "Theorem s", " theorem  s "])
+def test_the_claim_is_named_in_letters_of_either_case(name):
+    assert certify(distinct(), 0.6, name)["claim"] == THEOREM_S
+
+
 def test_a_gain_that_is_not_safe_is_refused():
     with pytest.raises(ClaimError, match="none of them"):
         certify(distinct(), 1.9, THEOREM_S)

@@ -122,12 +122,16 @@ class BallCost:
         self.alpha = s * (q + r * low * low / square) / 2
         self.beta = s * (q + r * high * high / square) / 2
 
+    def distances(self, w: Span) -> tuple[Span, Span]:
+        """1 − c and 1 + c over w, c the closed loop."""
+        if self.static:
+            return Span(self.e, self.e), Span(self.d, self.d)
+        u = Span(self.e + self.b * w.lo, self.e + self.b * w.hi)
+        return u, Span(self.d - self.b * w.hi, self.d - self.b * w.lo)
+
     def slopes(self, w: Span) -> Slopes:
         """Bounds over the part of w that stabilises."""
-        u = Span(self.e + self.b * w.lo, self.e + self.b * w.hi)
-        v = Span(self.d - self.b * w.hi, self.d - self.b * w.lo)
-        if self.static:
-            u, v = Span(self.e, self.e), Span(self.d, self.d)
+        u, v = self.distances(w)
         outside = bool(u.hi <= 0) or bool(v.hi <= 0)
         inside = bool(u.lo > 0) and bool(v.lo > 0)
         p = Span(1 / u.hi.min(TWO), 1 / u.lo if u.lo > 0 else INFINITY)

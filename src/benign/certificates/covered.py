@@ -131,7 +131,7 @@ def prove_cover(document: Document, problem: Problem, objective: BallObjective) 
     Raises:
         Refused: it does not reach from rim to rim, or a tag does not hold.
     """
-    cover = _read_cover(document)
+    cover = read_cover(document)
     _prove_root_interval(problem, cover)
     allowance = _Allowance(len(cover.tags))
     for i, tag in enumerate(cover.tags):
@@ -160,7 +160,12 @@ def cover_cost(document: Document, problem: Problem) -> Cost:
     )
 
 
-def _read_cover(document: Document) -> Cover:
+def read_cover(document: Document, known: str = TAGS) -> Cover:
+    """The cover of a document, its tags among those that are known.
+
+    Raises:
+        Refused: it is malformed.
+    """
     entry = document.get("cover")
     if not isinstance(entry, dict) or set(entry) != {"points", "tags"}:
         raise Refused("cover: missing or malformed")
@@ -171,7 +176,7 @@ def _read_cover(document: Document) -> Cover:
     tags = entry["tags"]
     if not isinstance(tags, str) or not all(map(math.isfinite, points)):
         raise Refused("cover: a tag is no letter or a point is not finite")
-    if len(points) != len(tags) + 1 or not tags or set(tags) - set(TAGS):
+    if len(points) != len(tags) + 1 or not tags or set(tags) - set(known):
         raise Refused("cover: a box or a tag is missing or unknown")
     if any(not a < b for a, b in zip(points, points[1:], strict=False)):
         raise Refused("cover.points: not increasing")

@@ -60,7 +60,7 @@ def describe_claim(document: Document, problem: Problem) -> list[str]:
     What the document does not say properly is left out: whether it is well formed, the proof decides.
     """
     lines = [f"claim: {clean(str(document.get('claim')), LONGEST)}"]
-    for key, word in (("asked", "epsilon asked about"), ("level", "level")):
+    for key, word in (("asked", "epsilon asked about"), ("level", "level"), ("delta", "radius")):
         if key in document:
             value = _read(document[key])
             if value:

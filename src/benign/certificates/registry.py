@@ -8,6 +8,7 @@ from benign.certificates import (
     infeasible,
     points,
     quantitative,
+    radius,
     regret,
     single,
     spurious,
@@ -27,5 +28,6 @@ CLAIMS: dict[str, Claim] = {
         regret.CLAIM,
         quantitative.CLAIM,
         single.CLAIM,
+        radius.CLAIM,
     )
 }

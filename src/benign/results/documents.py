@@ -85,6 +85,11 @@ def about_landscape(problem: Problem) -> About:
     return About("landscape", digest_of(problem_to_json(problem)), clean(repr(problem)))
 
 
+def about_radius(problem: Problem) -> About:
+    """What a directory with a radius around this problem is about."""
+    return About("radius", digest_of(problem_to_json(problem)), clean(repr(problem)))
+
+
 def about_sweep(what: str, family: Family, kind: StepKind, shots: int) -> About:
     """What a directory with a sweep over step sizes is about."""
     problem = problem_to_json(Problem(family, make_step(kind, 1, shots)))

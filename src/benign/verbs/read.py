@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,13 @@ from benign.errors import BenignError, FileFormatError
 from benign.opening import exists, is_directory, path_of
 from benign.results.documents import landscape_at, read_documents
 
-NAMES = ("landscape.json", "training.json", "recommendation.json", "bifurcation.json")
+NAMES = (
+    "landscape.json",
+    "training.json",
+    "recommendation.json",
+    "bifurcation.json",
+    "radius.json",
+)
 """What is looked for in a directory, in turn."""
 
 PLAIN = {
@@ -29,8 +36,8 @@ def read(path: str | os.PathLike[str]) -> Any:
     `benign analyze --json` printed for several step sizes as a list.
 
     Args:
-        path: landscape.json, training.json, recommendation.json, bifurcation.json, a certificate, or a
-            directory of results.
+        path: landscape.json, training.json, recommendation.json, bifurcation.json, radius.json, a
+            certificate, or a directory of results.
 
     Raises:
         UsageError: what is no path.
@@ -61,7 +68,7 @@ def _result(place: Path, document: dict[str, Any]) -> Any:
         return read_training(place)
     if kind == "certificate":
         return document
-    if kind in ("recommendation", "bifurcation"):
+    if kind in ("recommendation", "bifurcation", "radius"):
         return _sweep(place, document)
     if kind in PLAIN:
         raise FileFormatError(f"{place}: {PLAIN[kind]}")
@@ -69,12 +76,18 @@ def _result(place: Path, document: dict[str, Any]) -> Any:
 
 
 def _sweep(place: Path, document: dict[str, Any]) -> Any:
+    from benign.results.radius import radius_from
     from benign.sweeps.bifurcation import bifurcation_from
     from benign.sweeps.recommendation import recommendation_from
 
     kind = document["benign"]
+    readers: dict[str, Callable[[dict[str, Any]], Any]] = {
+        "bifurcation": bifurcation_from,
+        "recommendation": recommendation_from,
+        "radius": radius_from,
+    }
     try:
-        return (bifurcation_from if kind == "bifurcation" else recommendation_from)(document)
+        return readers[kind](document)
     except (BenignError, KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         what = f"{type(error).__name__}: {error}"
         raise FileFormatError(f"{place}: not a {kind} written by this library ({what})") from error

@@ -58,6 +58,7 @@ FILES = {
     ),
     "bifurcation": ("bifurcation.json", "bifurcation.png", "bifurcation.svg"),
     "certificate": ("certificate.json",),
+    "radius": ("radius.json", "certificate.json", "outside.json", "outside.toml"),
     "training": (
         "training.json",
         "training.png",

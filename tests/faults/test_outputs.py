@@ -95,6 +95,7 @@ def test_every_verb_looks_at_its_place_before_it_works(call, tmp_path, monkeypat
     lambda out: benign.bifurcate("paper-figure-3b", ["0.05", "0.1"], out=out),
     lambda out: benign.recommend("cruise-control", etas=["0.05"], variants=["gradient"], out=out),
     lambda out: benign.train("cruise-control", eta="0.05", steps=3, out=out),
+    lambda out: benign.radius("paper-figure-3a", "0.01", eta="0.05", out=out),
 ])  # fmt: skip
 def test_the_names_that_are_looked_for_are_those_that_are_written(call, tmp_path):
     call(tmp_path)

@@ -21,6 +21,14 @@ os.execv(sys.executable, [sys.executable, "-m", "benign.cli", *sys.argv[2:]])
 """
 
 
+HEARD = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+"""A test run in the background ignores Ctrl-C, and its children would."""
+
+
 @contextmanager
 def a_place():
     """A directory that goes again."""

@@ -12,11 +12,11 @@ import sys
 import time
 
 import pytest
-from processes import a_place
+from processes import HEARD, a_place
 
 VERBS = {
     "analyze": ["analyze", "cruise-control", "--out", "out"],
-    "search": ["analyze", "boeing-747-ten", "--proof", "off", "--starts", "8"],
+    "search": ["analyze", "boeing-747-ten", "--proof", "off", "--starts", "512"],
     "proof": ["analyze", "four-masses", "--eta", "0.002", "--out", "out"],
     "train": ["train", "boeing-747-ten", "--steps", "1500", "--tolerance", "0", "--out", "out"],
     "adapt": ["adapt", "run", "cruise-control", "--shots", "3"],
@@ -26,16 +26,8 @@ VERBS = {
     "reproduce": ["reproduce", "--figure", "3b", "--out", "out"],
 }
 
-LONGEST = {"search": 15.0, "proof": 25.0, "train": 12.0, "recommend": 8.0, "bifurcate": 6.0}
+LONGEST = {"search": 6.0, "proof": 25.0, "train": 5.0}
 """Seconds within which a signal comes; three by default."""
-
-
-HEARD = """
-import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execv(sys.executable, [sys.executable, "-m", "benign.cli", *sys.argv[1:]])
-"""
-"""A test run in the background ignores Ctrl-C, and its children would."""
 
 
 def heard(process):
@@ -51,7 +43,7 @@ def heard(process):
 
 def started(*arguments, cwd):
     return subprocess.Popen(
-        [sys.executable, "-c", HEARD, *arguments],
+        [sys.executable, "-c", HEARD, "-m", "benign.cli", *arguments],
         cwd=cwd, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(cwd)},
     )  # fmt: skip

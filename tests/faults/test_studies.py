@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from tests.faults.processes import a_place, run
+from tests.faults.processes import HEARD, a_place, run
 from tests.studies.study_cases import assert_equal
 
 from benign.studies.definition import study_of
@@ -24,7 +24,7 @@ name = "disturbed"
 eta = [0.02, 0.05]
 seed = 300
 [fixed]
-proof = 0.06
+proof = 0.01
 [measure]
 chunk = 20
 starts = 8
@@ -50,7 +50,7 @@ def folder():
 def begun(folder, *more, program=("-m", "benign.cli", "study", "run", "study.toml", "--out", "store")):
     """The command in a process group of its own, once some batches are there."""
     return subprocess.Popen(
-        [sys.executable, *program, *more], cwd=folder, start_new_session=True,
+        [sys.executable, "-c", HEARD, *program, *more], cwd=folder, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
